@@ -1,0 +1,75 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Indexed key-value pairs of a segment or subsegment.
+pub type Annotations = BTreeMap<String, AnnotationValue>;
+
+/// What an annotation may hold: a string, a number or a boolean, nothing nested
+/// (X-Ray Developer Guide, annotations).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum AnnotationValue {
+    Boolean(bool),
+    Number(serde_json::Number),
+    String(String),
+}
+
+/// Whether an annotation of this key can be found by a filter expression. SDKs write
+/// `[A-Za-z0-9_]`; `.` is accepted since 2024, and AWS's own services write `:`.
+pub fn is_annotation_key(key: &str) -> bool {
+    !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:".contains(&b))
+}
+
+impl From<&str> for AnnotationValue {
+    fn from(value: &str) -> Self {
+        Self::String(value.to_owned())
+    }
+}
+
+impl From<String> for AnnotationValue {
+    fn from(value: String) -> Self {
+        Self::String(value)
+    }
+}
+
+impl From<&String> for AnnotationValue {
+    fn from(value: &String) -> Self {
+        Self::String(value.clone())
+    }
+}
+
+impl From<bool> for AnnotationValue {
+    fn from(value: bool) -> Self {
+        Self::Boolean(value)
+    }
+}
+
+impl From<f64> for AnnotationValue {
+    /// NaN and the infinities, which JSON cannot hold, become strings.
+    fn from(value: f64) -> Self {
+        serde_json::Number::from_f64(value)
+            .map_or_else(|| Self::String(value.to_string()), Self::Number)
+    }
+}
+
+macro_rules! from_integer {
+    ($($integer:ty),*) => {$(
+        impl From<$integer> for AnnotationValue {
+            fn from(value: $integer) -> Self {
+                Self::Number(value.into())
+            }
+        }
+    )*};
+}
+from_integer!(i8, i16, i32, i64, isize, u8, u16, u32, u64, usize);
+
+impl std::fmt::Display for AnnotationValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Boolean(value) => value.fmt(f),
+            Self::Number(value) => value.fmt(f),
+            Self::String(value) => value.fmt(f),
+        }
+    }
+}

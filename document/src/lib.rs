@@ -1,0 +1,31 @@
+//! AWS X-Ray's document model: [segments and subsegments](Document), the
+//! [trace header](TraceHeader), [ids](TraceId), the daemon's [datagram](Datagram)
+//! and the [limits](limits).
+//!
+//! No I/O, no async, no clock but [`Timestamp::now`]. Reading is tolerant: a
+//! field of the wrong shape is left out, an unknown one is ignored, and only what
+//! X-Ray itself would refuse is an error. Writing is strict: a document written
+//! here fits the schema and the limits.
+
+mod annotations;
+mod datagram;
+mod error;
+mod header;
+mod ids;
+pub mod limits;
+mod name;
+mod segment;
+mod timestamp;
+mod tolerant;
+
+pub use annotations::{AnnotationValue, Annotations, is_annotation_key};
+pub use datagram::{DATAGRAM_HEADER, Datagram, DatagramError};
+pub use error::{DocumentError, ErrorCode};
+pub use header::{Sampled, TRACE_HEADER, TraceHeader};
+pub use ids::{IdError, SegmentId, TraceId};
+pub use name::sanitize_name;
+pub use segment::{
+    Aws, Cause, Document, Exception, Exceptions, Http, HttpRequest, HttpResponse, Link, Metadata,
+    Namespace, Segment, Service, Sql, StackFrame, Subsegment,
+};
+pub use timestamp::Timestamp;
