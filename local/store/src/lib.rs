@@ -1,1 +1,5 @@
+//! Where xray-local keeps traces.
 
+mod contract;
+
+pub use contract::*;

@@ -1,1 +1,5 @@
+//! Reads an AWS SAM template: functions, events, tables, layers.
 
+mod model;
+
+pub use model::*;
