@@ -130,8 +130,9 @@ macro_rules! entity {
 
             fn make_strict(&mut self) {
                 self.in_progress = self.end_time.is_none();
-                if let std::borrow::Cow::Owned(name) = sanitize_name(&self.name) {
-                    self.name = name;
+                let name = sanitize_name(&self.name);
+                if name != self.name {
+                    self.name = name.into_owned();
                 }
                 self.annotations.retain(|key, _| is_annotation_key(key));
                 self.subsegments.iter_mut().for_each(Subsegment::make_strict);
@@ -242,6 +243,24 @@ impl Subsegment {
             metadata: Metadata::new(),
             subsegments: Vec::new(),
         }
+    }
+
+    /// The subsegment as its parent holds it: what only a lone one needs is gone.
+    #[must_use]
+    pub fn embedded(mut self) -> Self {
+        self.trace_id = None;
+        self.parent_id = None;
+        self.kind = None;
+        self
+    }
+
+    /// The subsegment as it travels alone.
+    #[must_use]
+    pub fn independent(mut self, trace_id: TraceId, parent_id: SegmentId) -> Self {
+        self.trace_id = Some(trace_id);
+        self.parent_id = Some(parent_id);
+        self.kind = Some(Kind::Subsegment);
+        self
     }
 }
 

@@ -1,1 +1,22 @@
+//! The X-Ray API (version 2016-04-12) over HTTP, as boto3, the AWS CLI and Grafana speak
+//! it: [`router`] in front of a [`Store`](xray_local_store::Store). And the X-Ray
+//! [`daemon`]'s UDP socket in front of the same store.
+//!
+//! The protocol is AWS's rest-json: each operation is a POST of a JSON object. SigV4
+//! signatures are accepted and not looked at. Operations that this version does not have
+//! answer 501 and say so.
 
+mod body;
+mod daemon;
+mod error;
+mod guard;
+mod json;
+mod operation;
+mod router;
+mod time;
+mod welcome;
+
+pub use daemon::{DaemonCounts, daemon};
+pub use guard::Hosts;
+pub use json::{summary_json, trace_json};
+pub use router::{router, router_for};

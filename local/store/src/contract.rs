@@ -24,6 +24,19 @@ pub struct TraceSegment {
     pub document: Document,
 }
 
+impl TraceSegment {
+    /// The compiled document as `BatchGetTraces` gives it. It may be larger than a
+    /// document that X-Ray takes: merged subsegments count towards the trace only.
+    pub fn json(&self) -> String {
+        let json = match &self.document {
+            Document::Segment(segment) => serde_json::to_string(segment),
+            Document::Subsegment(subsegment) => serde_json::to_string(subsegment),
+        };
+        // A document is made of strings, numbers and JSON that was parsed: it can be written.
+        json.unwrap_or_default()
+    }
+}
+
 /// One trace as `GetTraceSummaries` gives it.
 #[derive(Debug, Clone)]
 pub struct TraceSummary {
@@ -111,6 +124,11 @@ pub struct SummaryPage {
     pub processed: u64,
     pub next: Option<PageToken>,
 }
+
+/// What X-Ray says of a document that would take its trace over the limit
+/// (aws-xray-sdk-python#309); [`DocumentError::detail`] holds it.
+pub const TRACE_SIZE_EXCEEDED: &str = "Trace Size Exceeded. Reduce the number of segments per \
+     trace and the size of your segment documents.";
 
 /// Whether a document was taken.
 pub type Taken = Result<(), DocumentError>;

@@ -1,0 +1,346 @@
+//! Documents of any content: read or refused, and strict once written.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops where it is")]
+
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+use xray_document::limits::MAX_DOCUMENT_BYTES;
+use xray_document::{
+    Document, ErrorCode, Segment, SegmentId, Subsegment, Timestamp, TraceId, is_annotation_key,
+    sanitize_name,
+};
+
+const OPTIONAL: [&str; 22] = [
+    "end_time",
+    "in_progress",
+    "error",
+    "throttle",
+    "fault",
+    "cause",
+    "http",
+    "aws",
+    "annotations",
+    "metadata",
+    "origin",
+    "resource_arn",
+    "user",
+    "service",
+    "links",
+    "inferred",
+    "namespace",
+    "precursor_ids",
+    "sql",
+    "Dummy",
+    "type",
+    "anything",
+];
+
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        // Up to ten digits: serde_json reads longer fractions to within one unit in the last
+        // place.
+        any::<i32>().prop_map(|number| Value::from(f64::from(number) / 1e3)),
+        "\\PC{0,10}".prop_map(Value::from),
+        "[0-9a-f]{16}|aws|remote|subsegments|1-[0-9a-f]{8}-[0-9a-f]{24}|GET|200"
+            .prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        let key = "[a-z_]{1,5}|exceptions|id|message|stack|request|response|status|url|trace_id|attributes|\\PC{0,4}";
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::vec((key, inner), 0..4)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+fn members() -> impl Strategy<Value = Map<String, Value>> {
+    let member = (
+        proptest::sample::select(OPTIONAL.as_slice()).prop_map(str::to_owned),
+        value(),
+    );
+    proptest::collection::vec(member, 0..8).prop_map(|members| members.into_iter().collect())
+}
+
+/// A time of this era: JSON keeps its microseconds.
+fn time() -> impl Strategy<Value = f64> {
+    prop_oneof![0.0..4e9, (0_u32..4_000_000_000).prop_map(f64::from)]
+}
+
+/// An entity whose mandatory members are right; the others may be anything.
+fn entity(name: impl Strategy<Value = String>) -> impl Strategy<Value = Map<String, Value>> {
+    (members(), name, any::<u64>(), time()).prop_map(|(mut members, name, id, time)| {
+        members.insert("name".to_owned(), name.into());
+        members.insert("id".to_owned(), SegmentId::from_u64(id).to_string().into());
+        members.insert("start_time".to_owned(), time.into());
+        members
+    })
+}
+
+fn document() -> impl Strategy<Value = Map<String, Value>> {
+    let children = entity("\\PC{0,10}".boxed())
+        .prop_map(Value::Object)
+        .prop_recursive(3, 12, 3, |inner| {
+            (entity("\\PC{0,10}"), proptest::collection::vec(inner, 0..3)).prop_map(
+                |(mut parent, children)| {
+                    parent.insert("subsegments".to_owned(), children.into());
+                    Value::Object(parent)
+                },
+            )
+        });
+    let top = entity("[\\p{L}\\p{N} _.:/%&#=+\\\\@-]{1,200}");
+    let lone = any::<bool>();
+    (
+        top,
+        any::<u128>(),
+        any::<u64>(),
+        lone,
+        proptest::option::of(proptest::collection::vec(children, 0..3)),
+    )
+        .prop_map(|(mut document, trace_id, parent_id, lone, children)| {
+            document.insert(
+                "trace_id".to_owned(),
+                TraceId::from_u128(trace_id).to_string().into(),
+            );
+            if lone {
+                document.insert("type".to_owned(), "subsegment".into());
+                document.insert(
+                    "parent_id".to_owned(),
+                    SegmentId::from_u64(parent_id).to_string().into(),
+                );
+            } else if document
+                .get("type")
+                .is_some_and(|kind| kind == "subsegment")
+            {
+                document.remove("type");
+            }
+            if let Some(children) = children {
+                document.insert("subsegments".to_owned(), children.into());
+            }
+            document
+        })
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_optional_members_are_the_document_is_read(document in document()) {
+        let json = Value::Object(document.clone()).to_string();
+        prop_assume!(json.len() <= MAX_DOCUMENT_BYTES);
+        let read = Document::parse(&json);
+        prop_assert!(read.is_ok(), "{:?} of {}", read, json);
+        let read = read.unwrap();
+        prop_assert_eq!(read.id().to_string(), document["id"].as_str().unwrap());
+        prop_assert_eq!(read.trace_id().unwrap().to_string(), document["trace_id"].as_str().unwrap());
+        let lone = matches!(read, Document::Subsegment(_));
+        prop_assert_eq!(lone, document.get("type").is_some_and(|kind| kind == "subsegment"));
+    }
+
+    #[test]
+    fn what_is_written_is_strict_and_reads_back_the_same(document in document()) {
+        let Ok(read) = Document::parse(&Value::Object(document).to_string()) else { return Ok(()) };
+        let written = read.to_json().unwrap();
+        let again = Document::parse(&written);
+        prop_assert!(again.is_ok(), "{:?} of {}", again, written);
+        prop_assert_eq!(again.unwrap().to_json().unwrap(), written.clone());
+        assert_strict(&serde_json::from_str(&written).unwrap())?;
+    }
+
+    #[test]
+    fn any_text_is_read_or_refused(text in "\\PC{0,100}|(\\[|\\{|\\}|\\]|\"[a-z_]{0,10}\"|:|,|1|null| ){0,40}") {
+        let _ = Document::parse(&text);
+    }
+
+    #[test]
+    fn any_json_is_read_or_refused(value in value()) {
+        let _ = Document::parse(&value.to_string());
+    }
+
+    #[test]
+    fn without_a_mandatory_member_or_with_a_wrong_one_the_error_names_it(
+        mut document in document(),
+        which in 0_usize..5,
+        wrong in proptest::option::of(value()),
+    ) {
+        let (member, missing, invalid) = [
+            ("id", ErrorCode::MissingId, ErrorCode::InvalidId),
+            ("trace_id", ErrorCode::MissingTraceId, ErrorCode::InvalidTraceId),
+            ("name", ErrorCode::MissingName, ErrorCode::InvalidName),
+            ("start_time", ErrorCode::MissingStartTime, ErrorCode::InvalidTime),
+            ("parent_id", ErrorCode::MissingParentId, ErrorCode::InvalidParentId),
+        ][which];
+        // Only a lone subsegment must have a parent.
+        prop_assume!(member != "parent_id" || document.get("type").is_some_and(|kind| kind == "subsegment"));
+        let expected = match wrong {
+            None | Some(Value::Null) => missing,
+            Some(_) => invalid,
+        };
+        document.remove(member);
+        if let Some(wrong) = wrong {
+            document.insert(member.to_owned(), wrong);
+        }
+        let json = Value::Object(document).to_string();
+        prop_assume!(json.len() <= MAX_DOCUMENT_BYTES);
+        // A value that happens to be right is no error.
+        if let Err(error) = Document::parse(&json) {
+            prop_assert_eq!(error.code, expected, "{}", error);
+        }
+    }
+
+    #[test]
+    fn a_name_made_valid_is_valid_and_stays(name in "\\PC{0,300}") {
+        let valid = sanitize_name(&name).into_owned();
+        prop_assert_eq!(sanitize_name(&valid).into_owned(), valid.clone());
+        let json = json!({ "name": valid, "id": "0a1b2c3d4e5f6071", "start_time": 1, "trace_id": "1-6750a1b2-00112233445566778899aabb" });
+        prop_assert!(Document::parse(&json.to_string()).is_ok());
+    }
+
+    #[test]
+    fn times_read_back_to_the_microsecond(micros in 0_i64..4_000_000_000_000_000) {
+        let time = Timestamp::from_micros(micros);
+        let json = serde_json::to_string(&time).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Timestamp>(&json).unwrap(), time);
+    }
+
+    #[test]
+    fn any_number_is_a_time_or_refused(seconds in any::<f64>()) {
+        let time = Timestamp::from_seconds(seconds);
+        prop_assert!(time.is_some() || !seconds.is_finite() || seconds.abs() > 1e12);
+    }
+}
+
+fn assert_strict(entity: &Value) -> Result<(), TestCaseError> {
+    prop_assert!(
+        entity.get("end_time").is_some() != (entity.get("in_progress") == Some(&json!(true))),
+        "{}",
+        entity
+    );
+    let name = entity["name"].as_str().unwrap();
+    prop_assert_eq!(sanitize_name(name), name);
+    let annotations = entity.get("annotations").and_then(Value::as_object);
+    for (key, value) in annotations.into_iter().flatten() {
+        prop_assert!(is_annotation_key(key), "{}", key);
+        prop_assert!(value.is_boolean() || value.is_number() || value.is_string());
+    }
+    let namespace = entity.get("namespace").and_then(Value::as_str);
+    prop_assert!(namespace.is_none_or(|namespace| ["aws", "remote"].contains(&namespace)));
+    let children = entity.get("subsegments").and_then(Value::as_array);
+    children.into_iter().flatten().try_for_each(assert_strict)
+}
+
+const MANDATORY: &str = r#""name":"n","id":"0a1b2c3d4e5f6071","trace_id":"1-6750a1b2-00112233445566778899aabb","start_time":1"#;
+
+#[test]
+fn json_nested_deeper_than_any_stack_is_read_or_refused() {
+    for depth in [200, 10_000] {
+        for (open, close) in [
+            ("[", "]"),
+            ("{\"a\":", "}"),
+            ("{\"subsegments\":[", "]}"),
+            ("{\"cause\":", "}"),
+        ] {
+            let deep = format!("{}1{}", open.repeat(depth), close.repeat(depth));
+            let _ = Document::parse(&deep);
+            let _ = Document::parse(&open.repeat(depth));
+            for member in OPTIONAL.iter().copied().chain([
+                "subsegments",
+                "name",
+                "id",
+                "start_time",
+                "trace_id",
+                "parent_id",
+            ]) {
+                let _ = Document::parse(&format!("{{{MANDATORY},\"{member}\":{deep}}}"));
+                let _ = Document::parse(&format!("{{{MANDATORY},\"{member}\":{{\"k\":{deep}}}}}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_million_brackets_are_refused() {
+    for open in ["[", "{\"a\":", "{\"subsegments\":["] {
+        let deep = open.repeat(1_000_000);
+        assert!(Document::parse(&deep).is_err());
+        assert!(Document::parse(&format!("{{{MANDATORY},\"subsegments\":{deep}")).is_err());
+    }
+}
+
+#[test]
+fn a_name_that_is_empty_is_written_as_unknown_also_within() {
+    let (id, time) = (SegmentId::from_u64(1), Timestamp::default());
+    for name in ["", "  "] {
+        let mut segment = Segment::new(name, TraceId::from_u128(1), id, time);
+        segment.subsegments.push(Subsegment::new(name, id, time));
+        let written = Document::Segment(Box::new(segment)).to_json().unwrap();
+        assert_eq!(
+            written.matches("\"name\":\"unknown\"").count(),
+            2,
+            "{written}"
+        );
+    }
+}
+
+#[test]
+fn what_metadata_and_aws_hold_may_be_nested_deeper_than_any_stack() {
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    let json = format!(
+        "{{{MANDATORY},\"metadata\":{{\"debug\":{deep}}},\"aws\":{{\"k\":{deep}}},\"end_time\":2}}"
+    );
+    let document = Document::parse(&json).unwrap();
+    let written = document.to_json().unwrap();
+    assert_eq!(written.matches(&deep).count(), 2);
+    assert!(Document::parse(&written).is_ok());
+}
+
+#[test]
+fn subsegments_nest_fifty_deep() {
+    let mut json = String::new();
+    for _ in 0..50 {
+        json += &format!(",\"end_time\":2,\"subsegments\":[{{{MANDATORY}");
+    }
+    let json = format!("{{{MANDATORY}{json}{}}}", "}]".repeat(50));
+    let document = Document::parse(&json).unwrap();
+    let written = document.to_json().unwrap();
+    assert_eq!(written.matches("\"subsegments\"").count(), 50);
+    assert_eq!(
+        Document::parse(&written).unwrap().to_json().unwrap(),
+        written
+    );
+}
+
+#[test]
+fn a_document_over_64_kb_is_refused_reading_and_writing() {
+    let with = |bytes: usize| format!("{{{MANDATORY},\"user\":\"{}\"}}", "a".repeat(bytes));
+    let fits = with(MAX_DOCUMENT_BYTES - with(0).len());
+    assert!(Document::parse(&fits).is_ok());
+    let error = Document::parse(&with(MAX_DOCUMENT_BYTES)).unwrap_err();
+    assert_eq!(error.code, ErrorCode::SegmentTooLarge);
+    assert_eq!(error.id.unwrap().to_string(), "0a1b2c3d4e5f6071");
+
+    let mut segment = Segment::new(
+        "n",
+        TraceId::from_u128(1),
+        SegmentId::from_u64(1),
+        Timestamp::default(),
+    );
+    segment.user = Some("a".repeat(MAX_DOCUMENT_BYTES));
+    let error = Document::Segment(Box::new(segment)).to_json().unwrap_err();
+    assert_eq!(error.code, ErrorCode::SegmentTooLarge);
+}
+
+#[test]
+fn a_lone_subsegment_is_not_written_without_its_trace_and_parent() {
+    let subsegment = Subsegment::new("n", SegmentId::from_u64(1), Timestamp::default());
+    let code = |subsegment: &Subsegment| {
+        Document::Subsegment(Box::new(subsegment.clone()))
+            .to_json()
+            .unwrap_err()
+            .code
+    };
+    assert_eq!(code(&subsegment), ErrorCode::MissingTraceId);
+    let mut with_trace = subsegment;
+    with_trace.trace_id = Some(TraceId::from_u128(1));
+    assert_eq!(code(&with_trace), ErrorCode::MissingParentId);
+}

@@ -1,0 +1,82 @@
+use axum::body::Body;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, Response, StatusCode};
+use axum::response::IntoResponse;
+use serde::Serialize;
+use xray_local_store::StoreError;
+
+/// An error as an AWS rest-json service answers it: its name in `x-amzn-ErrorType` and in
+/// `__type`, and a sentence in `Message`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    name: &'static str,
+    message: String,
+}
+
+impl ApiError {
+    pub(crate) fn new(status: StatusCode, name: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            name,
+            message: message.into(),
+        }
+    }
+
+    /// The request is JSON, but not one that the operation takes.
+    pub(crate) fn invalid_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "InvalidRequestException", message)
+    }
+
+    /// The body is not JSON, or a member has the wrong type.
+    pub(crate) fn serialization(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "SerializationException", message)
+    }
+
+    pub(crate) fn missing(member: &str) -> Self {
+        Self::invalid_request(format!("the request has no {member}, which is required"))
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "InternalFailure",
+            error.to_string(),
+        )
+    }
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    #[serde(rename = "__type")]
+    name: &'a str,
+    #[serde(rename = "Message")]
+    message: &'a str,
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response<Body> {
+        let body = ErrorBody {
+            name: self.name,
+            message: &self.message,
+        };
+        let mut response = json(
+            self.status,
+            serde_json::to_string(&body).unwrap_or_default(),
+        );
+        response
+            .headers_mut()
+            .insert("x-amzn-errortype", HeaderValue::from_static(self.name));
+        response
+    }
+}
+
+pub(crate) fn json(status: StatusCode, body: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

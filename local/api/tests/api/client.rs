@@ -1,0 +1,88 @@
+//! A client that calls the router without a socket.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+use xray_local_api::router;
+use xray_local_store::Store;
+
+pub(crate) const TRACE: &str = "1-6750a1b2-00112233445566778899aabb";
+
+/// The second in [`TRACE`].
+pub(crate) const EPOCH: u64 = 1_733_337_522;
+
+pub(crate) fn api() -> Router {
+    router(Arc::new(Store::in_memory().unwrap()))
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
+    }
+
+    /// Status, name and message of an error, which says its name twice.
+    pub(crate) fn error(&self) -> (u16, String, String) {
+        let body = self.json();
+        let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
+        assert_eq!(self.headers["x-amzn-errortype"], text("__type").as_str());
+        (self.status.as_u16(), text("__type"), text("Message"))
+    }
+}
+
+pub(crate) async fn send(api: &Router, request: Request<Body>) -> Answer {
+    let response = api.clone().oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    Answer {
+        status: parts.status,
+        headers: parts.headers,
+        body,
+    }
+}
+
+pub(crate) async fn post(api: &Router, path: &str, body: impl Into<Body>) -> Answer {
+    send(api, Request::post(path).body(body.into()).unwrap()).await
+}
+
+/// An operation that succeeds.
+pub(crate) async fn call(api: &Router, path: &str, input: &Value) -> Value {
+    let answer = post(api, path, input.to_string()).await;
+    assert_eq!(answer.status, StatusCode::OK, "{:?}", answer.body);
+    assert_eq!(answer.headers["content-type"], "application/json");
+    answer.json()
+}
+
+/// Puts documents that are all taken.
+pub(crate) async fn put(api: &Router, documents: &[Value]) {
+    let documents: Vec<String> = documents.iter().map(Value::to_string).collect();
+    let answer = call(
+        api,
+        "/TraceSegments",
+        &json!({"TraceSegmentDocuments": documents}),
+    )
+    .await;
+    assert_eq!(answer, json!({"UnprocessedTraceSegments": []}));
+}
+
+pub(crate) fn segment(id: &str, more: Value) -> Value {
+    let mut segment = json!({
+        "name": "orders", "id": id, "trace_id": TRACE,
+        "start_time": EPOCH as f64 + 0.25, "end_time": EPOCH as f64 + 0.75,
+    });
+    if let Value::Object(more) = more {
+        segment.as_object_mut().unwrap().extend(more);
+    }
+    segment
+}

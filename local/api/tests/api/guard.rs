@@ -1,0 +1,64 @@
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use xray_local_api::{Hosts, router_for};
+use xray_local_store::Store;
+
+use crate::client::{Answer, api, send};
+
+async fn from(api: &Router, header: &str, value: &str) -> Answer {
+    let request = Request::post("/TraceSegments").header(header, value);
+    send(
+        api,
+        request
+            .body(Body::from(r#"{"TraceSegmentDocuments":[]}"#))
+            .unwrap(),
+    )
+    .await
+}
+
+#[tokio::test]
+async fn a_page_that_rebinds_its_name_or_posts_across_origins_is_turned_away() {
+    let api = api();
+    for (header, value) in [
+        ("host", "evil.example:2001"),
+        ("host", "127.0.0.1.evil.example"),
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+    ] {
+        let (status, name, message) = from(&api, header, value).await.error();
+        assert_eq!(
+            (status, name.as_str()),
+            (403, "AccessDeniedException"),
+            "{header} {value}"
+        );
+        assert!(
+            message.contains(value) && message.contains("--listen"),
+            "{message}"
+        );
+    }
+    for (header, value) in [
+        ("host", "127.0.0.1:2001"),
+        ("host", "localhost"),
+        ("host", "[::1]:2001"),
+        ("origin", "http://localhost:2001"),
+    ] {
+        assert_eq!(
+            from(&api, header, value).await.status,
+            200,
+            "{header} {value}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_was_opened_to_others_answers_under_any_name() {
+    let api = router_for(Arc::new(Store::in_memory().unwrap()), Hosts::Any);
+    assert_eq!(from(&api, "host", "xray.lan:2001").await.status, 200);
+    assert_eq!(
+        from(&api, "origin", "https://grafana.lan").await.status,
+        200
+    );
+}

@@ -1,0 +1,173 @@
+use std::collections::HashSet;
+
+use axum::body::Body;
+use axum::http::Request;
+
+use crate::client::{api, post, send};
+
+/// Every path of the API's model (2016-04-12).
+const PATHS: [&str; 38] = [
+    "/Traces",
+    "/CancelTraceRetrieval",
+    "/CreateGroup",
+    "/CreateSamplingRule",
+    "/DeleteGroup",
+    "/DeleteResourcePolicy",
+    "/DeleteSamplingRule",
+    "/EncryptionConfig",
+    "/GetGroup",
+    "/Groups",
+    "/GetIndexingRules",
+    "/Insight",
+    "/InsightEvents",
+    "/InsightImpactGraph",
+    "/InsightSummaries",
+    "/GetRetrievedTracesGraph",
+    "/GetSamplingRules",
+    "/SamplingStatisticSummaries",
+    "/SamplingTargets",
+    "/ServiceGraph",
+    "/TimeSeriesServiceStatistics",
+    "/TraceGraph",
+    "/GetTraceSegmentDestination",
+    "/TraceSummaries",
+    "/ListResourcePolicies",
+    "/ListRetrievedTraces",
+    "/ListTagsForResource",
+    "/PutEncryptionConfig",
+    "/PutResourcePolicy",
+    "/TelemetryRecords",
+    "/TraceSegments",
+    "/StartTraceRetrieval",
+    "/TagResource",
+    "/UntagResource",
+    "/UpdateGroup",
+    "/UpdateIndexingRule",
+    "/UpdateSamplingRule",
+    "/UpdateTraceSegmentDestination",
+];
+
+#[tokio::test]
+async fn every_operation_of_the_api_is_answered_or_says_that_it_comes_later() {
+    let api = api();
+    let mut later = HashSet::new();
+    for path in PATHS {
+        let (status, name, message) = post(&api, path, "{}").await.error();
+        match status {
+            400 => assert_eq!(name, "InvalidRequestException", "{path}: {message}"),
+            501 => {
+                assert_eq!(name, "NotImplementedException");
+                let operation = message.split(' ').next().unwrap_or_default().to_owned();
+                assert!(
+                    operation.ends_with(path.trim_start_matches('/')),
+                    "{path}: {message}"
+                );
+                later.insert(operation);
+            }
+            _ => panic!("{path}: {status} {name} {message}"),
+        }
+    }
+    assert_eq!(later.len(), 34);
+}
+
+#[tokio::test]
+async fn what_is_no_operation_is_unknown() {
+    let api = api();
+    let get = Request::get("/Traces").body(Body::empty()).unwrap();
+    for answer in [
+        post(&api, "/Nope", "{}").await,
+        post(&api, "/", "{}").await,
+        send(&api, get).await,
+    ] {
+        let (status, name, _) = answer.error();
+        assert_eq!((status, name.as_str()), (404, "UnknownOperationException"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_the_json_expected_is_a_serialization_error() {
+    let api = api();
+    for body in [
+        "{",
+        "[]",
+        "nope",
+        r#"{"TraceIds":"1-2-3"}"#,
+        r#"{"TraceIds":[1]}"#,
+        "\u{0}",
+    ] {
+        let (status, name, _) = post(&api, "/Traces", body).await.error();
+        assert_eq!(
+            (status, name.as_str()),
+            (400, "SerializationException"),
+            "{body}"
+        );
+    }
+    let (_, name, message) = post(
+        &api,
+        "/TraceSummaries",
+        r#"{"StartTime":"soon","EndTime":1}"#,
+    )
+    .await
+    .error();
+    assert_eq!(name, "SerializationException");
+    assert!(
+        message.contains("soon") && message.contains("epoch seconds"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn signatures_are_accepted_and_not_looked_at() {
+    let api = api();
+    for authorization in [
+        "AWS4-HMAC-SHA256 Credential=a/20261122/eu-west-1/xray/aws4_request",
+        "nonsense",
+    ] {
+        let request = Request::post("/TraceSegments")
+            .header("authorization", authorization)
+            .body(Body::from(r#"{"TraceSegmentDocuments":[]}"#))
+            .unwrap();
+        assert_eq!(send(&api, request).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn each_answer_has_a_request_id_of_its_own() {
+    let api = api();
+    let mut ids = HashSet::new();
+    for path in ["/Traces", "/Nope", "/Traces"] {
+        let id = post(&api, path, "{}").await.headers["x-amzn-requestid"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let groups: Vec<usize> = id.split('-').map(str::len).collect();
+        assert_eq!(groups, [8, 4, 4, 4, 12], "{id}");
+        ids.insert(id);
+    }
+    assert_eq!(ids.len(), 3);
+}
+
+#[tokio::test]
+async fn the_front_page_says_what_this_is_and_how_to_see_traces() {
+    let request = Request::get("/")
+        .header("host", "localhost:2345")
+        .body(Body::empty())
+        .unwrap();
+    let answer = send(&api(), request).await;
+    assert_eq!(answer.status, 200);
+    assert!(
+        answer.headers["content-type"]
+            .to_str()
+            .unwrap()
+            .starts_with("text/plain")
+    );
+    let text = String::from_utf8(answer.body.to_vec()).unwrap();
+    for said in [
+        "xray-local traces",
+        "xray-local trace ID",
+        "aws xray get-trace-summaries --endpoint-url http://localhost:2345",
+        "later version",
+    ] {
+        assert!(text.contains(said), "{said} is not in: {text}");
+    }
+}

@@ -1,0 +1,138 @@
+use std::io::Write;
+
+use axum::body::Body;
+use axum::http::Request;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+
+use crate::client::{TRACE, api, call, post, put, segment, send};
+
+fn documents(documents: &[&str]) -> Value {
+    json!({"TraceSegmentDocuments": documents})
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn refused_documents_come_back_with_their_reason_and_the_others_are_kept() {
+    let api = api();
+    let good = segment("0a1b2c3d4e5f6071", json!({})).to_string();
+    let nameless = segment("00000000000000ff", json!({"name": "what?"})).to_string();
+    let answer = call(
+        &api,
+        "/TraceSegments",
+        &documents(&["{", &good, "[]", &nameless]),
+    )
+    .await;
+    let unprocessed = answer["UnprocessedTraceSegments"].as_array().unwrap();
+    let codes: Vec<_> = unprocessed
+        .iter()
+        .map(|u| (u.get("Id").cloned(), &u["ErrorCode"]))
+        .collect();
+    assert_eq!(
+        codes,
+        [
+            (None, &json!("ParseError")),
+            (None, &json!("MissingId")),
+            (Some(json!("00000000000000ff")), &json!("InvalidName")),
+        ]
+    );
+    let message = unprocessed[2]["Message"].as_str().unwrap();
+    assert!(
+        message.starts_with("Invalid segment. ErrorCode: InvalidName"),
+        "{message}"
+    );
+    let traces = call(&api, "/Traces", &json!({"TraceIds": [TRACE]})).await;
+    assert_eq!(traces["Traces"][0]["Segments"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_trace_that_grew_too_large_is_answered_in_x_rays_own_words() {
+    let api = api();
+    let large = |n: u32| {
+        segment(
+            &format!("{n:016x}"),
+            json!({"metadata": {"d": "x".repeat(60_000)}}),
+        )
+        .to_string()
+    };
+    let all: Vec<String> = (1..=9).map(large).collect();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let answer = call(&api, "/TraceSegments", &documents(&all)).await;
+    assert_eq!(
+        answer,
+        json!({"UnprocessedTraceSegments": [{
+            "Id": "0000000000000009",
+            "ErrorCode": "InvalidSegment",
+            "Message": "Trace Size Exceeded. Reduce the number of segments per trace and the size of your segment documents.",
+        }]})
+    );
+    let traces = call(&api, "/Traces", &json!({"TraceIds": [TRACE]})).await;
+    assert_eq!(traces["Traces"][0]["LimitExceeded"], true);
+}
+
+#[tokio::test]
+async fn gzip_is_read_by_its_first_bytes_whatever_the_header_says() {
+    let api = api();
+    let body = documents(&[&segment("0a1b2c3d4e5f6071", json!({})).to_string()]).to_string();
+    let with = |encoding: &str, body: Vec<u8>| {
+        let request = Request::post("/TraceSegments").header("content-encoding", encoding);
+        request.body(Body::from(body)).unwrap()
+    };
+    for request in [
+        with("gzip", gzip(&body)),
+        with("identity", gzip(&body)),
+        with("gzip", body.clone().into_bytes()),
+    ] {
+        assert_eq!(send(&api, request).await.status, 200);
+    }
+    let mut broken = gzip(&body);
+    broken.truncate(broken.len() / 2);
+    let (status, name, message) = send(&api, with("gzip", broken)).await.error();
+    assert_eq!((status, name.as_str()), (400, "SerializationException"));
+    assert!(message.contains("gzip"), "{message}");
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_refused_as_sent_and_as_unpacked() {
+    let api = api();
+    let large = " ".repeat(16 * 1024 * 1024 + 1);
+    for body in [gzip(&large), large.into_bytes()] {
+        let (status, name, message) = post(&api, "/TraceSegments", body).await.error();
+        assert_eq!(
+            (status, name.as_str()),
+            (413, "RequestEntityTooLargeException")
+        );
+        assert!(message.contains("16 MB"), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_put_without_documents_is_invalid_and_one_of_none_is_not() {
+    let api = api();
+    for body in ["", "{}", r#"{"TraceSegmentDocuments":null}"#] {
+        let (status, name, message) = post(&api, "/TraceSegments", body).await.error();
+        assert_eq!(
+            (status, name.as_str()),
+            (400, "InvalidRequestException"),
+            "{body}"
+        );
+        assert!(message.contains("TraceSegmentDocuments"), "{message}");
+    }
+    put(&api, &[]).await;
+}
+
+#[tokio::test]
+async fn telemetry_records_are_answered_with_an_empty_object() {
+    let api = api();
+    let records = json!({"TelemetryRecords": [{"Timestamp": 1_733_337_522.5, "SegmentsSentCount": 3}],
+                         "Hostname": "h"});
+    assert_eq!(call(&api, "/TelemetryRecords", &records).await, json!({}));
+    let (status, name, _) = post(&api, "/TelemetryRecords", "{}").await.error();
+    assert_eq!((status, name.as_str()), (400, "InvalidRequestException"));
+}

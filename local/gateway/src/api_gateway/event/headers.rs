@@ -1,0 +1,84 @@
+use std::collections::BTreeMap;
+
+use http::{HeaderMap, HeaderName, header};
+
+use super::super::request::text;
+
+/// Every value of every header, under names as REST APIs write them: `Content-Type`.
+pub(super) fn title_case(headers: &HeaderMap) -> BTreeMap<String, Vec<String>> {
+    let names = headers.keys();
+    names
+        .map(|name| {
+            (
+                title(name),
+                headers.get_all(name).iter().map(text).collect(),
+            )
+        })
+        .collect()
+}
+
+/// The headers of payload format 2.0: lower-case names, values joined with commas, cookies
+/// apart.
+pub(super) fn joined(headers: &HeaderMap) -> BTreeMap<String, String> {
+    let names = headers.keys().filter(|&name| name != header::COOKIE);
+    names
+        .map(|name| {
+            let values: Vec<String> = headers.get_all(name).iter().map(text).collect();
+            (name.to_string(), values.join(","))
+        })
+        .collect()
+}
+
+/// `cookies` of payload format 2.0, `name=value` each.
+pub(super) fn cookies(headers: &HeaderMap) -> Vec<String> {
+    let values = headers.get_all(header::COOKIE);
+    let cookies = values.iter().map(text);
+    let split = |value: String| -> Vec<String> {
+        value
+            .split(';')
+            .map(|cookie| cookie.trim().to_owned())
+            .filter(|cookie| !cookie.is_empty())
+            .collect()
+    };
+    cookies.flat_map(split).collect()
+}
+
+/// HTTP/1.1 clients mostly write names so, and REST APIs keep what clients write; here the
+/// server has already lowered them.
+fn title(name: &HeaderName) -> String {
+    let mut start = true;
+    let letter = |c: char| {
+        let letter = if start { c.to_ascii_uppercase() } else { c };
+        start = c == '-';
+        letter
+    };
+    name.as_str().chars().map(letter).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_written_as_clients_write_them() {
+        assert_eq!(
+            title(&HeaderName::from_static("x-amzn-trace-id")),
+            "X-Amzn-Trace-Id"
+        );
+        assert_eq!(title(&header::HOST), "Host");
+    }
+
+    #[test]
+    fn cookies_are_split_and_leave_the_headers() {
+        let mut headers = HeaderMap::new();
+        headers.append("cookie", "a=1; b=2;".parse().unwrap());
+        headers.append("cookie", "c=3".parse().unwrap());
+        headers.append("x-a", "1".parse().unwrap());
+        headers.append("x-a", "2".parse().unwrap());
+        assert_eq!(cookies(&headers), ["a=1", "b=2", "c=3"]);
+        assert_eq!(
+            joined(&headers),
+            BTreeMap::from([("x-a".to_owned(), "1,2".to_owned())])
+        );
+    }
+}

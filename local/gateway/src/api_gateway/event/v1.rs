@@ -1,0 +1,144 @@
+use std::collections::BTreeMap;
+
+use http::header;
+use serde::Serialize;
+use xray_local_template::ApiKind;
+
+use super::super::decode;
+use super::super::request::Received;
+use super::super::routing::Match;
+use super::super::stage::Stage;
+use super::{body, domain_prefix, headers, query};
+use crate::clock::common_log_time;
+
+/// The event of a REST API, and of an HTTP API with payload format 1.0.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Event<'a> {
+    /// HTTP APIs say the version, REST APIs do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'static str>,
+    resource: &'a str,
+    path: String,
+    http_method: &'a str,
+    /// The last value of each.
+    headers: BTreeMap<String, String>,
+    multi_value_headers: BTreeMap<String, Vec<String>>,
+    query_string_parameters: Option<BTreeMap<String, String>>,
+    multi_value_query_string_parameters: Option<BTreeMap<String, Vec<String>>>,
+    path_parameters: Option<BTreeMap<&'a str, String>>,
+    stage_variables: Option<()>,
+    request_context: RequestContext<'a>,
+    body: Option<String>,
+    is_base64_encoded: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RequestContext<'a> {
+    account_id: &'a str,
+    api_id: &'a str,
+    domain_name: &'a str,
+    domain_prefix: &'a str,
+    extended_request_id: &'a str,
+    http_method: &'a str,
+    identity: Identity,
+    path: String,
+    protocol: &'a str,
+    request_id: &'a str,
+    request_time: String,
+    request_time_epoch: i64,
+    resource_id: String,
+    resource_path: &'a str,
+    stage: &'a str,
+}
+
+/// Who called. Without an authorizer most of it is `null`, which handlers may rely on.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Identity {
+    access_key: Option<()>,
+    account_id: Option<()>,
+    api_key: Option<()>,
+    api_key_id: Option<()>,
+    caller: Option<()>,
+    cognito_authentication_provider: Option<()>,
+    cognito_authentication_type: Option<()>,
+    cognito_identity_id: Option<()>,
+    cognito_identity_pool_id: Option<()>,
+    principal_org_id: Option<()>,
+    source_ip: String,
+    user: Option<()>,
+    user_agent: Option<String>,
+    user_arn: Option<()>,
+}
+
+impl<'a> Event<'a> {
+    pub(super) fn new(stage: &'a Stage, found: &'a Match<'_>, request: &'a Received) -> Self {
+        // REST APIs send paths and their parameters on as they came; HTTP APIs decode them.
+        let written = |text: &str| match stage.kind {
+            ApiKind::Rest => text.to_owned(),
+            ApiKind::Http => decode(text),
+        };
+        let mut queries: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (name, value) in query::pairs(&request.query) {
+            queries.entry(name).or_default().push(value);
+        }
+        let queries = (!queries.is_empty()).then_some(queries);
+        let multi_value_headers = headers::title_case(&request.headers);
+        let parameters = found
+            .parameters
+            .iter()
+            .map(|(name, value)| (name.as_str(), written(value)));
+        let (body, is_base64_encoded) = body::body(request, stage.kind);
+        Self {
+            version: (stage.kind == ApiKind::Http).then_some("1.0"),
+            resource: &found.routed.route.path,
+            path: written(&request.path),
+            http_method: request.method.as_str(),
+            headers: last_values(&multi_value_headers),
+            multi_value_headers,
+            query_string_parameters: queries.as_ref().map(last_values),
+            multi_value_query_string_parameters: queries,
+            path_parameters: (!found.parameters.is_empty()).then(|| parameters.collect()),
+            stage_variables: None,
+            request_context: RequestContext::new(stage, found, request),
+            body,
+            is_base64_encoded,
+        }
+    }
+}
+
+impl<'a> RequestContext<'a> {
+    fn new(stage: &'a Stage, found: &'a Match<'_>, request: &'a Received) -> Self {
+        Self {
+            account_id: &stage.account_id,
+            api_id: &stage.api_id,
+            domain_name: &request.host,
+            domain_prefix: domain_prefix(&request.host),
+            extended_request_id: &request.extended_request_id,
+            http_method: request.method.as_str(),
+            identity: Identity {
+                source_ip: request.source_ip.to_string(),
+                user_agent: request.header(&header::USER_AGENT),
+                ..Identity::default()
+            },
+            // Under a domain of one's own the stage is no part of the path, nor is it here.
+            path: request.path.clone(),
+            protocol: request.protocol,
+            request_id: &request.request_id,
+            request_time: common_log_time(request.at),
+            request_time_epoch: request.at.as_micros() / 1000,
+            resource_id: Stage::resource_id(&found.routed.route.path),
+            resource_path: &found.routed.route.path,
+            stage: &stage.name,
+        }
+    }
+}
+
+fn last_values(values: &BTreeMap<String, Vec<String>>) -> BTreeMap<String, String> {
+    let last = values
+        .iter()
+        .filter_map(|(name, values)| Some((name.clone(), values.last()?.clone())));
+    last.collect()
+}

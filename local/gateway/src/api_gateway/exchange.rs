@@ -1,0 +1,252 @@
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use xray_document::{Timestamp, TraceHeader};
+use xray_local_sandbox::Invocation;
+use xray_local_template::ApiKind;
+
+use super::answer::Answer;
+use super::integration::Integration;
+use super::proxy_result::{self, ProxyResponse};
+use super::request::{Received, X_AMZN_TRACE_ID, response_trace_header};
+use super::routing::Match;
+use super::segment::StageSegment;
+use super::{ApiGateway, MAX_REQUEST_BYTES, event};
+use crate::Access;
+
+/// One request and its response.
+pub(super) struct Exchange<'a> {
+    api: Option<&'a ApiGateway>,
+    found: Option<Match<'a>>,
+    routes: String,
+    request: Received,
+    body: Body,
+    began: Instant,
+}
+
+/// What is known once there is a response.
+struct Outcome {
+    response: ProxyResponse,
+    note: Option<String>,
+    /// The header under which the function ran.
+    ran_under: Option<TraceHeader>,
+}
+
+impl<'a> Exchange<'a> {
+    /// Chooses the API and the route.
+    pub(super) fn new(apis: &'a [ApiGateway], request: Request) -> Self {
+        let began = Instant::now();
+        let (parts, body) = request.into_parts();
+        let request = Received::new(parts, Timestamp::now());
+        let chosen = apis
+            .iter()
+            .find_map(|api| Some((api, api.routes.find(&request.method, &request.path)?)));
+        let (api, found) = match chosen {
+            Some((api, found)) => (Some(api), Some(found)),
+            None => (apis.first(), None),
+        };
+        let listings = || {
+            apis.iter()
+                .map(|api| api.routes.listing())
+                .filter(|listing| !listing.is_empty())
+        };
+        let routes = if found.is_none() {
+            listings().collect::<Vec<_>>().join(", ")
+        } else {
+            String::new()
+        };
+        Self {
+            api,
+            found,
+            routes,
+            request,
+            body,
+            began,
+        }
+    }
+
+    pub(super) async fn run(mut self) -> Response {
+        let kind = self.api.map_or(ApiKind::Rest, |api| api.stage.kind);
+        let outcome = match (self.api, self.found.take()) {
+            (Some(api), Some(found)) => {
+                let outcome = self.integrate(api, &found).await;
+                self.found = Some(found);
+                outcome
+            }
+            _ => {
+                let method = self.request.method.as_str();
+                Outcome::of(Answer::no_route(
+                    kind,
+                    method,
+                    &self.request.path,
+                    &self.routes,
+                ))
+            }
+        };
+        self.log(&outcome);
+        self.respond(kind, outcome)
+    }
+
+    async fn integrate(&mut self, api: &ApiGateway, found: &Match<'_>) -> Outcome {
+        let kind = api.stage.kind;
+        match self.read_body().await {
+            Ok(body) => self.request.body = body,
+            Err(error) if error.is::<LengthLimitError>() => {
+                return Outcome::of(Answer::request_too_large(kind, MAX_REQUEST_BYTES));
+            }
+            Err(_) => return Outcome::of(Answer::broken_body()),
+        }
+        let request = &self.request;
+        let function = found.routed.function.as_str();
+        let payload = event::payload(&api.stage, found, request);
+        let mut segment = StageSegment::begin(&api.stage, request, function);
+        let trace_header = match &segment {
+            Some(segment) => segment.invocation_header(&request.trace),
+            None => request.trace.clone(),
+        };
+        let invocation = Invocation {
+            payload,
+            trace_header: Some(trace_header.clone()),
+            client_context: None,
+        };
+        let call = Integration::call(
+            api.invoke.clone(),
+            function.to_owned(),
+            invocation,
+            api.integration_timeout,
+        );
+        let integration = call.await;
+        if let Some(segment) = &mut segment {
+            segment.integration_ended(&integration);
+        }
+        let (response, note) = read(api, found, &integration);
+        if let Some(segment) = segment {
+            api.segments
+                .put(vec![segment.finish(response.status, response.body.len())]);
+        }
+        let ran_under = match integration {
+            Integration::Answered(outcome) => outcome.trace_header,
+            Integration::Refused(_) | Integration::TimedOut | Integration::Broken => trace_header,
+        };
+        Outcome {
+            response,
+            note,
+            ran_under: Some(ran_under),
+        }
+    }
+
+    async fn read_body(&mut self) -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>> {
+        let body = std::mem::replace(&mut self.body, Body::empty());
+        Ok(Limited::new(body, MAX_REQUEST_BYTES)
+            .collect()
+            .await?
+            .to_bytes())
+    }
+
+    fn log(&self, outcome: &Outcome) {
+        let Some(api) = self.api else { return };
+        let request = &self.request;
+        api.access.access(&Access {
+            time: request.at,
+            source_ip: request.source_ip,
+            method: request.method.to_string(),
+            path: request.path.clone(),
+            protocol: request.protocol,
+            status: outcome.response.status.as_u16(),
+            response_bytes: outcome.response.body.len(),
+            duration: self.began.elapsed(),
+            function: self
+                .found
+                .as_ref()
+                .map(|found| found.routed.function.clone()),
+            trace_id: outcome.ran_under.as_ref().and_then(|header| header.root),
+            note: outcome.note.clone(),
+        });
+    }
+
+    /// The response with the gateway's own headers.
+    fn respond(self, kind: ApiKind, outcome: Outcome) -> Response {
+        let ids = match kind {
+            ApiKind::Rest => vec![
+                (
+                    HeaderName::from_static("x-amzn-requestid"),
+                    self.request.request_id,
+                ),
+                (
+                    HeaderName::from_static("x-amz-apigw-id"),
+                    self.request.extended_request_id,
+                ),
+            ],
+            ApiKind::Http => vec![(
+                HeaderName::from_static("apigw-requestid"),
+                self.request.extended_request_id,
+            )],
+        };
+        let trace = outcome
+            .ran_under
+            .as_ref()
+            .map(|header| (X_AMZN_TRACE_ID, response_trace_header(header)));
+        let mut response = outcome.response;
+        for (name, value) in ids.into_iter().chain(trace) {
+            // Ids are letters, digits and a little punctuation: always a header's value.
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                response.headers.insert(name, value);
+            }
+        }
+        bare(response)
+    }
+}
+
+impl Outcome {
+    /// The gateway's own answer to what reached no function.
+    fn of(answer: Answer) -> Self {
+        Self {
+            response: answer.response,
+            note: Some(answer.note),
+            ran_under: None,
+        }
+    }
+}
+
+/// The response of an integration, and what the log says of it.
+fn read(
+    api: &ApiGateway,
+    found: &Match<'_>,
+    integration: &Integration,
+) -> (ProxyResponse, Option<String>) {
+    let kind = api.stage.kind;
+    let function = &found.routed.function;
+    let answer = match integration {
+        Integration::Answered(outcome) if outcome.function_error.is_some() => {
+            let error: String = String::from_utf8_lossy(&outcome.payload)
+                .chars()
+                .take(500)
+                .collect();
+            Answer::bad_result(kind, format!("{function} failed: {error}"))
+        }
+        Integration::Answered(outcome) => {
+            match proxy_result::read(&outcome.payload, kind, found.routed.format) {
+                Ok(response) => return (response, None),
+                Err(why) => {
+                    Answer::bad_result(kind, format!("malformed proxy result of {function}: {why}"))
+                }
+            }
+        }
+        Integration::Refused(error) => Answer::refused(kind, function, error),
+        Integration::TimedOut => Answer::timed_out(kind, api.integration_timeout.as_secs()),
+        Integration::Broken => Answer::broken(kind),
+    };
+    (answer.response, Some(answer.note))
+}
+
+pub(super) fn bare(response: ProxyResponse) -> Response {
+    let mut bare = Response::new(Body::from(response.body));
+    *bare.status_mut() = response.status;
+    *bare.headers_mut() = response.headers;
+    bare
+}

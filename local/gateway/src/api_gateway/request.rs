@@ -1,0 +1,182 @@
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use axum::extract::ConnectInfo;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
+use xray_document::{Sampled, TRACE_HEADER, Timestamp, TraceHeader, TraceId};
+
+pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+pub(crate) const X_AMZN_TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
+
+/// Headers that belong to one connection; no proxy sends them on (RFC 9110, 7.6.1).
+const OF_THE_CONNECTION: [HeaderName; 7] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHENTICATE,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// A request as the gateway took it, with what the gateway adds.
+#[derive(Debug)]
+pub(crate) struct Received {
+    pub(crate) at: Timestamp,
+    pub(crate) method: Method,
+    /// As the caller sent it, percent-encoded.
+    pub(crate) path: String,
+    /// Without `?`; empty where there is none.
+    pub(crate) query: String,
+    pub(crate) protocol: &'static str,
+    /// As sent on to the function: `X-Forwarded-*` and the trace header are in it.
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) source_ip: IpAddr,
+    /// The first address of the caller's own `X-Forwarded-For`.
+    pub(crate) forwarded_for: Option<String>,
+    /// The `Host` header.
+    pub(crate) host: String,
+    /// The trace it belongs to. Has a root.
+    pub(crate) trace: TraceHeader,
+    pub(crate) request_id: String,
+    /// Sixteen characters such as `JKJaXmPLvHcESHA=`.
+    pub(crate) extended_request_id: String,
+}
+
+impl Received {
+    /// Takes a request; its body is read later.
+    pub(crate) fn new(parts: Parts, at: Timestamp) -> Self {
+        let caller = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let source_ip = caller.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |ConnectInfo(caller)| {
+            caller.ip()
+        });
+        let host = parts.headers.get(header::HOST).map(text);
+        let host = host.or_else(|| parts.uri.authority().map(ToString::to_string));
+        let host = host.unwrap_or_else(|| "localhost".to_owned());
+
+        let forwarded_for = parts.headers.get(X_FORWARDED_FOR).map(text);
+        let first = |list: &String| list.split(',').next().map(|first| first.trim().to_owned());
+        let mut received = Self {
+            at,
+            method: parts.method,
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            protocol: protocol(parts.version),
+            headers: parts.headers,
+            body: Bytes::new(),
+            source_ip,
+            forwarded_for: forwarded_for
+                .as_ref()
+                .and_then(first)
+                .filter(|first| !first.is_empty()),
+            host,
+            trace: TraceHeader::default(),
+            request_id: uuid::Uuid::new_v4().to_string(),
+            extended_request_id: BASE64_STANDARD.encode(&fastrand::u128(..).to_le_bytes()[..11]),
+        };
+        received.trace = with_root(&received.headers, at);
+        received.add_headers(forwarded_for);
+        received
+    }
+
+    /// The headers that API Gateway sets on the way to an integration.
+    fn add_headers(&mut self, forwarded_for: Option<String>) {
+        for name in OF_THE_CONNECTION {
+            self.headers.remove(name);
+        }
+        let forwarded_for = match forwarded_for {
+            Some(list) => format!("{list}, {}", self.source_ip),
+            None => self.source_ip.to_string(),
+        };
+        let port = self.host.rsplit_once(':').map(|(_, port)| port.to_owned());
+        let port = port
+            .filter(|port| port.parse::<u16>().is_ok())
+            .unwrap_or_else(|| "80".to_owned());
+        let trace = self.trace.to_string();
+        let added = [
+            (X_FORWARDED_FOR, forwarded_for),
+            (X_FORWARDED_PORT, port),
+            (X_FORWARDED_PROTO, "http".to_owned()),
+            (X_AMZN_TRACE_ID, trace),
+        ];
+        for (name, value) in added {
+            // A list of addresses from a caller may have bytes that no header has.
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                self.headers.insert(name, value);
+            }
+        }
+        if !self.headers.contains_key(header::HOST)
+            && let Ok(host) = HeaderValue::from_str(&self.host)
+        {
+            self.headers.insert(header::HOST, host);
+        }
+    }
+
+    /// The header's first value.
+    pub(crate) fn header(&self, name: &HeaderName) -> Option<String> {
+        self.headers.get(name).map(text)
+    }
+
+    /// Scheme, host and path.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}{}", self.host, self.path)
+    }
+}
+
+/// A header's value as text: UTF-8, or else Latin-1, which every byte sequence is.
+pub(crate) fn text(value: &HeaderValue) -> String {
+    match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) => text.to_owned(),
+        Err(_) => value
+            .as_bytes()
+            .iter()
+            .map(|&byte| char::from(byte))
+            .collect(),
+    }
+}
+
+/// The caller's trace header, or a new trace's. A parent without a root is of no trace.
+fn with_root(headers: &HeaderMap, at: Timestamp) -> TraceHeader {
+    let mut header = headers
+        .get(TRACE_HEADER)
+        .map(text)
+        .map(|text| TraceHeader::parse(&text))
+        .unwrap_or_default();
+    if header.root.is_none() {
+        let seconds = u32::try_from(at.as_micros() / 1_000_000).unwrap_or(u32::MAX);
+        header.root = Some(TraceId::random(seconds));
+        header.parent = None;
+    }
+    header
+}
+
+/// The trace header of the response: the trace, and the decision where there is one.
+pub(crate) fn response_trace_header(ran_under: &TraceHeader) -> String {
+    let sampled = match ran_under.sampled {
+        Sampled::Requested => Sampled::Undecided,
+        decided => decided,
+    };
+    TraceHeader {
+        root: ran_under.root,
+        parent: None,
+        sampled,
+        extra: Vec::new(),
+    }
+    .to_string()
+}
+
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_09 => "HTTP/0.9",
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2.0",
+        Version::HTTP_3 => "HTTP/3.0",
+        _ => "HTTP/1.1",
+    }
+}

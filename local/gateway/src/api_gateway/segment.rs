@@ -1,0 +1,176 @@
+use http::StatusCode;
+use xray_document::{
+    Document, Http, HttpRequest, HttpResponse, Namespace, Sampled, Segment, SegmentId, Subsegment,
+    Timestamp, TraceHeader,
+};
+
+use super::integration::Integration;
+use super::request::Received;
+use super::stage::Stage;
+use crate::invoke::{error_name, error_status};
+
+/// What API Gateway draws of one request to a REST API that traces: the stage, and in it
+/// the call of the function (X-Ray Developer Guide, "API Gateway active tracing").
+#[derive(Debug)]
+pub(crate) struct StageSegment {
+    segment: Segment,
+    integration: Subsegment,
+}
+
+impl StageSegment {
+    /// `None` where the API does not trace or the caller said `Sampled=0`. Everything else
+    /// is sampled: it is a desk.
+    pub(crate) fn begin(stage: &Stage, request: &Received, function: &str) -> Option<Self> {
+        if !stage.tracing || request.trace.sampled == Sampled::No {
+            return None;
+        }
+        let root = request.trace.root?;
+        let name = format!("{}/{}", stage.api_name, stage.name);
+        let mut segment = Segment::new(name, root, SegmentId::random(), request.at);
+        segment.parent_id = request.trace.parent;
+        segment.origin = Some("AWS::ApiGateway::Stage".to_owned());
+        segment.resource_arn = Some(stage.arn());
+        segment.http = Some(Http {
+            request: Some(stage_request(request)),
+            response: None,
+        });
+        segment.aws.set(
+            "api_gateway",
+            serde_json::json!({
+                "account_id": stage.account_id,
+                "rest_api_id": stage.api_id,
+                "stage": stage.name,
+                "request_id": request.request_id,
+            }),
+        );
+        segment
+            .annotations
+            .insert("aws:api_id".to_owned(), stage.api_id.as_str().into());
+        segment
+            .annotations
+            .insert("aws:api_stage".to_owned(), stage.name.as_str().into());
+        let ids = serde_json::json!({
+            "extended_request_id": request.extended_request_id,
+            "request_id": request.request_id,
+        });
+        if let Ok(ids) = serde_json::value::to_raw_value(&ids) {
+            segment.metadata.insert("default".to_owned(), ids);
+        }
+        let integration = integration(stage, function);
+        Some(Self {
+            segment,
+            integration,
+        })
+    }
+
+    /// The header under which the function is invoked.
+    pub(crate) fn invocation_header(&self, incoming: &TraceHeader) -> TraceHeader {
+        TraceHeader {
+            root: Some(self.segment.trace_id),
+            parent: Some(self.integration.id),
+            sampled: Sampled::Yes,
+            extra: incoming.extra.clone(),
+        }
+    }
+
+    /// The function has answered, or will not.
+    pub(crate) fn integration_ended(&mut self, integration: &Integration) {
+        let subsegment = &mut self.integration;
+        subsegment.end_time = Some(Timestamp::now().max(subsegment.start_time));
+        let (status, bytes) = match integration {
+            Integration::Answered(outcome) => (Some(StatusCode::OK), Some(outcome.payload.len())),
+            Integration::Refused(error) => (Some(error_status(error)), None),
+            Integration::TimedOut | Integration::Broken => (None, None),
+        };
+        match status {
+            Some(status) => {
+                (subsegment.error, subsegment.throttle, subsegment.fault) = flags(status);
+            }
+            None => subsegment.fault = true,
+        }
+        if let Integration::Answered(outcome) = integration
+            && let Some(error) = outcome.function_error
+        {
+            // `Invoke` itself answers 200 to a function that failed.
+            subsegment.fault = true;
+            subsegment.aws.set("function_error", error_name(error));
+        }
+        if let (Some(http), Some(status)) = (&mut subsegment.http, status) {
+            http.response = Some(response(status, bytes));
+        }
+    }
+
+    /// The request is answered.
+    pub(crate) fn finish(mut self, status: StatusCode, response_bytes: usize) -> Document {
+        let now = Timestamp::now();
+        self.integration
+            .end_time
+            .get_or_insert(now.max(self.integration.start_time));
+        let segment = &mut self.segment;
+        segment.end_time = Some(
+            now.max(segment.start_time)
+                .max(self.integration.end_time.unwrap_or(now)),
+        );
+        (segment.error, segment.throttle, segment.fault) = flags(status);
+        if let Some(http) = &mut segment.http {
+            http.response = Some(response(status, Some(response_bytes)));
+        }
+        segment.subsegments.push(self.integration);
+        Document::Segment(Box::new(self.segment))
+    }
+}
+
+fn stage_request(request: &Received) -> HttpRequest {
+    HttpRequest {
+        method: Some(request.method.to_string()),
+        url: Some(request.url()),
+        user_agent: request.header(&http::header::USER_AGENT),
+        client_ip: Some(
+            request
+                .forwarded_for
+                .clone()
+                .unwrap_or_else(|| request.source_ip.to_string()),
+        ),
+        x_forwarded_for: request.forwarded_for.is_some(),
+        traced: false,
+    }
+}
+
+/// The call of `Invoke`.
+fn integration(stage: &Stage, function: &str) -> Subsegment {
+    let arn = stage.function_arn(function);
+    let mut subsegment = Subsegment::new("Lambda", SegmentId::random(), Timestamp::now());
+    subsegment.namespace = Some(Namespace::Aws);
+    subsegment
+        .aws
+        .set("function_name", function)
+        .set("region", &stage.region)
+        .set("operation", "Invoke")
+        .set("resource_names", [&arn]);
+    let url = format!(
+        "https://lambda.{}.amazonaws.com/2015-03-31/functions/{arn}/invocations",
+        stage.region
+    );
+    subsegment.http = Some(Http {
+        request: Some(HttpRequest {
+            method: Some("POST".to_owned()),
+            url: Some(url),
+            ..HttpRequest::default()
+        }),
+        response: None,
+    });
+    subsegment
+}
+
+fn response(status: StatusCode, bytes: Option<usize>) -> HttpResponse {
+    HttpResponse {
+        status: Some(i64::from(status.as_u16())),
+        content_length: bytes.and_then(|bytes| i64::try_from(bytes).ok()),
+    }
+}
+
+/// `error`, `throttle` and `fault` of a status, as every X-Ray SDK sets them.
+fn flags(status: StatusCode) -> (bool, bool, bool) {
+    let throttle = status == StatusCode::TOO_MANY_REQUESTS;
+    (status.is_client_error(), throttle, status.is_server_error())
+}

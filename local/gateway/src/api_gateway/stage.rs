@@ -1,0 +1,107 @@
+use xray_local_template::{Api, ApiKind, Desk};
+
+/// A deployed API: what events and segments say of it.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub(crate) api_name: String,
+    /// Ten characters as API Gateway's; always the same for the same logical id.
+    pub(crate) api_id: String,
+    /// `Prod`, `$default`.
+    pub(crate) name: String,
+    pub(crate) kind: ApiKind,
+    pub(crate) region: String,
+    pub(crate) account_id: String,
+    /// Whether the stage draws its segment. HTTP APIs cannot.
+    pub(crate) tracing: bool,
+}
+
+impl Stage {
+    pub(crate) fn new(api: &Api, desk: &Desk) -> Self {
+        Self {
+            api_name: api.name.clone(),
+            api_id: stable_id(&api.logical_id, 10),
+            name: api.stage.clone(),
+            kind: api.kind,
+            region: desk.region.clone(),
+            account_id: desk.account_id.clone(),
+            tracing: api.tracing && api.kind == ApiKind::Rest,
+        }
+    }
+
+    pub(crate) fn arn(&self) -> String {
+        let Self {
+            region,
+            api_id,
+            name,
+            ..
+        } = self;
+        format!(
+            "arn:{}:apigateway:{region}::/restapis/{api_id}/stages/{name}",
+            partition(region)
+        )
+    }
+
+    pub(crate) fn function_arn(&self, function: &str) -> String {
+        let Self {
+            region, account_id, ..
+        } = self;
+        format!(
+            "arn:{}:lambda:{region}:{account_id}:function:{function}",
+            partition(region)
+        )
+    }
+
+    /// The id of a resource of the API.
+    pub(crate) fn resource_id(resource_path: &str) -> String {
+        stable_id(resource_path, 6)
+    }
+}
+
+fn partition(region: &str) -> &'static str {
+    if region.starts_with("cn-") {
+        "aws-cn"
+    } else if region.starts_with("us-gov-") {
+        "aws-us-gov"
+    } else {
+        "aws"
+    }
+}
+
+/// Lower-case letters and digits that depend on `seed` alone (FNV-1a).
+fn stable_id(seed: &str, length: usize) -> String {
+    const DIGITS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let mut hash = seed.bytes().fold(0xcbf2_9ce4_8422_2325, step);
+    let digit = |_| {
+        let digit = DIGITS[(hash % 36) as usize];
+        hash = step((hash / 36) ^ (hash << 32), digit);
+        char::from(digit)
+    };
+    (0..length).map(digit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_looks_like_api_gateways_and_stays_the_same() {
+        let id = stable_id("ServerlessRestApi", 10);
+        assert_eq!(id, stable_id("ServerlessRestApi", 10));
+        assert_ne!(id, stable_id("ServerlessHttpApi", 10));
+        assert!(
+            id.len() == 10
+                && id
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()),
+            "{id}"
+        );
+    }
+
+    #[test]
+    fn an_arn_is_of_its_regions_partition() {
+        assert_eq!(partition("eu-west-1"), "aws");
+        assert_eq!(partition("cn-north-1"), "aws-cn");
+        assert_eq!(partition("us-gov-west-1"), "aws-us-gov");
+    }
+}

@@ -1,0 +1,369 @@
+//! What the caller gets of what the function returned, or of what went wrong.
+
+use std::time::Duration;
+
+use crate::support::{Answer, FakeInvoke, Gateway, http_api, ok, outcome, rest};
+use axum::body::Body;
+use http::Request;
+use serde_json::{Value, json};
+use xray_local_sandbox::InvokeError;
+use xray_local_template::Api;
+
+async fn answer_to(api: Api, result: Value) -> (Answer, Gateway) {
+    let gateway = Gateway::new(api, &["GET /"], FakeInvoke::answering(result));
+    let answer = gateway.get("/").await;
+    (answer, gateway)
+}
+
+#[tokio::test]
+async fn a_proxy_result_becomes_the_response() {
+    let result = json!({
+        "statusCode": "201",
+        "headers": { "Location": "/items/1", "x-number": 7, "x-null": null, "X-Both": "single" },
+        "multiValueHeaders": { "Set-Cookie": ["a=1", "b=2"], "x-both": ["many"] },
+        "body": "{\"pk\":\"1\"}",
+    });
+    let (answer, gateway) = answer_to(rest(), result).await;
+    assert_eq!(answer.status, 201);
+    assert_eq!(answer.header("location"), Some("/items/1"));
+    assert_eq!(answer.header("x-number"), Some("7"));
+    assert_eq!(answer.header("x-null"), None);
+    assert_eq!(answer.header("x-both"), Some("many"));
+    assert_eq!(answer.headers.get_all("set-cookie").iter().count(), 2);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(answer.json(), json!({ "pk": "1" }));
+    let access = gateway.access();
+    assert_eq!((access.status, access.note.as_deref()), (201, None));
+    assert_eq!(access.function.as_deref(), Some("items"));
+}
+
+#[tokio::test]
+async fn an_http_apis_cookies_are_headers_and_its_default_type_is_text() {
+    let result = json!({ "statusCode": 200, "cookies": ["a=1", "b=2"], "body": "hi" });
+    let (answer, _) = answer_to(http_api(), result).await;
+    assert_eq!(answer.headers.get_all("set-cookie").iter().count(), 2);
+    assert_eq!(
+        answer.header("content-type"),
+        Some("text/plain;charset=UTF-8")
+    );
+}
+
+#[tokio::test]
+async fn without_a_status_code_an_http_apis_result_is_the_body() {
+    for (result, body) in [
+        (json!({ "body": 1 }), r#"{"body":1}"#),
+        (json!("Hello"), "Hello"),
+        (json!([1, 2]), "[1,2]"),
+        (json!(null), "null"),
+    ] {
+        let (answer, _) = answer_to(http_api(), result).await;
+        assert_eq!((answer.status, &answer.body[..]), (200, body.as_bytes()));
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+    }
+}
+
+#[tokio::test]
+async fn a_result_nested_deeper_than_any_stack_is_a_body_like_others() {
+    let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+    let invoke = FakeInvoke::new({
+        let deep = deep.clone();
+        move |_, invocation| Ok(outcome(invocation, deep.clone()))
+    });
+    let gateway = Gateway::new(http_api(), &["GET /"], invoke.clone());
+    let answer = gateway.get("/").await;
+    assert_eq!((answer.status, &answer.body[..]), (200, deep.as_bytes()));
+    let gateway = Gateway::new(rest(), &["GET /"], invoke);
+    assert_eq!(gateway.get("/").await.status, 502);
+}
+
+#[tokio::test]
+async fn a_base64_body_is_decoded() {
+    let result = json!({ "statusCode": 200, "body": "/wCA", "isBase64Encoded": true, "headers": { "content-type": "image/png" } });
+    for api in [rest(), http_api()] {
+        let (answer, _) = answer_to(api, result.clone()).await;
+        assert_eq!(&answer.body[..], [0xff, 0x00, 0x80]);
+        assert_eq!(answer.header("content-type"), Some("image/png"));
+    }
+}
+
+#[tokio::test]
+async fn headers_that_are_the_gateways_are_renamed_or_dropped() {
+    let result = json!({
+        "statusCode": 401,
+        "headers": { "WWW-Authenticate": "Basic", "Content-Length": "999", "Transfer-Encoding": "chunked", "x-amzn-RequestId": "mine" },
+        "body": "{}",
+    });
+    let (answer, _) = answer_to(rest(), result.clone()).await;
+    assert_eq!(
+        answer.header("x-amzn-remapped-www-authenticate"),
+        Some("Basic")
+    );
+    assert_eq!(answer.header("x-amzn-remapped-content-length"), Some("999"));
+    assert_eq!(answer.header("transfer-encoding"), None);
+    assert_eq!(answer.header("content-length"), Some("2"));
+    assert_ne!(answer.header("x-amzn-requestid"), Some("mine"));
+    let (answer, _) = answer_to(http_api(), result).await;
+    assert_eq!(answer.header("www-authenticate"), Some("Basic"));
+    assert_eq!(answer.header("content-length"), Some("2"));
+}
+
+#[tokio::test]
+async fn a_malformed_result_is_an_error_and_the_log_says_why() {
+    for (result, why) in [
+        (json!({ "statusCode": 99, "body": "" }), "200 to 599"),
+        (json!({ "statusCode": 100, "body": "" }), "200 to 599"),
+        (json!({ "statusCode": 200.5 }), "200 to 599"),
+        (json!({ "statusCode": [] }), "200 to 599"),
+        (
+            json!({ "statusCode": 200, "body": { "a": 1 } }),
+            "body must be a string",
+        ),
+        (
+            json!({ "statusCode": 200, "headers": "a" }),
+            "headers must be",
+        ),
+        (
+            json!({ "statusCode": 200, "headers": { "a b": "1" } }),
+            "\"a b\"",
+        ),
+        (
+            json!({ "statusCode": 200, "headers": { "a": "1\r\nb: 2" } }),
+            "header a",
+        ),
+        (
+            json!({ "statusCode": 200, "headers": { "a": {} } }),
+            "headers must be",
+        ),
+        (
+            json!({ "statusCode": 200, "body": "=", "isBase64Encoded": true }),
+            "base64",
+        ),
+    ] {
+        for (api, status, message) in [
+            (rest(), 502, "Internal server error"),
+            (http_api(), 500, "Internal Server Error"),
+        ] {
+            let (answer, gateway) = answer_to(api, result.clone()).await;
+            assert_eq!(
+                (answer.status, answer.message().as_str()),
+                (status, message),
+                "{result}"
+            );
+            let note = gateway.access().note.unwrap();
+            assert!(
+                note.contains("malformed proxy result of items") && note.contains(why),
+                "{note}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_rest_apis_result_must_be_an_object_of_known_members() {
+    for (result, why) in [
+        (json!("Hello"), "not \"Hello\""),
+        (json!(null), "not null"),
+        (json!({ "statusCode": 200, "extra": 1 }), "\"extra\""),
+    ] {
+        let (answer, gateway) = answer_to(rest(), result).await;
+        assert_eq!(answer.status, 502);
+        let note = gateway.access().note.unwrap();
+        assert!(note.contains(why), "{note}");
+    }
+}
+
+#[tokio::test]
+async fn a_function_error_is_the_gateways_and_the_log_shows_it() {
+    for (api, status) in [(rest(), 502), (http_api(), 500)] {
+        let invoke = FakeInvoke::new(|_, invocation| Ok(crate::support::failure(invocation)));
+        let gateway = Gateway::new(api, &["GET /"], invoke);
+        assert_eq!(gateway.get("/").await.status, status);
+        let note = gateway.access().note.unwrap();
+        assert!(
+            note.contains("items failed") && note.contains("boom"),
+            "{note}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_could_not_be_run_is_told_as_api_gateway_tells_it() {
+    for (error, rest_status, http_status, why) in [
+        (
+            InvokeError::UnknownFunction("items".to_owned()),
+            500,
+            500,
+            "no function of the template",
+        ),
+        (
+            InvokeError::TooManyRequests("100 at once".to_owned()),
+            500,
+            503,
+            "throttled: 100 at once",
+        ),
+        (
+            InvokeError::RequestTooLarge(7_000_000),
+            413,
+            413,
+            "7000000 bytes",
+        ),
+        (
+            InvokeError::CannotStart("no bootstrap".to_owned()),
+            502,
+            500,
+            "no bootstrap",
+        ),
+        (InvokeError::ShuttingDown, 503, 503, "shutting down"),
+    ] {
+        for (api, status) in [(rest(), rest_status), (http_api(), http_status)] {
+            let refusal = error.clone();
+            let gateway = Gateway::new(
+                api,
+                &["GET /"],
+                FakeInvoke::new(move |_, _| Err(refusal.clone())),
+            );
+            let answer = gateway.get("/").await;
+            assert_eq!(answer.status, status, "{error:?}");
+            let note = gateway.access().note.unwrap();
+            assert!(note.contains(why), "{note}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_route_the_log_lists_the_routes() {
+    for (api, status, message) in [
+        (rest(), 403, "Missing Authentication Token"),
+        (http_api(), 404, "Not Found"),
+    ] {
+        let gateway = Gateway::new(
+            api,
+            &["GET /items/{pk}", "POST /items"],
+            FakeInvoke::answering(ok()),
+        );
+        let answer = gateway.get("/nowhere?secret=1").await;
+        assert_eq!(
+            (answer.status, answer.message().as_str()),
+            (status, message)
+        );
+        let access = gateway.access();
+        assert_eq!(access.function, None);
+        let line = access.to_string();
+        assert!(
+            line.contains("\"GET /nowhere HTTP/1.1\"")
+                && line.contains("POST /items, GET /items/{pk}"),
+            "{line}"
+        );
+        assert!(!line.contains("secret"), "{line}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_gateway_does_not_wait_longer_than_its_integration_timeout() {
+    for (api, limit, status, message) in [
+        (rest(), 29, 504, "Endpoint request timed out"),
+        (http_api(), 30, 503, "Service Unavailable"),
+    ] {
+        for (delay, in_time) in [(limit - 1, true), (limit + 1, false)] {
+            let gateway = Gateway::new(
+                api.clone(),
+                &["GET /"],
+                FakeInvoke::after(Duration::from_secs(delay), ok()),
+            );
+            let answer = gateway.get("/").await;
+            assert_eq!(answer.status, if in_time { 200 } else { status });
+            if !in_time {
+                assert_eq!(answer.message(), message);
+                assert!(
+                    gateway
+                        .access()
+                        .note
+                        .unwrap()
+                        .contains(&format!("{limit} s"))
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_over_10_mb_reaches_no_function() {
+    for api in [rest(), http_api()] {
+        let gateway = Gateway::new(api, &["POST /"], FakeInvoke::answering(ok()));
+        let body = |bytes: usize| {
+            Request::post("/")
+                .body(Body::from(vec![b'a'; bytes]))
+                .unwrap()
+        };
+        assert_eq!(gateway.send(body(10 * 1024 * 1024)).await.status, 200);
+        assert_eq!(gateway.send(body(10 * 1024 * 1024 + 1)).await.status, 413);
+        assert_eq!(gateway.invoke.seen.lock().unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_function_that_makes_this_program_panic_is_an_error_and_the_next_request_works() {
+    let invoke = FakeInvoke::new(|_, invocation| {
+        let event: Value = serde_json::from_slice(&invocation.payload).unwrap();
+        assert_ne!(event["path"], "/bug");
+        Ok(outcome(invocation, ok().to_string()))
+    });
+    let gateway = Gateway::new(rest(), &["GET /{proxy+}"], invoke);
+    assert_eq!(gateway.get("/bug").await.status, 500);
+    assert_eq!(gateway.get("/fine").await.status, 200);
+}
+
+#[tokio::test]
+async fn several_apis_share_an_address_unless_they_share_a_route() {
+    let build = |api: Api, routes: &[&str], body: &str| {
+        let routes = crate::support::routes(&api, routes);
+        let invoke = FakeInvoke::answering(json!({ "statusCode": 200, "body": body }));
+        let (segments, log) = (
+            std::sync::Arc::<crate::support::Segments>::default(),
+            std::sync::Arc::<crate::support::Log>::default(),
+        );
+        let desk = xray_local_template::Desk::default();
+        xray_local_gateway::ApiGateway::new(api, routes, &desk, invoke, segments, log).unwrap()
+    };
+    let apis = vec![
+        build(rest(), &["GET /a"], "rest"),
+        build(http_api(), &["GET /b"], "http"),
+    ];
+    let router = xray_local_gateway::ApiGateway::router_of(apis).unwrap();
+    for (path, status, body) in [("/a", 200, "rest"), ("/b", 200, "http"), ("/c", 403, "")] {
+        let response = tower::ServiceExt::oneshot(router.clone(), crate::support::get(path))
+            .await
+            .unwrap();
+        let answer = Answer::of(response).await;
+        assert_eq!(answer.status, status);
+        assert!(answer.body.starts_with(body.as_bytes()));
+    }
+    let apis = vec![
+        build(rest(), &["GET /a/{x}"], ""),
+        build(http_api(), &["GET /a/{y}"], ""),
+    ];
+    let error = xray_local_gateway::ApiGateway::router_of(apis)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("GET /a/{x}") && error.contains("GET /a/{y}"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn only_loopback_hosts_are_answered_where_the_guard_is_on() {
+    let gateway = Gateway::new(rest(), &["GET /"], FakeInvoke::answering(ok()));
+    let guarded = Gateway {
+        router: xray_local_gateway::loopback_only(gateway.router.clone()),
+        ..gateway
+    };
+    assert_eq!(guarded.get("/").await.status, 200);
+    let foreign = Request::get("/")
+        .header("host", "attacker.example:3000")
+        .body(Body::empty())
+        .unwrap();
+    let answer = guarded.send(foreign).await;
+    assert_eq!(answer.status, 403);
+    assert!(answer.message().contains("attacker.example"));
+}

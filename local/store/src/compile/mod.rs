@@ -1,0 +1,61 @@
+//! From a trace's documents, in whatever order they came, to the trace that
+//! `BatchGetTraces` gives.
+
+mod inferred;
+mod tree;
+
+use xray_document::{Document, Timestamp, TraceId};
+
+pub(crate) use inferred::{is_traced, resource};
+
+use crate::facts::latest_of;
+use crate::{Trace, TraceSegment};
+
+/// Compiles a trace: independent subsegments under their parents, inferred segments last.
+/// The order of `documents` makes no difference.
+pub(crate) fn compile(id: TraceId, documents: Vec<Document>, limit_exceeded: bool) -> Trace {
+    let mut documents = tree::assemble(id, documents);
+    let inferred = inferred::segments(id, &documents);
+    documents.extend(
+        inferred
+            .into_iter()
+            .map(|segment| Document::Segment(Box::new(segment))),
+    );
+    let duration = duration(&documents);
+    let segments = documents
+        .into_iter()
+        .map(|document| TraceSegment {
+            id: document.id(),
+            document,
+        })
+        .collect();
+    Trace {
+        id,
+        duration,
+        limit_exceeded,
+        segments,
+    }
+}
+
+/// Latest end of anything less earliest start, in seconds.
+fn duration(documents: &[Document]) -> f64 {
+    let spans = || documents.iter().map(span);
+    let start = spans().map(|(start, _)| start).min();
+    let end = spans().map(|(_, end)| end).max();
+    match (start, end) {
+        (Some(start), Some(end)) => end.since(start).as_secs_f64(),
+        _ => 0.0,
+    }
+}
+
+/// Start and latest time of a document.
+pub(crate) fn span(document: &Document) -> (Timestamp, Timestamp) {
+    let (start, end, subsegments) = match document {
+        Document::Segment(s) => (s.start_time, s.end_time, &s.subsegments),
+        Document::Subsegment(s) => (s.start_time, s.end_time, &s.subsegments),
+    };
+    (
+        start,
+        end.unwrap_or(start).max(start).max(latest_of(subsegments)),
+    )
+}

@@ -1,0 +1,220 @@
+//! From a compiled trace to the summary that `GetTraceSummaries` gives.
+//!
+//! Root causes are not derived yet: they would be a further module here, over the same
+//! [`Trace`].
+
+mod annotations;
+mod services;
+
+use std::collections::HashSet;
+
+use xray_document::{Document, Segment, SegmentId, Subsegment};
+
+use crate::compile::{is_traced, span};
+use crate::{ServiceId, SummaryHttp, Trace, TraceSummary};
+use annotations::AnnotationIndex;
+use services::Services;
+
+/// Derives the summary of `trace`. Each member is as the X-Ray API reference describes
+/// `TraceSummary`.
+pub(crate) fn summarize(trace: &Trace, revision: u64) -> TraceSummary {
+    let entities = Entities::of(trace);
+    let services = Services::of(trace);
+    let root = root(trace, &entities.ids);
+    let received = || {
+        trace
+            .segments
+            .iter()
+            .filter(|segment| !is_inferred(&segment.document))
+    };
+    let spans = || received().map(|segment| span(&segment.document));
+    let segments = || received().filter_map(|segment| as_segment(&segment.document));
+    let start_time = segments().map(|segment| segment.start_time).min();
+    let start_time = start_time.or_else(|| spans().map(|(start, _)| start).min());
+
+    let mut annotations = AnnotationIndex::default();
+    let mut users: Vec<(String, Vec<ServiceId>)> = Vec::new();
+    for segment in received() {
+        let service = services.of_entry(segment.id);
+        annotations.collect(&segment.document, service);
+        if let Some(user) = as_segment(&segment.document).and_then(|s| s.user.clone()) {
+            let at = users
+                .iter()
+                .position(|(name, _)| *name == user)
+                .unwrap_or_else(|| {
+                    users.push((user, Vec::new()));
+                    users.len() - 1
+                });
+            add_distinct(&mut users[at].1, service.cloned());
+        }
+    }
+
+    TraceSummary {
+        id: trace.id,
+        start_time: start_time.unwrap_or_default(),
+        duration: trace.duration,
+        response_time: root.and_then(response_time),
+        has_fault: root.is_some_and(|root| root.fault),
+        has_error: root.is_some_and(|root| root.error),
+        has_throttle: segments().any(|segment| segment.throttle),
+        is_partial: is_partial(trace, &entities),
+        http: root.map(http).unwrap_or_default(),
+        cold_start: annotations.says_cold_start() || segments().any(holds_initialization),
+        annotations: annotations.into_map(),
+        users,
+        resource_arns: distinct(segments().flat_map(resource_arns)),
+        instance_ids: distinct(segments().filter_map(|s| member(s, "ec2", "instance_id"))),
+        availability_zones: distinct(segments().filter_map(|segment| {
+            member(segment, "ec2", "availability_zone")
+                .or_else(|| member(segment, "ecs", "availability_zone"))
+        })),
+        entry_point: root.and_then(|root| services.of_entry(root.id).cloned()),
+        service_ids: services.into_nodes(),
+        revision,
+    }
+}
+
+/// What is asked of a trace's segments and subsegments together.
+struct Entities {
+    /// Of everything in the trace.
+    ids: HashSet<SegmentId>,
+    /// The parents that segments name.
+    callers: HashSet<SegmentId>,
+    /// Calls whose callee sends its own segment.
+    traced_calls: Vec<SegmentId>,
+}
+
+impl Entities {
+    fn of(trace: &Trace) -> Self {
+        let mut entities = Self {
+            ids: HashSet::new(),
+            callers: HashSet::new(),
+            traced_calls: Vec::new(),
+        };
+        for segment in &trace.segments {
+            match &segment.document {
+                Document::Segment(segment) => {
+                    entities.ids.insert(segment.id);
+                    entities.callers.extend(segment.parent_id);
+                    segment
+                        .subsegments
+                        .iter()
+                        .for_each(|child| entities.visit(child));
+                }
+                Document::Subsegment(subsegment) => entities.visit(subsegment),
+            }
+        }
+        entities
+    }
+
+    fn visit(&mut self, subsegment: &Subsegment) {
+        self.ids.insert(subsegment.id);
+        if is_traced(subsegment) {
+            self.traced_calls.push(subsegment.id);
+        }
+        subsegment
+            .subsegments
+            .iter()
+            .for_each(|child| self.visit(child));
+    }
+}
+
+/// The segment where the trace began: without a parent, or with one that is not in the
+/// trace; the earliest of them.
+fn root<'a>(trace: &'a Trace, ids: &HashSet<SegmentId>) -> Option<&'a Segment> {
+    let segments = trace
+        .segments
+        .iter()
+        .filter_map(|segment| as_segment(&segment.document));
+    segments
+        .filter(|segment| !segment.inferred)
+        .filter(|segment| {
+            segment
+                .parent_id
+                .is_none_or(|parent| !ids.contains(&parent))
+        })
+        .min_by_key(|segment| (segment.start_time, segment.id))
+}
+
+/// Something is still to come: a segment is in progress, subsegments have no segment, or a
+/// callee that traces itself has not sent its segment.
+fn is_partial(trace: &Trace, entities: &Entities) -> bool {
+    let unfinished = trace
+        .segments
+        .iter()
+        .any(|segment| match &segment.document {
+            Document::Segment(segment) => !segment.inferred && segment.is_in_progress(),
+            Document::Subsegment(_) => true,
+        });
+    unfinished
+        || entities
+            .traced_calls
+            .iter()
+            .any(|call| !entities.callers.contains(call))
+}
+
+fn response_time(root: &Segment) -> Option<f64> {
+    Some(root.end_time?.since(root.start_time).as_secs_f64())
+}
+
+fn http(root: &Segment) -> SummaryHttp {
+    let http = root.http.clone().unwrap_or_default();
+    let request = http.request.unwrap_or_default();
+    SummaryHttp {
+        url: request.url,
+        status: http.response.and_then(|response| response.status),
+        method: request.method,
+        user_agent: request.user_agent,
+        client_ip: request.client_ip,
+    }
+}
+
+fn resource_arns(segment: &Segment) -> impl Iterator<Item = String> {
+    segment
+        .resource_arn
+        .clone()
+        .into_iter()
+        .chain(segment.aws.str("function_arn"))
+}
+
+/// A string within an object of the segment's `aws`.
+fn member(segment: &Segment, object: &str, key: &str) -> Option<String> {
+    let object: serde_json::Map<String, serde_json::Value> = segment.aws.get(object)?;
+    object.get(key)?.as_str().map(str::to_owned)
+}
+
+/// Whether a function's segment shows its environment's start: `Initialization` in what
+/// Lambda draws today, `Init` in what it draws on Managed Instances and in our own.
+fn holds_initialization(segment: &Segment) -> bool {
+    segment
+        .origin
+        .as_deref()
+        .is_some_and(|origin| origin.starts_with("AWS::Lambda"))
+        && segment
+            .subsegments
+            .iter()
+            .any(|s| matches!(s.name.as_str(), "Init" | "Initialization"))
+}
+
+fn as_segment(document: &Document) -> Option<&Segment> {
+    match document {
+        Document::Segment(segment) => Some(segment),
+        Document::Subsegment(_) => None,
+    }
+}
+
+fn is_inferred(document: &Document) -> bool {
+    as_segment(document).is_some_and(|segment| segment.inferred)
+}
+
+fn distinct(values: impl Iterator<Item = String>) -> Vec<String> {
+    let mut distinct = Vec::new();
+    for value in values {
+        add_distinct(&mut distinct, Some(value));
+    }
+    distinct
+}
+
+fn add_distinct<T: PartialEq>(list: &mut Vec<T>, value: Option<T>) {
+    list.extend(value.filter(|value| !list.contains(value)));
+}

@@ -1,0 +1,115 @@
+use std::collections::{HashMap, HashSet};
+
+use xray_document::{Document, Segment, SegmentId, Subsegment};
+
+use crate::compile::resource;
+use crate::{ServiceId, Trace};
+
+/// The service graph's nodes of one trace, in order of appearance.
+pub(super) struct Services {
+    nodes: Vec<ServiceId>,
+    of_entry: HashMap<SegmentId, usize>,
+}
+
+impl Services {
+    pub(super) fn of(trace: &Trace) -> Self {
+        let databases = databases(trace);
+        let mut services = Self {
+            nodes: Vec::new(),
+            of_entry: HashMap::new(),
+        };
+        for entry in &trace.segments {
+            if let Document::Segment(segment) = &entry.document {
+                let node = if segment.inferred {
+                    inferred_node(segment, &databases)
+                } else {
+                    node(segment)
+                };
+                services.add(segment.id, node);
+            }
+        }
+        services
+    }
+
+    /// The service of a segment; a subsegment without its segment has none.
+    pub(super) fn of_entry(&self, id: SegmentId) -> Option<&ServiceId> {
+        self.of_entry.get(&id).map(|&node| &self.nodes[node])
+    }
+
+    pub(super) fn into_nodes(self) -> Vec<ServiceId> {
+        self.nodes
+    }
+
+    fn add(&mut self, segment: SegmentId, node: ServiceId) {
+        let at = self
+            .nodes
+            .iter()
+            .position(|known| *known == node)
+            .unwrap_or_else(|| {
+                self.nodes.push(node);
+                self.nodes.len() - 1
+            });
+        self.of_entry.insert(segment, at);
+    }
+}
+
+/// A service that sent its own segment.
+fn node(segment: &Segment) -> ServiceId {
+    named(
+        segment.name.clone(),
+        account_id(segment),
+        segment.origin.clone(),
+    )
+}
+
+/// A service that was inferred from a call: an AWS resource under its own name, a
+/// database, or `remote`.
+fn inferred_node(segment: &Segment, databases: &HashSet<SegmentId>) -> ServiceId {
+    if let Some(kind) = &segment.origin {
+        let name = resource(&segment.name, &segment.aws).name;
+        let name = name.unwrap_or_else(|| segment.name.clone());
+        return named(name, account_id(segment), Some(kind.clone()));
+    }
+    let is_database = segment
+        .parent_id
+        .is_some_and(|call| databases.contains(&call));
+    let kind = if is_database {
+        "Database::SQL"
+    } else {
+        "remote"
+    };
+    named(segment.name.clone(), None, Some(kind.to_owned()))
+}
+
+fn named(name: String, account_id: Option<String>, kind: Option<String>) -> ServiceId {
+    ServiceId {
+        names: vec![name.clone()],
+        name,
+        account_id,
+        kind,
+    }
+}
+
+fn account_id(segment: &Segment) -> Option<String> {
+    segment.aws.str("account_id")
+}
+
+/// The calls that hold an `sql` object: an inferred segment has no such member.
+fn databases(trace: &Trace) -> HashSet<SegmentId> {
+    fn visit(subsegments: &[Subsegment], found: &mut HashSet<SegmentId>) {
+        for subsegment in subsegments {
+            found.extend(subsegment.sql.is_some().then_some(subsegment.id));
+            visit(&subsegment.subsegments, found);
+        }
+    }
+    let mut found = HashSet::new();
+    for entry in &trace.segments {
+        match &entry.document {
+            Document::Segment(segment) => visit(&segment.subsegments, &mut found),
+            Document::Subsegment(subsegment) => {
+                visit(std::slice::from_ref(&**subsegment), &mut found);
+            }
+        }
+    }
+    found
+}

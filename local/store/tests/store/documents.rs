@@ -1,0 +1,129 @@
+//! Documents as tests write them.
+
+use serde_json::{Value, json};
+use xray_document::{Document, Segment, SegmentId, Subsegment, TraceId};
+use xray_local_store::{Store, Taken, Trace, TraceSummary};
+
+pub(crate) const TRACE: &str = "1-6750a1b2-00112233445566778899aabb";
+
+/// The second in [`TRACE`].
+pub(crate) const EPOCH: f64 = 1_733_337_522.0;
+
+pub(crate) fn trace_id() -> TraceId {
+    TRACE.parse().unwrap()
+}
+
+pub(crate) fn id(text: &str) -> SegmentId {
+    text.parse().unwrap()
+}
+
+/// The id that ends in `n`.
+pub(crate) fn nth(n: u64) -> String {
+    SegmentId::from_u64(n).to_string()
+}
+
+/// A complete segment, `start..end` in seconds after [`EPOCH`], with `more` members.
+pub(crate) fn segment(n: u64, start: f64, end: f64, more: Value) -> Value {
+    let own = json!({
+        "name": format!("service-{n}"), "id": nth(n), "trace_id": TRACE,
+        "start_time": EPOCH + start, "end_time": EPOCH + end,
+    });
+    merged(own, more)
+}
+
+/// A complete subsegment that travels alone.
+pub(crate) fn subsegment(n: u64, parent: u64, start: f64, end: f64, more: Value) -> Value {
+    let own = json!({
+        "type": "subsegment", "name": format!("step-{n}"), "id": nth(n), "trace_id": TRACE,
+        "parent_id": nth(parent), "start_time": EPOCH + start, "end_time": EPOCH + end,
+    });
+    merged(own, more)
+}
+
+/// An embedded subsegment.
+pub(crate) fn embedded(n: u64, start: f64, end: f64, more: Value) -> Value {
+    let own = json!({
+        "name": format!("step-{n}"), "id": nth(n),
+        "start_time": EPOCH + start, "end_time": EPOCH + end,
+    });
+    merged(own, more)
+}
+
+/// `document`, not ended yet.
+pub(crate) fn in_progress(mut document: Value) -> Value {
+    let members = document.as_object_mut().unwrap();
+    members.remove("end_time");
+    members.insert("in_progress".to_owned(), true.into());
+    document
+}
+
+fn merged(mut own: Value, more: Value) -> Value {
+    if let Value::Object(more) = more {
+        own.as_object_mut().unwrap().extend(more);
+    }
+    own
+}
+
+pub(crate) fn put(store: &Store, documents: &[Value]) -> Vec<Taken> {
+    let texts: Vec<String> = documents.iter().map(Value::to_string).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    store.put_json(&texts).unwrap()
+}
+
+/// A store that took every one of `documents`.
+pub(crate) fn store_of(documents: &[Value]) -> Store {
+    let store = Store::in_memory().unwrap();
+    for (taken, document) in put(&store, documents).into_iter().zip(documents) {
+        taken.unwrap_or_else(|error| panic!("{document}: {error}"));
+    }
+    store
+}
+
+pub(crate) fn trace_of(store: &Store) -> Trace {
+    store
+        .traces(&[trace_id()])
+        .unwrap()
+        .pop()
+        .expect("the trace is there")
+}
+
+pub(crate) fn compiled(documents: &[Value]) -> Trace {
+    trace_of(&store_of(documents))
+}
+
+pub(crate) fn summary(documents: &[Value]) -> TraceSummary {
+    store_of(documents)
+        .summary(trace_id())
+        .unwrap()
+        .expect("the trace is there")
+}
+
+/// The trace's shape: `1(2(3) 4) ?5`, ids as [`nth`] has them, `?` a subsegment without
+/// its parent, `*` an inferred segment under the call that it was inferred from.
+pub(crate) fn shape(trace: &Trace) -> String {
+    let entries = trace.segments.iter().map(|entry| match &entry.document {
+        Document::Segment(segment) if segment.inferred => {
+            format!("*{}", segment.parent_id.unwrap().as_u64())
+        }
+        Document::Segment(segment) => shape_of(segment),
+        Document::Subsegment(subsegment) => format!("?{}", shape_below(subsegment)),
+    });
+    entries.collect::<Vec<_>>().join(" ")
+}
+
+fn shape_of(segment: &Segment) -> String {
+    with_children(segment.id, &segment.subsegments)
+}
+
+fn shape_below(subsegment: &Subsegment) -> String {
+    with_children(subsegment.id, &subsegment.subsegments)
+}
+
+fn with_children(id: SegmentId, children: &[Subsegment]) -> String {
+    let id = id.as_u64();
+    if children.is_empty() {
+        return id.to_string();
+    }
+    let children: Vec<String> = children.iter().map(shape_below).collect();
+    format!("{id}({})", children.join(" "))
+}
