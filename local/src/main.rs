@@ -1,1 +1,34 @@
-fn main() {}
+//! `xray-local`: Lambda, the X-Ray API and a trace store on one machine.
+
+mod arguments;
+mod commands;
+mod desk;
+mod dynamodb;
+mod function;
+mod log;
+mod recorder;
+mod view;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Command::Serve(serve) => commands::serve(serve).await,
+        Command::StartApi(start) => commands::start_api(start).await,
+        Command::StartLambda(start) => commands::start_lambda(start).await,
+        Command::Invoke(invoke) => commands::invoke(invoke).await,
+        Command::Run(run) => commands::run(run).await,
+        Command::Traces(traces) => commands::traces(&traces),
+        Command::Trace(trace) => commands::trace(&trace),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("xray-local: {error:#}");
+        ExitCode::FAILURE
+    })
+}

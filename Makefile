@@ -1,0 +1,36 @@
+# Each target sets up all that it needs: Rust, a C compiler, Node 20, Python 3 and make
+# are enough. CARGO_TARGET_DIR is respected.
+
+.PHONY: help demo test bench layer lint audit clean
+
+help:
+	@echo 'make demo          build, run the demo API on this machine, show its traces (ONCE=1: exit afterwards)'
+	@echo 'make test          every test, those against real third-party parts included'
+	@echo 'make bench         the benchmarks, side by side with the named peers, as ratios'
+	@echo 'make layer         dist/: the layer as a zip for each architecture'
+	@echo 'make lint          formatting and lints'
+	@echo 'make audit         licences, sources and bans of every dependency (cargo-deny)'
+
+demo:
+	@python3 scripts/demo.py $(if $(ONCE),--once)
+
+test:
+	@bash scripts/test.sh
+
+bench:
+	@bash scripts/bench.sh
+
+layer:
+	@bash scripts/layer.sh
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+audit:
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	cargo deny check bans licenses sources
+
+clean:
+	cargo clean
+	rm -rf dist .venv

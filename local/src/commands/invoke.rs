@@ -1,0 +1,73 @@
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use xray_document::TraceHeader;
+use xray_local_sandbox::{Invocation, InvokeError};
+use xray_local_template::Template;
+
+use crate::arguments::Invoke;
+use crate::desk::{Desk, loopback};
+
+/// `xray-local invoke`
+pub(crate) async fn invoke(arguments: Invoke) -> anyhow::Result<ExitCode> {
+    let payload = event(arguments.event.as_deref())?;
+    let desk = Desk::start(&arguments.functions, loopback()).await?;
+    let function = choose(&desk.template, arguments.function.as_deref())?;
+    let invocation = Invocation {
+        payload: payload.into(),
+        trace_header: arguments.trace_header.as_deref().map(TraceHeader::parse),
+        client_context: None,
+    };
+    let outcome = desk.sandbox.invoke(&function, invocation).await;
+    let data = arguments.functions.data.directory()?;
+    desk.stop().await;
+    match outcome {
+        Ok(outcome) => {
+            let mut stdout = std::io::stdout().lock();
+            stdout.write_all(&outcome.payload)?;
+            stdout.write_all(b"\n")?;
+            if let Some(root) = outcome.trace_header.root {
+                eprintln!("xray-local trace {root} --data {}", data.display());
+            }
+            Ok(ExitCode::from(u8::from(outcome.function_error.is_some())))
+        }
+        Err(InvokeError::CannotStart(reason)) => bail!(reason),
+        Err(InvokeError::RequestTooLarge(bytes)) => {
+            bail!("the event has {bytes} bytes; Lambda takes 6 MB (6291556 bytes) at most")
+        }
+        Err(error) => bail!("{error:?}"),
+    }
+}
+
+fn event(file: Option<&Path>) -> anyhow::Result<Vec<u8>> {
+    let Some(file) = file else { return Ok(b"{}".to_vec()) };
+    let mut event = Vec::new();
+    if file == Path::new("-") {
+        std::io::stdin().read_to_end(&mut event).context("cannot read the event from stdin")?;
+    } else {
+        event = std::fs::read(file).with_context(|| format!("cannot read the event from {}", file.display()))?;
+    }
+    let _: serde::de::IgnoredAny = serde_json::from_slice(&event)
+        .with_context(|| format!("the event in {} is not JSON", file.display()))?;
+    Ok(event)
+}
+
+/// The function of that logical id or name, or the only one.
+fn choose(template: &Template, wanted: Option<&str>) -> anyhow::Result<String> {
+    let known = || {
+        let names: Vec<_> = template.functions.iter().map(|f| f.logical_id.as_str()).collect();
+        names.join(", ")
+    };
+    match (wanted, template.functions.as_slice()) {
+        (None, [only]) => Ok(only.name.clone()),
+        (None, []) => bail!("the template has no function"),
+        (None, _) => bail!("which function? The template has {}", known()),
+        (Some(wanted), functions) => functions
+            .iter()
+            .find(|function| function.logical_id == wanted || function.name == wanted)
+            .map(|function| function.name.clone())
+            .with_context(|| format!("the template has no function {wanted}; it has {}", known())),
+    }
+}

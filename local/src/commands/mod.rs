@@ -1,0 +1,33 @@
+//! One file a command.
+
+mod invoke;
+mod run;
+mod serve;
+mod start_api;
+mod start_lambda;
+mod trace;
+mod traces;
+
+pub(crate) use invoke::invoke;
+pub(crate) use run::run;
+pub(crate) use serve::serve;
+pub(crate) use start_api::start_api;
+pub(crate) use start_lambda::start_lambda;
+pub(crate) use trace::trace;
+pub(crate) use traces::traces;
+
+/// Returns at Ctrl-C or SIGTERM.
+async fn interrupted() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupt = tokio::signal::ctrl_c() => interrupt?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+/// One aligned line of the start's summary, on stderr.
+fn announce(what: &str, where_: &str) {
+    eprintln!("{what:<12} {where_}");
+}

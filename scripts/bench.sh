@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# The benchmarks: each figure beside the named peer's, in one run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+target=${CARGO_TARGET_DIR:-$PWD/target}
+export CARGO_TARGET_DIR=$target
+
+bash tests/setup.sh
+# One package at a time: features unify within a command.
+cargo build --locked --profile layer -p xray-lambda-extension
+cargo build --locked --release -p xray-local
+cargo build --locked --profile layer --manifest-path benches/Cargo.toml --bin bare-extension
+cargo build --locked --release --manifest-path benches/Cargo.toml --bin xray-lambda-benches
+"$target/release/xray-lambda-benches" \
+  "$target/layer/xray-lambda-extension" "$target/layer/bare-extension" \
+  "$target/release/xray-local" "${XRAY_LAMBDA_VENV:-$PWD/.venv}/bin/moto_server"

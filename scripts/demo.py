@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+"""Builds the demo, runs it on this machine and shows what was traced.
+
+Serves until Ctrl-C. With --once it exits instead: 0 only if every trace that the demo
+must leave was found complete.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
+if not TARGET.is_absolute():
+    TARGET = ROOT / TARGET
+BUILT = TARGET / "debug"
+WORK = TARGET / "demo"
+COLOR = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def say(text=""):
+    print(text, flush=True)
+
+
+def title(text):
+    say(f"\n\033[1m{text}\033[0m" if COLOR else f"\n== {text}")
+
+
+def build():
+    title("Building (the first time takes a few minutes)")
+    packages = ["xray-local", "xray-lambda-extension", "demo-api"]
+    command = ["cargo", "build", "--locked"]
+    for package in packages:
+        command += ["-p", package]
+    try:
+        if subprocess.run(command, cwd=ROOT).returncode != 0:
+            sys.exit("demo: the build failed; what cargo says is above")
+    except FileNotFoundError:
+        sys.exit("demo: cargo is not installed: see https://rustup.rs")
+    extensions = WORK / "layer" / "extensions"
+    extensions.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(BUILT / "xray-lambda-extension", extensions)
+
+
+class Desk:
+    """A running `xray-local start-api`."""
+
+    def __init__(self, arguments):
+        self.data = WORK / "traces"
+        self.log = WORK / "xray-local.log"
+        shutil.rmtree(self.data, ignore_errors=True)
+        command = [
+            BUILT / "xray-local", "start-api",
+            "--template", ROOT / "template.yaml",
+            "--target-dir", TARGET,
+            "--data", self.data,
+            "--port", str(arguments.port),
+            "--xray-listen", f"127.0.0.1:{arguments.xray_port}",
+        ]
+        # Both architectures' layers stand for the one that was just built.
+        for layer in ["XRayLambdaLayerX86", "XRayLambdaLayerArm64"]:
+            command += ["--layer", f"{layer}={WORK / 'layer'}"]
+        if arguments.dynamodb_endpoint:
+            command += ["--dynamodb-endpoint", arguments.dynamodb_endpoint]
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen(
+                [str(part) for part in command], stdout=log, stderr=log, start_new_session=True
+            )
+        try:
+            self.xray = self.address(r"^X-Ray API\s+(\S+)")
+            self.api = self.address(r"^(?:DemoApi|demo)\S*\s+(http\S+)")
+        except BaseException:
+            self.stop()
+            raise
+
+    def address(self, pattern):
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            if match := re.search(pattern, self.log.read_text(), re.MULTILINE):
+                return match[1]
+            if self.process.poll() is not None:
+                sys.exit(f"demo: xray-local stopped:\n{self.log.read_text()}")
+            time.sleep(0.02)
+        sys.exit(f"demo: xray-local does not answer; its log is {self.log}")
+
+    def request(self, method, path, body=None):
+        """Status, answer and trace id of a request to the demo API."""
+        data = body.encode() if body is not None else None
+        request = urllib.request.Request(self.api + path, data, method=method)
+        request.add_header("content-type", "application/json")
+        started = time.monotonic()
+        try:
+            answer = urllib.request.urlopen(request, timeout=40)
+        except urllib.error.HTTPError as error:
+            answer = error
+        text = answer.read().decode()
+        took = (time.monotonic() - started) * 1000
+        root = re.search(r"Root=([^;]+)", answer.headers.get("x-amzn-trace-id", ""), re.I)
+        say(f"  {method:<4} {path:<28} {answer.status}  {took:6.0f} ms  {text[:90]}")
+        return answer.status, text, root[1] if root else None
+
+    def trace(self, trace_id):
+        """The trace's documents, as BatchGetTraces gives them."""
+        body = json.dumps({"TraceIds": [trace_id]}).encode()
+        request = urllib.request.Request(self.xray + "/Traces", body)
+        request.add_header("content-type", "application/json")
+        traces = json.load(urllib.request.urlopen(request, timeout=10))["Traces"]
+        return [json.loads(segment["Document"]) for trace in traces for segment in trace["Segments"]]
+
+    def show(self, trace_id):
+        command = [BUILT / "xray-local", "trace", trace_id, "--data", self.data]
+        subprocess.run(command, check=True)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+def entities(documents):
+    """Every segment and subsegment, depth first, X-Ray's inferred ones left out."""
+    for document in documents:
+        if document.get("inferred"):
+            continue
+        yield document
+        yield from entities(document.get("subsegments", []))
+
+
+def missing(documents, expected):
+    """What a complete trace would hold and this one does not."""
+    found = list(entities(documents))
+    lacks = [f"in progress: {entity['name']}" for entity in found if "end_time" not in entity]
+    for description, count, wanted in expected:
+        matches = [entity for entity in found if wanted(entity)]
+        if len(matches) < count:
+            lacks.append(f"{description} ({len(matches)} of {count})")
+    ids = {entity["id"] for entity in found}
+    lacks += [
+        f"the parent of {entity['name']}"
+        for entity in documents
+        if entity.get("parent_id") and entity["parent_id"] not in ids and not entity.get("inferred")
+    ]
+    return lacks
+
+
+def origin(name, count=1):
+    return (name, count, lambda entity: entity.get("origin") == name)
+
+
+def named(name, count=1, **fields):
+    def matches(entity):
+        return entity["name"] == name and all(entity.get(k) == v for k, v in fields.items())
+
+    return (name + (f" {fields}" if fields else ""), count, matches)
+
+
+STAGE = origin("AWS::ApiGateway::Stage")
+FUNCTION = [STAGE, origin("AWS::Lambda"), origin("AWS::Lambda::Function")]
+DYNAMODB = named("DynamoDB", namespace="aws")
+
+
+def drive(desk):
+    """Calls the demo API as a user would; what each trace must hold."""
+    title("Calling the demo API")
+    item = json.dumps({"tenant": "acme", "message": "hello"})
+    status, text, cold = desk.request("POST", "/items", item)
+    if status != 201:
+        sys.exit(f"demo: POST /items answered {status}; the log is {desk.log}")
+    pk = json.loads(text)["pk"]
+    write = FUNCTION + [named("validate_and_write"), DYNAMODB]
+    read = FUNCTION + [named("read_and_respond"), DYNAMODB]
+    both = [origin("AWS::ApiGateway::Stage", 2), origin("AWS::Lambda", 2), origin("AWS::Lambda::Function", 2)]
+    fault = ("a fault on the function", 1, lambda e: e.get("origin") == "AWS::Lambda::Function" and e.get("fault"))
+    cases = [(201, status, "A write, with the function's cold start", cold, write + [named("Init")])]
+
+    def case(expected, what, method, path, holds, body=None):
+        status, _, trace = desk.request(method, path, body)
+        cases.append((expected, status, what, trace, holds))
+
+    case(200, "A read, warm", "GET", f"/items/{pk}", read)
+    case(404, "An item that is not there", "GET", "/items/nothing", read)
+    case(400, "A body that is not JSON", "POST", "/items", FUNCTION + [named("validate_and_write")], "{not json")
+    slow = json.dumps({"tenant": "acme", "message": "slow", "delayMs": 400})
+    case(201, "A slow dependency", "POST", "/items", write + [named("slow_dependency")], slow)
+    case(200, "A report: one trace through two functions", "GET", f"/reports/{pk}", both + [named("read_and_respond"), DYNAMODB])
+    failing = json.dumps({"tenant": "acme", "fail": True})
+    case(502, "A handler that fails", "POST", "/items", FUNCTION + [fault], failing)
+    return cases
+
+
+def wait_complete(desk, trace_id, expected):
+    """What is still missing once the trace is complete, or after 20 s."""
+    deadline = time.monotonic() + 20
+    lacks = ["the trace"]
+    while lacks and time.monotonic() < deadline:
+        documents = desk.trace(trace_id) if trace_id else []
+        lacks = missing(documents, expected) if documents else ["the trace"]
+        if lacks:
+            time.sleep(0.05)
+    return lacks
+
+
+def report(desk, cases):
+    problems = []
+    for expected, status, what, trace_id, holds in cases:
+        title(what)
+        if status != expected:
+            problems.append(f"{what}: status {status} instead of {expected}")
+        lacks = wait_complete(desk, trace_id, holds)
+        if trace_id and lacks != ["the trace"]:
+            desk.show(trace_id)
+        problems += [f"{what}: {lack} is missing" for lack in lacks]
+    return problems
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--once", action="store_true", help="exit once the traces were shown")
+    parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 3000))
+    parser.add_argument("--xray-port", type=int, default=int(os.environ.get("XRAY_PORT") or 2001))
+    parser.add_argument("--dynamodb-endpoint", help="a DynamoDB to use instead of the one in process")
+    parser.add_argument("--no-build", action="store_true", help="what is built is new enough")
+    arguments = parser.parse_args()
+    # A SIGTERM stops the desk as Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    WORK.mkdir(parents=True, exist_ok=True)
+    if not arguments.no_build:
+        build()
+    desk = Desk(arguments)
+    try:
+        problems = report(desk, drive(desk))
+        title("Where to look")
+        say(f"  Demo API   {desk.api}")
+        say(f"  X-Ray API  {desk.xray}   (aws xray … --endpoint-url {desk.xray})")
+        say(f"  Traces     {BUILT / 'xray-local'} traces --data {desk.data}")
+        say(f"  Log        {desk.log}")
+        for problem in problems:
+            say(f"demo: {problem}")
+        if arguments.once:
+            if not problems:
+                say("\nEvery expected trace was found complete.")
+            sys.exit(1 if problems else 0)
+        say("\nServing until Ctrl-C.")
+        desk.process.wait()
+        sys.exit(f"demo: xray-local stopped; its log is {desk.log}")
+    except KeyboardInterrupt:
+        say()
+    finally:
+        desk.stop()
+
+
+if __name__ == "__main__":
+    main()
