@@ -1,0 +1,228 @@
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::export::{Credentials, endpoint};
+use crate::intake;
+
+/// Everything that the environment says, read once at the start.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The name to register: the file's own, as Lambda demands.
+    pub name: String,
+    /// `host:port`, or a URL with a path where an emulator says so.
+    pub runtime_api: Option<String>,
+    /// Managed Instances run requests side by side and tell extensions of SHUTDOWN only.
+    pub managed_instances: bool,
+    pub function_name: Option<String>,
+    /// Where documents arrive by UDP; always a loopback address.
+    pub intake: SocketAddr,
+    pub region: Option<String>,
+    /// X-Ray's base URL; `None` without a region and without an override.
+    pub endpoint: Option<String>,
+    pub credentials: Option<Credentials>,
+    pub buffer_bytes: usize,
+    pub flush_timeout: Duration,
+    /// Draw the function's own segment where Lambda draws none.
+    pub function_segment: bool,
+    /// What was wrong with the environment and what is used in its place.
+    pub remarks: Vec<String>,
+}
+
+/// A variable of our own. Standard ones are not listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variable {
+    pub name: &'static str,
+    pub default: &'static str,
+    pub what: &'static str,
+}
+
+/// Every variable that begins with `XRAY_LAMBDA_`, as the README lists them.
+pub const VARIABLES: &[Variable] = &[BUFFER_BYTES, FLUSH_TIMEOUT_MS, FUNCTION_SEGMENT];
+
+const BUFFER_BYTES: Variable = Variable {
+    name: "XRAY_LAMBDA_BUFFER_BYTES",
+    default: "4194304",
+    what: "Bytes of documents kept while X-Ray cannot take them; beyond, the oldest are dropped and counted",
+};
+const FLUSH_TIMEOUT_MS: Variable = Variable {
+    name: "XRAY_LAMBDA_FLUSH_TIMEOUT_MS",
+    default: "2000",
+    what: "The most milliseconds that sending may hold the sandbox after an invocation; never beyond the function's deadline",
+};
+const FUNCTION_SEGMENT: Variable = Variable {
+    name: "XRAY_LAMBDA_FUNCTION_SEGMENT",
+    default: "false",
+    what: "With `true`, draw the function's segment where Lambda draws none (tracing mode PassThrough)",
+};
+
+impl Config {
+    pub fn from_env() -> Self {
+        let name = std::env::args_os()
+            .next()
+            .or_else(|| Some(std::env::current_exe().ok()?.into()));
+        let file = name
+            .as_deref()
+            .map(std::path::Path::new)
+            .and_then(std::path::Path::file_name);
+        let name = file.map_or_else(
+            || env!("CARGO_PKG_NAME").to_owned(),
+            |file| file.to_string_lossy().into_owned(),
+        );
+        Self::from(name, |variable| std::env::var(variable).ok())
+    }
+
+    /// Reads the variables through `get`; an empty one counts as unset.
+    pub fn from(name: String, get: impl Fn(&str) -> Option<String>) -> Self {
+        let get = |variable: &str| get(variable).filter(|value| !value.is_empty());
+        let mut remarks = Vec::new();
+
+        let address = get("AWS_XRAY_DAEMON_ADDRESS");
+        let intake = intake::address(address.as_deref()).unwrap_or_else(|problem| {
+            remarks.push(format!(
+                "AWS_XRAY_DAEMON_ADDRESS {problem}; listening on {} instead",
+                intake::DEFAULT_ADDRESS
+            ));
+            intake::DEFAULT_ADDRESS
+        });
+        let region = get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION"));
+        let endpoint = get("AWS_ENDPOINT_URL_XRAY")
+            .or_else(|| get("AWS_ENDPOINT_URL"))
+            .or_else(|| region.as_deref().map(endpoint::of_region));
+        let credentials = get("AWS_ACCESS_KEY_ID")
+            .zip(get("AWS_SECRET_ACCESS_KEY"))
+            .map(|(access_key_id, secret_access_key)| Credentials {
+                access_key_id,
+                secret_access_key,
+                session_token: get("AWS_SESSION_TOKEN"),
+            });
+        let mut number = |variable: Variable| -> usize {
+            let given = get(variable.name);
+            let wanted = given.as_deref().unwrap_or(variable.default);
+            wanted.trim().parse().unwrap_or_else(|_| {
+                let Variable { name, default, .. } = variable;
+                remarks.push(format!("{name} is not a whole number; using {default}"));
+                default.parse().unwrap_or_default()
+            })
+        };
+        let buffer_bytes = number(BUFFER_BYTES);
+        let flush_timeout = Duration::from_millis(number(FLUSH_TIMEOUT_MS) as u64);
+        let function_segment = match get(FUNCTION_SEGMENT.name).as_deref().map(str::trim) {
+            Some(value)
+                if ["true", "1"]
+                    .iter()
+                    .any(|yes| value.eq_ignore_ascii_case(yes)) =>
+            {
+                true
+            }
+            Some(value)
+                if ["false", "0"]
+                    .iter()
+                    .any(|no| value.eq_ignore_ascii_case(no)) =>
+            {
+                false
+            }
+            None => false,
+            Some(_) => {
+                let name = FUNCTION_SEGMENT.name;
+                remarks.push(format!("{name} is neither true nor false; using false"));
+                false
+            }
+        };
+
+        Self {
+            name,
+            runtime_api: get("AWS_LAMBDA_RUNTIME_API"),
+            managed_instances: get("AWS_LAMBDA_INITIALIZATION_TYPE").as_deref()
+                == Some("lambda-managed-instances"),
+            function_name: get("AWS_LAMBDA_FUNCTION_NAME"),
+            intake,
+            region,
+            endpoint,
+            credentials,
+            buffer_bytes,
+            flush_timeout,
+            function_segment,
+            remarks,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(variables: &[(&str, &str)]) -> Config {
+        Config::from("x".to_owned(), |name| {
+            variables
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn an_empty_environment_has_working_defaults_and_no_remarks() {
+        let config = config(&[]);
+        assert_eq!(config.intake, intake::DEFAULT_ADDRESS);
+        assert_eq!(config.buffer_bytes, 4 * 1024 * 1024);
+        assert_eq!(config.flush_timeout, Duration::from_secs(2));
+        assert!(!config.function_segment && !config.managed_instances);
+        assert_eq!(config.remarks, Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_xray_endpoint_wins_over_the_general_one_and_that_over_the_region() {
+        let region = ("AWS_REGION", "cn-north-1");
+        let general = ("AWS_ENDPOINT_URL", "http://general");
+        let own = ("AWS_ENDPOINT_URL_XRAY", "http://own");
+        let endpoint = |variables: &[_]| config(variables).endpoint.unwrap();
+        assert_eq!(endpoint(&[region, general, own]), "http://own");
+        assert_eq!(endpoint(&[region, general]), "http://general");
+        assert_eq!(
+            endpoint(&[region]),
+            "https://xray.cn-north-1.amazonaws.com.cn"
+        );
+    }
+
+    #[test]
+    fn a_bad_value_is_remarked_by_name_and_replaced_by_the_default() {
+        let config = config(&[
+            ("XRAY_LAMBDA_BUFFER_BYTES", "4MB"),
+            ("XRAY_LAMBDA_FUNCTION_SEGMENT", "maybe"),
+            ("AWS_XRAY_DAEMON_ADDRESS", "169.254.79.129:2000"),
+        ]);
+        assert_eq!(config.buffer_bytes, 4 * 1024 * 1024);
+        assert_eq!(config.intake, intake::DEFAULT_ADDRESS);
+        assert_eq!(config.remarks.len(), 3, "{:?}", config.remarks);
+        for (remark, name) in config.remarks.iter().zip([
+            "AWS_XRAY_DAEMON_ADDRESS",
+            "XRAY_LAMBDA_BUFFER_BYTES",
+            "XRAY_LAMBDA_FUNCTION_SEGMENT",
+        ]) {
+            assert!(remark.starts_with(name), "{remark}");
+        }
+    }
+
+    #[test]
+    fn every_variable_of_ours_begins_with_our_prefix() {
+        assert!(
+            VARIABLES
+                .iter()
+                .all(|variable| variable.name.starts_with("XRAY_LAMBDA_"))
+        );
+    }
+
+    #[test]
+    fn credentials_never_show_in_debug_output() {
+        let config = config(&[
+            ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+            ("AWS_SECRET_ACCESS_KEY", "secret-example"),
+            ("AWS_SESSION_TOKEN", "token-example"),
+        ]);
+        let debug = format!("{config:?}");
+        assert!(
+            !debug.contains("secret-example") && !debug.contains("token-example"),
+            "{debug}"
+        );
+    }
+}

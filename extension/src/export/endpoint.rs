@@ -1,0 +1,42 @@
+//! Where X-Ray is in each partition.
+
+/// The base URL of X-Ray in a region (AWS General Reference, X-Ray endpoints; suffixes
+/// of the partitions from the SDKs' public endpoint data).
+pub fn of_region(region: &str) -> String {
+    let suffix = SUFFIXES
+        .iter()
+        .find(|(prefix, _)| region.starts_with(prefix));
+    let suffix = suffix.map_or("amazonaws.com", |(_, suffix)| suffix);
+    format!("https://xray.{region}.{suffix}")
+}
+
+const SUFFIXES: [(&str, &str); 6] = [
+    ("cn-", "amazonaws.com.cn"),
+    ("us-iso-", "c2s.ic.gov"),
+    ("us-isob-", "sc2s.sgov.gov"),
+    ("eu-isoe-", "cloud.adc-e.uk"),
+    ("us-isof-", "csp.hci.ic.gov"),
+    ("eusc-", "amazonaws.eu"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::of_region;
+
+    #[test]
+    fn every_partition_has_its_suffix() {
+        for (region, endpoint) in [
+            ("eu-west-1", "https://xray.eu-west-1.amazonaws.com"),
+            ("us-gov-west-1", "https://xray.us-gov-west-1.amazonaws.com"),
+            ("cn-north-1", "https://xray.cn-north-1.amazonaws.com.cn"),
+            ("us-iso-east-1", "https://xray.us-iso-east-1.c2s.ic.gov"),
+            (
+                "us-isob-east-1",
+                "https://xray.us-isob-east-1.sc2s.sgov.gov",
+            ),
+            ("eusc-de-east-1", "https://xray.eusc-de-east-1.amazonaws.eu"),
+        ] {
+            assert_eq!(of_region(region), endpoint);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+use std::fmt;
+use std::time::SystemTime;
+
+use aws_credential_types::Credentials as Keys;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4::SigningParams;
+
+/// The function's own credentials, as Lambda hands them to every process.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    pub access_key_id: String,
+    pub secret_access_key: String,
+    pub session_token: Option<String>,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials")
+    }
+}
+
+/// The headers that make a POST of `body` to `url` a signed one (SigV4, service `xray`).
+///
+/// # Errors
+/// An endpoint that is not a URL; the text says so, and holds no secret.
+pub(super) fn headers(
+    credentials: &Credentials,
+    region: &str,
+    url: &str,
+    body: &[u8],
+) -> Result<Vec<(&'static str, String)>, String> {
+    let identity = Keys::new(
+        &credentials.access_key_id,
+        &credentials.secret_access_key,
+        credentials.session_token.clone(),
+        None,
+        "environment",
+    )
+    .into();
+    let params = SigningParams::builder()
+        .identity(&identity)
+        .region(region)
+        .name("xray")
+        .time(SystemTime::now())
+        .settings(SigningSettings::default())
+        .build()
+        .map_err(|error| format!("cannot sign: {error}"))?
+        .into();
+    let unsigned = std::iter::once(("content-type", CONTENT_TYPE));
+    let request = SignableRequest::new("POST", url, unsigned, SignableBody::Bytes(body))
+        .map_err(|_| "the X-Ray endpoint is not a URL; check AWS_ENDPOINT_URL_XRAY".to_owned())?;
+    let (instructions, _) = sign(request, &params)
+        .map_err(|error| format!("cannot sign: {error}"))?
+        .into_parts();
+    let headers = instructions.headers();
+    Ok(headers
+        .map(|(name, value)| (name_of(name), value.to_owned()))
+        .collect())
+}
+
+pub(super) const CONTENT_TYPE: &str = "application/json";
+
+/// The names that SigV4 adds are few and known; a static one needs no parsing later.
+fn name_of(name: &str) -> &'static str {
+    match name {
+        "x-amz-date" => "x-amz-date",
+        "x-amz-security-token" => "x-amz-security-token",
+        "x-amz-content-sha256" => "x-amz-content-sha256",
+        _ => "authorization",
+    }
+}

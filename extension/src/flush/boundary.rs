@@ -1,0 +1,462 @@
+use std::time::{Duration, Instant};
+
+use super::Limits;
+
+/// Decides when to flush and when to call `/next`: one state, and what each input makes
+/// of it. Pure: the time is passed in, and the actions are for others to do.
+///
+/// ```text
+///            start: Next
+///               │
+///               ▼         Invoke, an end will be announced
+///   ┌──────► Waiting ───────────────────────────────► Held ──── end not announced: Next ───┐
+///   │           │ ▲                                    │                                   │
+///   │           │ └── end: Send ──── Released ◄────────┼───────────────────────────────────┘
+///   │           │                       ▲              │ Done or runtimeDone: Flush
+///   │           └── Invoke, no end will │              ▼
+///   │               be announced: Next ─┘           Flushing
+///   └──────────────── settled or out of time: Next ────┘
+///
+///   any ── Shutdown: Send ──► Lingering ── telemetry in: Flush ──► Closing ── settled: Exit ──► Ended
+/// ```
+#[derive(Debug)]
+pub struct Boundary {
+    state: State,
+    limits: Limits,
+    ends: Ends,
+    /// When documents that wait for company go anyway.
+    send_at: Option<Instant>,
+    /// The last INVOKE. An asynchronous invocation is tried again under the same id.
+    invoked: Option<String>,
+    /// An invocation whose end was heard before its INVOKE, which travels on another
+    /// connection.
+    ended: Option<String>,
+    /// The invocation whose `platform.report` has not come.
+    unreported: Option<String>,
+}
+
+/// Where the environment stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// `/next` is outstanding and no invocation is known to run; Lambda may have frozen
+    /// us. Managed Instances are always here.
+    Waiting,
+    /// An invocation runs, and `/next` is held back for its end, at most until `until`.
+    /// `patience` ends sooner where that end has never been announced before.
+    Held {
+        request_id: String,
+        until: Instant,
+        patience: Option<Instant>,
+    },
+    /// An invocation runs whose end nobody announces in time: `/next` is outstanding.
+    Released {
+        request_id: String,
+        until: Instant,
+    },
+    /// The invocation is over; what is left is being sent, then `/next`.
+    Flushing {
+        until: Instant,
+    },
+    /// SHUTDOWN: telemetry of the last invocation may still be on its way.
+    Lingering {
+        until: Instant,
+        closing: Instant,
+    },
+    /// SHUTDOWN: the last flush, tried again while there is time.
+    Closing {
+        until: Instant,
+        retry_at: Option<Instant>,
+        pause: Duration,
+    },
+    Ended,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input<'a> {
+    Invoke {
+        request_id: &'a str,
+        deadline: Instant,
+    },
+    Shutdown {
+        deadline: Instant,
+    },
+    /// The wrapper's signal: this invocation's documents have all been sent.
+    Done {
+        request_id: &'a str,
+    },
+    /// `platform.runtimeDone`.
+    RuntimeDone {
+        request_id: &'a str,
+    },
+    /// `platform.report`: no more is to be told of this invocation.
+    Reported {
+        request_id: &'a str,
+    },
+    /// Telemetry came, whatever it told.
+    Telemetry,
+    /// A document was put into the buffer.
+    Buffered,
+    /// The buffer holds a batch that no later document would make fuller.
+    BatchFull,
+    /// Nothing is on the wire any more. `left`: some documents could not be sent.
+    Settled {
+        left: bool,
+    },
+    /// The time of [`Boundary::due`] has come.
+    Tick,
+}
+
+/// What to do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Call `/next`.
+    Next,
+    /// Start to send what is buffered, beside whatever runs.
+    Send { until: Instant },
+    /// Start to send the batches that are full.
+    SendFull { until: Instant },
+    /// Send everything that is buffered and tell when that is [`Input::Settled`].
+    Flush { until: Instant },
+    /// End what is on the wire; its documents wait again.
+    Abandon,
+    /// End the process.
+    Exit,
+}
+
+/// How an invocation's end comes to be known.
+#[derive(Debug)]
+struct Ends {
+    /// The wrapper has signalled an end before: it will again.
+    wrapper: bool,
+    telemetry: Telemetry,
+    /// Managed Instances: many invocations at a time, of which none is announced to us.
+    managed_instances: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Telemetry {
+    /// Refused, or promised and never delivered.
+    Silent,
+    /// The subscription was accepted; nothing has come yet.
+    Promised,
+    Arriving,
+}
+
+impl Boundary {
+    /// `telemetry`: the subscription was accepted.
+    pub fn new(limits: Limits, telemetry: bool, managed_instances: bool) -> Self {
+        let telemetry = if telemetry {
+            Telemetry::Promised
+        } else {
+            Telemetry::Silent
+        };
+        Self {
+            state: State::Waiting,
+            limits,
+            ends: Ends {
+                wrapper: false,
+                telemetry,
+                managed_instances,
+            },
+            send_at: None,
+            invoked: None,
+            ended: None,
+            unreported: None,
+        }
+    }
+
+    /// The first action: the extension is ready.
+    pub fn start(&self) -> Action {
+        Action::Next
+    }
+
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// After SHUTDOWN no further event comes.
+    pub fn is_shutting_down(&self) -> bool {
+        matches!(
+            self.state,
+            State::Lingering { .. } | State::Closing { .. } | State::Ended
+        )
+    }
+
+    /// When to come back with [`Input::Tick`], if nothing happens before.
+    pub fn due(&self) -> Option<Instant> {
+        let (first, second) = match &self.state {
+            State::Waiting | State::Released { .. } => (None, None),
+            State::Held {
+                until, patience, ..
+            } => (Some(*until), *patience),
+            State::Flushing { until } | State::Lingering { until, .. } => (Some(*until), None),
+            State::Closing {
+                until, retry_at, ..
+            } => (Some(*until), *retry_at),
+            State::Ended => return None,
+        };
+        [first, second, self.send_at].into_iter().flatten().min()
+    }
+
+    /// Takes in what happened at `now`. The actions are to be done in order.
+    pub fn on(&mut self, input: Input<'_>, now: Instant) -> Vec<Action> {
+        match input {
+            Input::Invoke {
+                request_id,
+                deadline,
+            } => self.invoke(request_id, deadline, now),
+            Input::Shutdown { deadline } => self.shutdown(deadline, now),
+            Input::Done { request_id } => {
+                self.ends.wrapper = true;
+                self.end(request_id, now)
+            }
+            Input::RuntimeDone { request_id } => self.end(request_id, now),
+            Input::Reported { request_id } => self.reported(request_id, now),
+            Input::Telemetry => {
+                self.ends.telemetry = Telemetry::Arriving;
+                if let State::Held { patience, .. } = &mut self.state {
+                    *patience = None;
+                }
+                Vec::new()
+            }
+            Input::Buffered => {
+                if self.is_open() {
+                    self.send_at.get_or_insert(now + self.limits.linger);
+                }
+                Vec::new()
+            }
+            Input::BatchFull if self.is_open() => vec![Action::SendFull {
+                until: self.budget(now),
+            }],
+            Input::BatchFull => Vec::new(),
+            Input::Settled { left } => self.settled(left, now),
+            Input::Tick => self.tick(now),
+        }
+    }
+
+    fn invoke(&mut self, request_id: &str, deadline: Instant, now: Instant) -> Vec<Action> {
+        let until = self.before(deadline);
+        self.unreported = Some(request_id.to_owned());
+        self.invoked = Some(request_id.to_owned());
+        if self.ended.take().as_deref() == Some(request_id) {
+            return self.flush(until, now);
+        }
+        let request_id = request_id.to_owned();
+        let patience = match self.ends.telemetry {
+            _ if self.ends.wrapper => Some(None),
+            Telemetry::Arriving => Some(None),
+            Telemetry::Promised => Some(Some(now + self.limits.patience)),
+            Telemetry::Silent => None,
+        };
+        let hold = patience.filter(|_| until > now);
+        self.state = match hold {
+            Some(patience) => State::Held {
+                request_id,
+                until,
+                patience,
+            },
+            None => State::Released { request_id, until },
+        };
+        // What the last invocation left goes beside this one's handler.
+        let send = Action::Send {
+            until: self.budget(now),
+        };
+        if hold.is_some() {
+            vec![send]
+        } else {
+            vec![Action::Next, send]
+        }
+    }
+
+    /// An invocation's end was announced.
+    fn end(&mut self, request_id: &str, now: Instant) -> Vec<Action> {
+        match &self.state {
+            State::Held {
+                request_id: held,
+                until,
+                ..
+            } if held == request_id => {
+                let until = *until;
+                self.flush(until, now)
+            }
+            State::Released {
+                request_id: released,
+                ..
+            } if released == request_id => {
+                let send = Action::Send {
+                    until: self.budget(now),
+                };
+                self.state = State::Waiting;
+                vec![send]
+            }
+            _ => {
+                if self.invoked.as_deref() != Some(request_id) {
+                    self.ended = Some(request_id.to_owned());
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    fn flush(&mut self, until: Instant, now: Instant) -> Vec<Action> {
+        self.send_at = None;
+        let until = until.min(now + self.limits.flush);
+        if until <= now {
+            self.state = State::Waiting;
+            return vec![Action::Abandon, Action::Next];
+        }
+        self.state = State::Flushing { until };
+        vec![Action::Flush { until }]
+    }
+
+    fn reported(&mut self, request_id: &str, now: Instant) -> Vec<Action> {
+        if self.unreported.as_deref() == Some(request_id) {
+            self.unreported = None;
+            if let State::Lingering { closing, .. } = self.state {
+                return self.close(closing, now);
+            }
+        }
+        Vec::new()
+    }
+
+    fn settled(&mut self, left: bool, now: Instant) -> Vec<Action> {
+        match &mut self.state {
+            State::Flushing { .. } => {
+                self.state = State::Waiting;
+                self.send_again(left, now);
+                vec![Action::Next]
+            }
+            State::Closing { .. } if !left => self.exit(),
+            State::Closing {
+                retry_at, pause, ..
+            } => {
+                *retry_at = Some(now + *pause);
+                *pause *= 2;
+                Vec::new()
+            }
+            State::Waiting | State::Held { .. } | State::Released { .. } => {
+                self.send_again(left, now);
+                Vec::new()
+            }
+            State::Lingering { .. } | State::Ended => Vec::new(),
+        }
+    }
+
+    fn send_again(&mut self, left: bool, now: Instant) {
+        if left {
+            self.send_at.get_or_insert(now + self.limits.linger);
+        }
+    }
+
+    fn shutdown(&mut self, deadline: Instant, now: Instant) -> Vec<Action> {
+        self.send_at = None;
+        let closing = self.before(deadline);
+        let telemetry_is_due = self.ends.telemetry == Telemetry::Arriving
+            && (self.unreported.is_some() || self.ends.managed_instances);
+        if telemetry_is_due && closing > now {
+            let until = closing.min(now + self.limits.telemetry);
+            self.state = State::Lingering { until, closing };
+            vec![Action::Send { until: closing }]
+        } else {
+            self.close(closing, now)
+        }
+    }
+
+    fn close(&mut self, until: Instant, now: Instant) -> Vec<Action> {
+        if until <= now {
+            return self.exit();
+        }
+        self.state = State::Closing {
+            until,
+            retry_at: None,
+            pause: self.limits.retry,
+        };
+        vec![Action::Flush { until }]
+    }
+
+    fn exit(&mut self) -> Vec<Action> {
+        self.state = State::Ended;
+        vec![Action::Exit]
+    }
+
+    fn tick(&mut self, now: Instant) -> Vec<Action> {
+        let passed = |time: Instant| time <= now;
+        match &mut self.state {
+            State::Held { until, .. } if passed(*until) => {
+                // Whoever announced ends before does so no more, or the function hangs:
+                // the next invocation is not held on their word.
+                self.ends.wrapper = false;
+                self.ends.telemetry = Telemetry::Silent;
+                self.release(vec![Action::Abandon, Action::Next])
+            }
+            State::Held {
+                patience: Some(patience),
+                ..
+            } if passed(*patience) => {
+                self.ends.telemetry = Telemetry::Silent;
+                self.release(vec![Action::Next])
+            }
+            State::Flushing { until } if passed(*until) => {
+                self.state = State::Waiting;
+                vec![Action::Abandon, Action::Next]
+            }
+            State::Lingering { until, closing } if passed(*until) => {
+                let closing = *closing;
+                self.close(closing, now)
+            }
+            State::Closing { until, .. } if passed(*until) => self.exit(),
+            State::Closing {
+                until, retry_at, ..
+            } if retry_at.is_some_and(passed) => {
+                *retry_at = None;
+                vec![Action::Flush { until: *until }]
+            }
+            _ if self.send_at.is_some_and(passed) => {
+                self.send_at = None;
+                vec![Action::Send {
+                    until: self.budget(now),
+                }]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn release(&mut self, actions: Vec<Action>) -> Vec<Action> {
+        if let State::Held {
+            request_id, until, ..
+        } = &mut self.state
+        {
+            self.state = State::Released {
+                request_id: std::mem::take(request_id),
+                until: *until,
+            };
+        }
+        actions
+    }
+
+    /// Until when a batch that starts now may be on the wire.
+    fn budget(&self, now: Instant) -> Instant {
+        let budget = now + self.limits.flush;
+        match &self.state {
+            State::Held { until, .. } | State::Flushing { until } => budget.min(*until),
+            // `/next` has been called: nothing waits for this batch.
+            _ => budget,
+        }
+    }
+
+    fn before(&self, deadline: Instant) -> Instant {
+        deadline.checked_sub(self.limits.margin).unwrap_or(deadline)
+    }
+
+    /// Whether documents may wait for company: no flush is under way that takes them.
+    fn is_open(&self) -> bool {
+        matches!(
+            self.state,
+            State::Waiting | State::Held { .. } | State::Released { .. }
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

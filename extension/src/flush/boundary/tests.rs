@@ -1,0 +1,357 @@
+use super::*;
+
+const LIMITS: Limits = Limits::with_flush(Duration::from_secs(2));
+
+fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// A boundary and its clock.
+struct Scene {
+    boundary: Boundary,
+    zero: Instant,
+}
+
+impl Scene {
+    /// A function without the wrapper, whose telemetry subscription was refused.
+    fn silent() -> Self {
+        Self {
+            boundary: Boundary::new(LIMITS, false, false),
+            zero: Instant::now(),
+        }
+    }
+
+    fn promised() -> Self {
+        Self {
+            boundary: Boundary::new(LIMITS, true, false),
+            ..Self::silent()
+        }
+    }
+
+    fn arriving() -> Self {
+        let mut scene = Self::promised();
+        assert_eq!(scene.on(0, Input::Telemetry), []);
+        scene
+    }
+
+    fn at(&self, milliseconds: u64) -> Instant {
+        self.zero + ms(milliseconds)
+    }
+
+    fn on(&mut self, milliseconds: u64, input: Input<'_>) -> Vec<Action> {
+        self.boundary.on(input, self.at(milliseconds))
+    }
+
+    /// An invocation at `milliseconds` with a timeout of 10 s.
+    fn invoke(&mut self, milliseconds: u64, request_id: &str) -> Vec<Action> {
+        let deadline = self.at(milliseconds + 10_000);
+        self.on(
+            milliseconds,
+            Input::Invoke {
+                request_id,
+                deadline,
+            },
+        )
+    }
+
+    fn shutdown(&mut self, milliseconds: u64) -> Vec<Action> {
+        let deadline = self.at(milliseconds + 2_000);
+        self.on(milliseconds, Input::Shutdown { deadline })
+    }
+
+    fn due(&self) -> Option<u128> {
+        Some(self.boundary.due()?.duration_since(self.zero).as_millis())
+    }
+
+    fn send(&self, until: u64) -> Action {
+        Action::Send {
+            until: self.at(until),
+        }
+    }
+
+    fn flush(&self, until: u64) -> Action {
+        Action::Flush {
+            until: self.at(until),
+        }
+    }
+}
+
+const DONE: Input<'_> = Input::Done { request_id: "r-1" };
+const RUNTIME_DONE: Input<'_> = Input::RuntimeDone { request_id: "r-1" };
+
+#[test]
+fn it_starts_by_calling_next() {
+    let scene = Scene::silent();
+    assert_eq!(scene.boundary.start(), Action::Next);
+    assert_eq!(
+        (scene.boundary.state(), scene.due()),
+        (&State::Waiting, None)
+    );
+}
+
+#[test]
+fn without_telemetry_and_wrapper_an_invocation_is_not_held() {
+    let mut scene = Scene::silent();
+    assert_eq!(scene.invoke(0, "r-1"), [Action::Next, scene.send(2_000)]);
+    assert!(matches!(scene.boundary.state(), State::Released { .. }));
+    assert_eq!(scene.due(), None);
+}
+
+#[test]
+fn the_wrappers_signal_flushes_and_the_flush_calls_next() {
+    let mut scene = Scene::arriving();
+    assert_eq!(scene.invoke(0, "r-1"), [scene.send(2_000)]);
+    assert_eq!(scene.on(40, DONE), [scene.flush(2_040)]);
+    assert_eq!(scene.on(60, Input::Settled { left: false }), [Action::Next]);
+    assert_eq!(
+        (scene.boundary.state(), scene.due()),
+        (&State::Waiting, None)
+    );
+}
+
+#[test]
+fn runtime_done_flushes_where_there_is_no_wrapper_and_a_second_end_does_nothing() {
+    let mut scene = Scene::arriving();
+    scene.invoke(0, "r-1");
+    assert_eq!(scene.on(40, RUNTIME_DONE), [scene.flush(2_040)]);
+    assert_eq!(scene.on(41, DONE), []);
+    assert!(matches!(scene.boundary.state(), State::Flushing { .. }));
+}
+
+#[test]
+fn another_invocations_end_does_not_end_this_one() {
+    let mut scene = Scene::arriving();
+    scene.invoke(0, "r-2");
+    assert_eq!(scene.on(40, DONE), []);
+    assert!(matches!(scene.boundary.state(), State::Held { .. }));
+}
+
+#[test]
+fn an_end_that_is_heard_before_its_invoke_flushes_at_once() {
+    let mut scene = Scene::arriving();
+    assert_eq!(scene.on(0, DONE), []);
+    assert_eq!(scene.invoke(1, "r-1"), [scene.flush(2_001)]);
+}
+
+#[test]
+fn an_invocation_that_lambda_tries_again_under_the_same_id_is_held_again() {
+    let mut scene = Scene::arriving();
+    scene.invoke(0, "r-1");
+    scene.on(40, DONE);
+    scene.on(60, Input::Settled { left: false });
+    assert_eq!(scene.on(65, RUNTIME_DONE), [], "of the first try");
+    scene.invoke(60_000, "r-1");
+    assert!(matches!(scene.boundary.state(), State::Held { .. }));
+}
+
+#[test]
+fn telemetry_that_was_promised_is_waited_for_a_little_and_then_no_more() {
+    let mut scene = Scene::promised();
+    assert_eq!(scene.invoke(0, "r-1"), [scene.send(2_000)]);
+    assert_eq!(scene.due(), Some(100));
+    assert_eq!(scene.on(100, Input::Tick), [Action::Next]);
+    assert!(matches!(scene.boundary.state(), State::Released { .. }));
+    assert_eq!(scene.invoke(200, "r-2")[0], Action::Next);
+
+    assert_eq!(scene.on(300, Input::Telemetry), []);
+    assert!(
+        matches!(scene.invoke(400, "r-3")[..], [Action::Send { .. }]),
+        "held again"
+    );
+}
+
+#[test]
+fn telemetry_that_arrives_in_time_ends_the_impatience() {
+    let mut scene = Scene::promised();
+    scene.invoke(0, "r-1");
+    scene.on(50, Input::Telemetry);
+    assert_eq!(scene.due(), Some(9_900));
+    assert_eq!(scene.on(100, Input::Tick), []);
+}
+
+#[test]
+fn a_wrapper_that_was_heard_once_is_waited_for_without_telemetry() {
+    let mut scene = Scene::silent();
+    scene.invoke(0, "r-1");
+    assert_eq!(scene.on(40, DONE), [scene.send(2_040)]);
+    assert_eq!(scene.boundary.state(), &State::Waiting);
+    assert!(matches!(
+        scene.invoke(100, "r-2")[..],
+        [Action::Send { .. }]
+    ));
+    let end = Input::Done { request_id: "r-2" };
+    assert_eq!(scene.on(120, end), [scene.flush(2_120)]);
+}
+
+#[test]
+fn an_end_that_is_never_announced_releases_before_the_deadline_and_is_not_trusted_again() {
+    let mut scene = Scene::arriving();
+    scene.invoke(0, "r-1");
+    assert_eq!(scene.due(), Some(9_900));
+    assert_eq!(
+        scene.on(9_900, Input::Tick),
+        [Action::Abandon, Action::Next]
+    );
+    assert_eq!(scene.invoke(10_100, "r-2")[0], Action::Next);
+}
+
+#[test]
+fn a_flush_ends_at_its_timeout_or_before_the_deadline_and_then_calls_next() {
+    let mut scene = Scene::arriving();
+    scene.invoke(0, "r-1");
+    assert_eq!(scene.on(9_000, DONE), [scene.flush(9_900)]);
+    assert_eq!(scene.on(9_899, Input::Tick), []);
+    assert_eq!(
+        scene.on(9_900, Input::Tick),
+        [Action::Abandon, Action::Next]
+    );
+    assert_eq!(scene.boundary.state(), &State::Waiting);
+}
+
+#[test]
+fn an_end_without_any_time_left_calls_next_without_a_flush() {
+    let mut scene = Scene::arriving();
+    scene.invoke(0, "r-1");
+    assert_eq!(scene.on(9_950, DONE), [Action::Abandon, Action::Next]);
+}
+
+#[test]
+fn an_invocation_shorter_than_the_margin_is_not_held() {
+    let mut scene = Scene::arriving();
+    let deadline = scene.at(50);
+    let actions = scene.on(
+        0,
+        Input::Invoke {
+            request_id: "r-1",
+            deadline,
+        },
+    );
+    assert_eq!(actions[0], Action::Next);
+}
+
+#[test]
+fn documents_wait_a_second_for_company_and_a_full_batch_goes_at_once() {
+    let mut scene = Scene::arriving();
+    scene.invoke(0, "r-1");
+    assert_eq!(scene.on(10, Input::Buffered), []);
+    assert_eq!(scene.on(500, Input::Buffered), []);
+    assert_eq!(scene.due(), Some(1_010));
+    let full = Action::SendFull {
+        until: scene.at(2_600),
+    };
+    assert_eq!(scene.on(600, Input::BatchFull), [full]);
+    assert_eq!(scene.on(1_010, Input::Tick), [scene.send(3_010)]);
+    assert_eq!(scene.due(), Some(9_900));
+}
+
+#[test]
+fn what_a_flush_took_does_not_wait_for_company_any_more() {
+    let mut scene = Scene::arriving();
+    scene.invoke(0, "r-1");
+    scene.on(10, Input::Buffered);
+    scene.on(40, DONE);
+    assert_eq!(scene.on(41, Input::Buffered), []);
+    assert_eq!(scene.on(42, Input::BatchFull), []);
+    scene.on(60, Input::Settled { left: false });
+    assert_eq!(scene.due(), None);
+}
+
+#[test]
+fn what_could_not_be_sent_is_tried_again_a_second_later_and_holds_nothing() {
+    let mut scene = Scene::arriving();
+    scene.invoke(0, "r-1");
+    scene.on(40, DONE);
+    assert_eq!(scene.on(60, Input::Settled { left: true }), [Action::Next]);
+    assert_eq!(scene.due(), Some(1_060));
+    assert_eq!(scene.on(1_060, Input::Tick), [scene.send(3_060)]);
+    assert_eq!(scene.on(1_070, Input::Settled { left: true }), []);
+    assert_eq!(scene.due(), Some(2_070));
+}
+
+#[test]
+fn a_send_beside_the_handler_never_outlives_the_deadline_less_the_margin() {
+    let mut scene = Scene::arriving();
+    scene.invoke(0, "r-1");
+    scene.on(8_500, Input::Buffered);
+    assert_eq!(scene.on(9_500, Input::Tick), [scene.send(9_900)]);
+}
+
+#[test]
+fn managed_instances_send_by_the_clock_alone() {
+    let mut scene = Scene::silent();
+    scene.boundary = Boundary::new(LIMITS, true, true);
+    scene.on(0, Input::Buffered);
+    assert_eq!(scene.on(5, DONE), []);
+    assert_eq!(scene.on(1_000, Input::Tick), [scene.send(3_000)]);
+    assert_eq!(scene.boundary.state(), &State::Waiting);
+}
+
+#[test]
+fn shutdown_flushes_and_exits() {
+    let mut scene = Scene::silent();
+    assert_eq!(scene.shutdown(0), [scene.flush(1_900)]);
+    assert_eq!(scene.on(30, Input::Settled { left: false }), [Action::Exit]);
+    assert_eq!((scene.boundary.state(), scene.due()), (&State::Ended, None));
+}
+
+#[test]
+fn shutdown_waits_for_the_last_report_but_not_for_long() {
+    let mut scene = Scene::arriving();
+    scene.invoke(0, "r-1");
+    scene.on(40, RUNTIME_DONE);
+    scene.on(50, Input::Settled { left: false });
+    assert_eq!(scene.shutdown(1_000), [scene.send(2_900)]);
+    assert_eq!(scene.due(), Some(1_100));
+    assert_eq!(scene.on(1_050, Input::Settled { left: false }), []);
+    assert_eq!(scene.on(1_100, Input::Tick), [scene.flush(2_900)]);
+}
+
+#[test]
+fn the_last_report_ends_the_wait_at_shutdown_and_one_that_came_before_avoids_it() {
+    let reported = Input::Reported { request_id: "r-1" };
+    let mut scene = Scene::arriving();
+    scene.invoke(0, "r-1");
+    scene.shutdown(1_000);
+    assert_eq!(scene.on(1_020, reported), [scene.flush(2_900)]);
+
+    let mut scene = Scene::arriving();
+    scene.invoke(0, "r-1");
+    assert_eq!(scene.on(500, reported), []);
+    assert_eq!(scene.shutdown(1_000), [scene.flush(2_900)]);
+}
+
+#[test]
+fn at_shutdown_a_failed_flush_is_tried_again_with_growing_pauses_until_the_time_is_up() {
+    let mut scene = Scene::silent();
+    scene.shutdown(0);
+    assert_eq!(scene.on(10, Input::Settled { left: true }), []);
+    assert_eq!(scene.due(), Some(110));
+    assert_eq!(scene.on(110, Input::Tick), [scene.flush(1_900)]);
+    assert_eq!(scene.on(120, Input::Settled { left: true }), []);
+    assert_eq!(scene.due(), Some(320));
+    assert_eq!(scene.on(1_900, Input::Tick), [Action::Exit]);
+}
+
+#[test]
+fn shutdown_interrupts_whatever_runs() {
+    for prepare in [0, 1, 2] {
+        let mut scene = Scene::arriving();
+        scene.on(0, Input::Buffered);
+        if prepare > 0 {
+            scene.invoke(0, "r-1");
+        }
+        if prepare > 1 {
+            scene.on(1, DONE);
+        }
+        scene.on(2, Input::Reported { request_id: "r-1" });
+        assert_eq!(scene.shutdown(1_000), [scene.flush(2_900)]);
+        assert_eq!(scene.due(), Some(2_900));
+    }
+}
+
+#[test]
+fn a_shutdown_whose_time_is_up_exits_at_once() {
+    let mut scene = Scene::arriving();
+    let deadline = scene.at(50);
+    assert_eq!(scene.on(0, Input::Shutdown { deadline }), [Action::Exit]);
+}

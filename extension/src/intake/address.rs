@@ -1,0 +1,88 @@
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// The daemon's own address (X-Ray Developer Guide, daemon).
+pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 2000);
+
+/// Reads `AWS_XRAY_DAEMON_ADDRESS` as the SDKs do: `host:port`, or
+/// `tcp:host:port udp:host:port` in either order, of which the UDP one counts.
+///
+/// # Errors
+/// A form that the SDKs refuse, and an address that is not of this sandbox: that is
+/// another daemon's, and not for us to take.
+pub fn address(value: Option<&str>) -> Result<SocketAddr, AddressError> {
+    let Some(value) = value.map(str::trim).filter(|value| !value.is_empty()) else {
+        return Ok(DEFAULT_ADDRESS);
+    };
+    let udp = if value.contains(' ') {
+        value
+            .split_whitespace()
+            .find_map(|part| part.strip_prefix("udp:"))
+    } else {
+        Some(value.strip_prefix("udp:").unwrap_or(value))
+    };
+    let (host, port) = udp
+        .and_then(|udp| udp.rsplit_once(':'))
+        .ok_or(AddressError::Malformed)?;
+    let port = port.parse().map_err(|_| AddressError::Malformed)?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let host = if host.eq_ignore_ascii_case("localhost") {
+        IpAddr::V4(Ipv4Addr::LOCALHOST)
+    } else {
+        host.parse().map_err(|_| AddressError::Malformed)?
+    };
+    if host.is_loopback() {
+        Ok(SocketAddr::new(host, port))
+    } else {
+        Err(AddressError::NotLoopback)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressError {
+    Malformed,
+    NotLoopback,
+}
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "is neither host:port nor tcp:host:port udp:host:port",
+            Self::NotLoopback => "is not a loopback address, so it is not ours to listen on",
+        })
+    }
+}
+
+impl std::error::Error for AddressError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_of_the_sdks_are_read() {
+        let port = |text| address(Some(text)).map(|address| address.port());
+        assert_eq!(port("127.0.0.1:2100"), Ok(2100));
+        assert_eq!(port("localhost:2100"), Ok(2100));
+        assert_eq!(port("tcp:127.0.0.1:2001 udp:127.0.0.2:2002"), Ok(2002));
+        assert_eq!(port("udp:127.0.0.1:2002 tcp:127.0.0.1:2001"), Ok(2002));
+        assert_eq!(port(" "), Ok(2000));
+    }
+
+    #[test]
+    fn another_host_is_not_ours_and_nonsense_is_malformed() {
+        assert_eq!(
+            address(Some("169.254.79.129:2000")),
+            Err(AddressError::NotLoopback)
+        );
+        for text in [
+            "2000",
+            "127.0.0.1",
+            "127.0.0.1:x",
+            "daemon:2000",
+            "tcp:127.0.0.1:1 tcp:127.0.0.1:2",
+        ] {
+            assert_eq!(address(Some(text)), Err(AddressError::Malformed), "{text}");
+        }
+    }
+}

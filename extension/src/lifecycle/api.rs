@@ -1,0 +1,279 @@
+use std::fmt;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::header::{HOST, HeaderMap, HeaderValue};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use tokio::net::TcpStream;
+
+use super::Event;
+
+/// A client of the Extensions API and of the Telemetry API's subscription, over one
+/// kept connection. Nothing here has a timeout: the process may be frozen in the
+/// middle of `/next` for hours.
+#[derive(Debug)]
+pub struct ExtensionsApi {
+    /// `host:port`.
+    authority: String,
+    /// A path before the API's own, which cargo-lambda's emulator has.
+    prefix: String,
+    connection: Option<SendRequest<Full<Bytes>>>,
+    /// What `register` gave and every later call shows.
+    identifier: Option<HeaderValue>,
+}
+
+const REGISTER: &str = "/2020-01-01/extension/register";
+const NEXT: &str = "/2020-01-01/extension/event/next";
+/// The path says 2022-07-01 for every schema version (Lambda Developer Guide, Telemetry API).
+const TELEMETRY: &str = "/2022-07-01/telemetry";
+
+impl ExtensionsApi {
+    /// For the address in `AWS_LAMBDA_RUNTIME_API`.
+    pub fn new(address: &str) -> Self {
+        let address = address.strip_prefix("http://").unwrap_or(address);
+        let (authority, prefix) = match address.split_once('/') {
+            Some((authority, path)) if !path.trim_matches('/').is_empty() => {
+                (authority, format!("/{}", path.trim_matches('/')))
+            }
+            Some((authority, _)) => (authority, String::new()),
+            None => (address, String::new()),
+        };
+        Self {
+            authority: authority.to_owned(),
+            prefix,
+            connection: None,
+            identifier: None,
+        }
+    }
+
+    /// The host without its port.
+    pub fn host(&self) -> &str {
+        self.authority
+            .rsplit_once(':')
+            .map_or(self.authority.as_str(), |(host, _)| host)
+    }
+
+    pub fn port(&self) -> Option<u16> {
+        self.authority.rsplit_once(':')?.1.parse().ok()
+    }
+
+    /// Registers the extension `name`, which is its file's, for events.
+    ///
+    /// # Errors
+    /// Without a registration there is no extension; see [`ApiError::forbids_invoke`]
+    /// for the one refusal that another try with fewer events answers.
+    pub async fn register(&mut self, name: &str, invoke: bool) -> Result<(), ApiError> {
+        let name = HeaderValue::from_str(name).map_err(|_| ApiError::Name)?;
+        let body = if invoke {
+            r#"{"events":["INVOKE","SHUTDOWN"]}"#
+        } else {
+            r#"{"events":["SHUTDOWN"]}"#
+        };
+        let headers = [("lambda-extension-name", name)];
+        let answer = self
+            .call(
+                Method::POST,
+                REGISTER,
+                &headers,
+                Bytes::from_static(body.as_bytes()),
+            )
+            .await?;
+        let answer = answer.ok()?;
+        self.identifier = answer.headers.get("lambda-extension-identifier").cloned();
+        Ok(())
+    }
+
+    /// Subscribes to the telemetry of the platform; the listener must be up. Returns
+    /// the status: 200 is the only one after which events come.
+    ///
+    /// # Errors
+    /// The Runtime API could not be reached.
+    pub async fn subscribe(&mut self, listener_port: u16) -> Result<u16, ApiError> {
+        // 25 ms, 1,000 events and 256 KB are the least that Lambda takes; 2025-01-29 is
+        // the one schema of Managed Instances and an addition elsewhere (Lambda
+        // Developer Guide, Telemetry API reference).
+        let body = format!(
+            r#"{{"schemaVersion":"2025-01-29","types":["platform"],"buffering":{{"maxItems":1000,"maxBytes":262144,"timeoutMs":25}},"destination":{{"protocol":"HTTP","URI":"http://sandbox.localdomain:{listener_port}/"}}}}"#
+        );
+        let headers = [("content-type", HeaderValue::from_static("application/json"))];
+        let answer = self
+            .call(Method::PUT, TELEMETRY, &headers, Bytes::from(body))
+            .await?;
+        Ok(answer.status.as_u16())
+    }
+
+    /// Asks for the next event, and by asking tells Lambda that this extension is done
+    /// with the last one. `None` is an answer that is no event.
+    ///
+    /// # Errors
+    /// The Runtime API is gone, or does not know this extension: nothing more will come.
+    pub async fn next(&mut self) -> Result<Option<Event>, ApiError> {
+        let answer = self.call(Method::GET, NEXT, &[], Bytes::new()).await?;
+        Ok(Event::parse(&answer.ok()?.body))
+    }
+
+    async fn call(
+        &mut self,
+        method: Method,
+        path: &str,
+        headers: &[(&'static str, HeaderValue)],
+        body: Bytes,
+    ) -> Result<Answer, ApiError> {
+        // A kept connection may have died in a freeze; a new one may not.
+        if let Some(connection) = self.connection.take()
+            && let Ok(answer) = self
+                .exchange(connection, &method, path, headers, body.clone())
+                .await
+        {
+            return Ok(answer);
+        }
+        let stream = TcpStream::connect(&self.authority)
+            .await
+            .map_err(ApiError::Connect)?;
+        let _ = stream.set_nodelay(true);
+        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        self.exchange(sender, &method, path, headers, body).await
+    }
+
+    async fn exchange(
+        &mut self,
+        mut connection: SendRequest<Full<Bytes>>,
+        method: &Method,
+        path: &str,
+        headers: &[(&'static str, HeaderValue)],
+        body: Bytes,
+    ) -> Result<Answer, ApiError> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.prefix))
+            .header(HOST, &self.authority);
+        if let Some(identifier) = &self.identifier {
+            request = request.header("lambda-extension-identifier", identifier);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let request = request.body(Full::new(body)).map_err(ApiError::Request)?;
+        connection.ready().await?;
+        let (head, body) = connection.send_request(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
+        self.connection = Some(connection);
+        Ok(Answer {
+            status: head.status,
+            headers: head.headers,
+            body,
+        })
+    }
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Answer {
+    fn ok(self) -> Result<Self, ApiError> {
+        if self.status.is_success() {
+            return Ok(self);
+        }
+        #[derive(Deserialize, Default)]
+        #[serde(rename_all = "camelCase", default)]
+        struct Refusal {
+            error_type: String,
+        }
+        let refusal: Refusal = serde_json::from_slice(&self.body).unwrap_or_default();
+        Err(ApiError::Refused {
+            status: self.status.as_u16(),
+            error_type: refusal.error_type,
+        })
+    }
+}
+
+/// Why the Extensions API did not do as asked.
+#[derive(Debug)]
+pub enum ApiError {
+    Connect(std::io::Error),
+    Connection(hyper::Error),
+    /// The file's name, or an address, that cannot stand in a request.
+    Name,
+    Request(hyper::http::Error),
+    Refused {
+        status: u16,
+        error_type: String,
+    },
+}
+
+impl ApiError {
+    /// Managed Instances tell extensions of SHUTDOWN only.
+    pub fn forbids_invoke(&self) -> bool {
+        matches!(self, Self::Refused { error_type, .. } if error_type == "Extension.InvalidEventType")
+    }
+
+    /// Whether Lambda answered, and trying again would bring the same answer.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::Name | Self::Request(_))
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect(error) => write!(f, "cannot connect to the Runtime API: {error}"),
+            Self::Connection(error) => write!(f, "the Runtime API closed the connection: {error}"),
+            Self::Name => f.write_str(
+                "the extension's file name is not one that a header can hold; rename the file",
+            ),
+            Self::Request(error) => write!(f, "AWS_LAMBDA_RUNTIME_API is not an address: {error}"),
+            Self::Refused { status, error_type } => {
+                write!(f, "the Extensions API answered {status} {error_type}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ApiError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Connect(error) => Some(error),
+            Self::Connection(error) => Some(error),
+            Self::Request(error) => Some(error),
+            Self::Name | Self::Refused { .. } => None,
+        }
+    }
+}
+
+impl From<hyper::Error> for ApiError {
+    fn from(error: hyper::Error) -> Self {
+        Self::Connection(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_may_be_a_url_with_a_path() {
+        let parts = |text| {
+            let api = ExtensionsApi::new(text);
+            (api.authority, api.prefix)
+        };
+        assert_eq!(
+            parts("127.0.0.1:9001"),
+            ("127.0.0.1:9001".to_owned(), String::new())
+        );
+        assert_eq!(
+            parts("http://127.0.0.1:9001/.rt"),
+            ("127.0.0.1:9001".to_owned(), "/.rt".to_owned())
+        );
+        assert_eq!(
+            parts("http://127.0.0.1:9001/"),
+            ("127.0.0.1:9001".to_owned(), String::new())
+        );
+    }
+}

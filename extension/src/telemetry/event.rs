@@ -1,0 +1,327 @@
+use serde::{Deserialize, Serialize};
+use serde_json::Number;
+use serde_json::value::RawValue;
+use xray_document::{Sampled, SegmentId, Timestamp, TraceHeader};
+
+use super::timestamp;
+
+/// An event of the platform that tells something to draw. Reading is tolerant: an
+/// unknown type, a missing member or one of another shape costs that event or member,
+/// never the batch.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    InitStart(Init),
+    InitRuntimeDone(Init),
+    InitReport(Init),
+    RestoreStart {
+        time: Timestamp,
+    },
+    RestoreReport {
+        time: Timestamp,
+        status: Status,
+    },
+    Start {
+        time: Timestamp,
+        request_id: String,
+        tracing: Option<Tracing>,
+    },
+    RuntimeDone(Report),
+    Report(Report),
+    /// The platform had more to say than this extension could take.
+    LogsDropped {
+        records: u64,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Init {
+    pub time: Timestamp,
+    /// Not provisioned concurrency, SnapStart or Managed Instances.
+    pub on_demand: bool,
+    /// Not repeated inside an invocation after it failed (Lambda's suppressed init).
+    pub before_invoke: bool,
+    pub status: Status,
+}
+
+/// `platform.runtimeDone` or `platform.report`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    pub time: Timestamp,
+    pub request_id: String,
+    pub status: Status,
+    pub metrics: Metrics,
+    pub spans: Vec<Span>,
+}
+
+/// The `tracing` member: there where the invocation is traced and sampled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tracing {
+    pub header: TraceHeader,
+    /// Lambda's own function segment; absent on Managed Instances.
+    pub span_id: Option<SegmentId>,
+}
+
+/// How a phase ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Status {
+    /// `error`, `failure` or `timeout`, with Lambda's `errorType` where it gave one.
+    pub fault: Option<Fault>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    pub status: String,
+    pub error_type: Option<String>,
+}
+
+/// Numbers of a report, under Lambda's names. Milliseconds and megabytes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Metrics {
+    #[serde(skip_serializing)]
+    pub duration_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub billed_duration_ms: Option<Number>,
+    #[serde(skip_serializing_if = "Option::is_none", rename = "memorySizeMB")]
+    pub memory_size_mb: Option<Number>,
+    #[serde(skip_serializing_if = "Option::is_none", rename = "maxMemoryUsedMB")]
+    pub max_memory_used_mb: Option<Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init_duration_ms: Option<Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restore_duration_ms: Option<Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub billed_restore_duration_ms: Option<Number>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Span {
+    pub name: String,
+    pub start: Timestamp,
+    pub duration_ms: f64,
+}
+
+impl Event {
+    /// Reads a request of the Telemetry API: an array of events. What is not understood
+    /// is skipped.
+    pub fn parse_batch(body: &[u8]) -> Vec<Self> {
+        let events: Vec<&RawValue> = serde_json::from_slice(body).unwrap_or_default();
+        events
+            .into_iter()
+            .filter_map(|event| Self::parse(event.get()))
+            .collect()
+    }
+
+    fn parse(json: &str) -> Option<Self> {
+        let envelope: Envelope<'_> = serde_json::from_str(json).ok()?;
+        let time = timestamp(envelope.time);
+        let record: Record<'_> = serde_json::from_str(envelope.record.get()).unwrap_or_default();
+        Some(match envelope.kind {
+            "platform.initStart" => Self::InitStart(record.init(time?)),
+            "platform.initRuntimeDone" => Self::InitRuntimeDone(record.init(time?)),
+            "platform.initReport" => Self::InitReport(record.init(time?)),
+            "platform.restoreStart" => Self::RestoreStart { time: time? },
+            "platform.restoreReport" => Self::RestoreReport {
+                time: time?,
+                status: record.status(),
+            },
+            "platform.start" => {
+                let tracing = record.tracing();
+                Self::Start {
+                    time: time?,
+                    request_id: member(record.request_id)?,
+                    tracing,
+                }
+            }
+            "platform.runtimeDone" => Self::RuntimeDone(record.report(time?)?),
+            "platform.report" => Self::Report(record.report(time?)?),
+            "platform.logsDropped" => Self::LogsDropped {
+                records: member(record.dropped_records).unwrap_or(0),
+            },
+            _ => return None,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(default)]
+    time: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(borrow)]
+    record: &'a RawValue,
+}
+
+/// The members of every record, unread, so that one of a new shape spoils no other.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct Record<'a> {
+    #[serde(borrow)]
+    initialization_type: Option<&'a RawValue>,
+    #[serde(borrow)]
+    phase: Option<&'a RawValue>,
+    #[serde(borrow)]
+    request_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    status: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error_type: Option<&'a RawValue>,
+    #[serde(borrow)]
+    metrics: Option<&'a RawValue>,
+    #[serde(borrow)]
+    spans: Option<&'a RawValue>,
+    #[serde(borrow)]
+    tracing: Option<&'a RawValue>,
+    #[serde(borrow)]
+    dropped_records: Option<&'a RawValue>,
+}
+
+impl Record<'_> {
+    fn init(&self, time: Timestamp) -> Init {
+        let is = |raw, value: &str| member::<String>(raw).is_some_and(|text| text == value);
+        Init {
+            time,
+            on_demand: is(self.initialization_type, "on-demand"),
+            before_invoke: is(self.phase, "init"),
+            status: self.status(),
+        }
+    }
+
+    fn report(&self, time: Timestamp) -> Option<Report> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct WireSpan {
+            name: String,
+            start: String,
+            duration_ms: f64,
+        }
+        let spans: Vec<&RawValue> = self
+            .spans
+            .and_then(|raw| serde_json::from_str(raw.get()).ok())
+            .unwrap_or_default();
+        let spans = spans.into_iter().filter_map(|raw| {
+            let WireSpan {
+                name,
+                start,
+                duration_ms,
+            } = member(Some(raw))?;
+            Some(Span {
+                name,
+                start: timestamp(&start)?,
+                duration_ms,
+            })
+        });
+        Some(Report {
+            time,
+            request_id: member(self.request_id)?,
+            status: self.status(),
+            metrics: member(self.metrics).unwrap_or_default(),
+            spans: spans.collect(),
+        })
+    }
+
+    fn status(&self) -> Status {
+        let status: String = member(self.status).unwrap_or_default();
+        let failed = ["error", "failure", "timeout"].contains(&status.as_str());
+        Status {
+            fault: failed.then(|| Fault {
+                status,
+                error_type: member(self.error_type),
+            }),
+        }
+    }
+
+    fn tracing(&self) -> Option<Tracing> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct WireTracing {
+            value: String,
+            span_id: Option<String>,
+        }
+        let WireTracing { value, span_id } = member(self.tracing)?;
+        let header = TraceHeader::parse(&value);
+        let sampled = header.sampled == Sampled::Yes && header.root.is_some();
+        sampled.then(|| Tracing {
+            header,
+            span_id: span_id.and_then(|id| id.parse().ok()),
+        })
+    }
+}
+
+fn member<T: serde::de::DeserializeOwned>(raw: Option<&RawValue>) -> Option<T> {
+    serde_json::from_str(raw?.get()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_events_and_members_of_another_shape_cost_nothing_else() {
+        let batch = br#"[
+            {"time":"2026-01-10T09:00:00.000Z","type":"platform.tomorrow","record":[1]},
+            {"time":"2026-01-10T09:00:00.000Z","type":"function","record":"hello"},
+            7,
+            {"time":"2026-01-10T09:00:00.171Z","type":"platform.runtimeDone","record":{"requestId":"r-1","status":"success","metrics":"none","spans":[1,{"name":"runtimeOverhead","start":"2026-01-10T09:00:00.170Z","durationMs":3.5}],"tracing":5,"new":{}}},
+            {"type":"platform.start","record":{"requestId":"r-2"}}
+        ]"#;
+        let events = Event::parse_batch(batch);
+        let [Event::RuntimeDone(done)] = events.as_slice() else {
+            panic!("{events:?}")
+        };
+        assert_eq!(done.request_id, "r-1");
+        assert_eq!(done.spans.len(), 1);
+        assert_eq!(done.metrics, Metrics::default());
+        assert_eq!(Event::parse_batch(b"not json"), []);
+    }
+
+    #[test]
+    fn an_unsampled_or_untraced_start_has_no_tracing() {
+        let start = |tracing: &str| {
+            let json = format!(
+                r#"[{{"time":"2026-01-10T09:00:00.130Z","type":"platform.start","record":{{"requestId":"r-1"{tracing}}}}}]"#
+            );
+            match Event::parse_batch(json.as_bytes()).pop() {
+                Some(Event::Start { tracing, .. }) => tracing,
+                other => panic!("{other:?}"),
+            }
+        };
+        let root = "Root=1-6750a1b2-00112233445566778899aabb;Parent=0efbd19962d95b05";
+        assert_eq!(start(""), None);
+        assert_eq!(
+            start(&format!(r#","tracing":{{"value":"{root};Sampled=0"}}"#)),
+            None
+        );
+        let tracing = start(&format!(
+            r#","tracing":{{"spanId":"54565fb41ac79632","type":"X-Amzn-Trace-Id","value":"{root};Sampled=1"}}"#
+        ));
+        assert_eq!(tracing.unwrap().span_id, "54565fb41ac79632".parse().ok());
+    }
+
+    #[test]
+    fn a_timeout_carries_its_error_type() {
+        let json = br#"[{"time":"2026-01-10T09:00:03.000Z","type":"platform.report","record":{"requestId":"r-2","status":"timeout","errorType":"Sandbox.Timedout","metrics":{"durationMs":3000.0,"billedDurationMs":3000,"memorySizeMB":128,"maxMemoryUsedMB":40}}}]"#;
+        let events = Event::parse_batch(json);
+        let [Event::Report(report)] = events.as_slice() else {
+            panic!("{events:?}")
+        };
+        let fault = report.status.fault.as_ref().unwrap();
+        assert_eq!(fault.error_type.as_deref(), Some("Sandbox.Timedout"));
+        assert_eq!(report.metrics.max_memory_used_mb, Some(40.into()));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_body_ends_the_reader(
+            kind in "platform\\.(initStart|initReport|start|runtimeDone|report|restoreReport|logsDropped)",
+            time in "[-0-9TZ:.]{0,30}",
+            record in "(\\{(\"(requestId|status|spans|tracing|metrics)\":[\\[\\]{}0-9\"a-z,:]{0,20},?){0,4}\\}|.{0,40})",
+        ) {
+            let whole = format!(r#"[{{"time":"{time}","type":"{kind}","record":{record}}}]"#);
+            Event::parse_batch(whole.as_bytes());
+            Event::parse_batch(record.as_bytes());
+            timestamp(&time);
+        }
+    }
+}

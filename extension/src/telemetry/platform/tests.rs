@@ -1,0 +1,321 @@
+use serde_json::Value;
+
+use super::*;
+
+const ROOT: &str = "1-6750a1b2-00112233445566778899aabb";
+const SPAN: &str = "54565fb41ac79632";
+
+fn tracing() -> String {
+    format!(
+        r#","tracing":{{"spanId":"{SPAN}","type":"X-Amzn-Trace-Id","value":"Root={ROOT};Parent=0efbd19962d95b05;Sampled=1"}}"#
+    )
+}
+
+fn event(second: &str, kind: &str, record: &str) -> String {
+    format!(
+        r#"{{"time":"2026-01-10T09:00:{second}Z","type":"platform.{kind}","record":{{{record}}}}}"#
+    )
+}
+
+fn on_demand(kind: &str, second: &str) -> String {
+    event(
+        second,
+        kind,
+        r#""initializationType":"on-demand","phase":"init","status":"success""#,
+    )
+}
+
+fn start(second: &str, tracing: &str) -> String {
+    event(second, "start", &format!(r#""requestId":"r-1"{tracing}"#))
+}
+
+fn done(second: &str, more: &str) -> String {
+    event(
+        second,
+        "runtimeDone",
+        &format!(r#""requestId":"r-1",{more}"#),
+    )
+}
+
+fn draw(platform: &mut Platform, events: &[String]) -> Vec<Value> {
+    let batch = format!("[{}]", events.join(","));
+    let documents = Event::parse_batch(batch.as_bytes())
+        .into_iter()
+        .flat_map(|event| platform.observe(event));
+    documents
+        .map(|document| serde_json::from_str(&document.to_json().unwrap()).unwrap())
+        .collect()
+}
+
+fn names(documents: &[Value]) -> Vec<&str> {
+    documents
+        .iter()
+        .map(|document| document["name"].as_str().unwrap())
+        .collect()
+}
+
+fn invoke(header: &str) -> Invoke {
+    Invoke {
+        request_id: "r-1".to_owned(),
+        deadline_ms: 0,
+        function_arn: "arn:aws:lambda:eu-west-1:123456789012:function:orders".to_owned(),
+        trace_header: header.to_owned(),
+    }
+}
+
+#[test]
+fn a_cold_invocation_shows_both_parts_of_its_init_under_lambdas_segment() {
+    let mut platform = Platform::new(None);
+    let documents = draw(
+        &mut platform,
+        &[
+            on_demand("initStart", "00.000"),
+            on_demand("initRuntimeDone", "00.120"),
+            on_demand("initReport", "00.125"),
+            start("00.130", &tracing()),
+        ],
+    );
+    assert_eq!(names(&documents), ["Runtime init", "Extension init"]);
+    for document in &documents {
+        assert_eq!(document["type"], "subsegment");
+        assert_eq!(document["trace_id"], ROOT);
+        assert_eq!(document["parent_id"], SPAN);
+    }
+    let length = |document: &Value| {
+        (document["end_time"].as_f64().unwrap() - document["start_time"].as_f64().unwrap()) * 1000.0
+    };
+    assert_eq!(length(&documents[0]).round(), 120.0);
+    assert_eq!(length(&documents[1]).round(), 5.0);
+    assert_eq!(
+        draw(
+            &mut platform,
+            &[event(
+                "01.000",
+                "start",
+                &format!(r#""requestId":"r-2"{}"#, tracing())
+            )]
+        ),
+        [] as [Value; 0]
+    );
+}
+
+#[test]
+fn an_init_ahead_of_time_or_provisioned_is_no_part_of_the_trace() {
+    let mut late = Platform::new(None);
+    let events = [
+        on_demand("initStart", "00.000"),
+        on_demand("initRuntimeDone", "00.120"),
+        on_demand("initReport", "00.125"),
+        start("11.000", &tracing()),
+    ];
+    assert_eq!(names(&draw(&mut late, &events)), [] as [&str; 0]);
+
+    let provisioned = events.map(|event| {
+        event
+            .replace("on-demand", "provisioned-concurrency")
+            .replace(":11.", ":01.")
+    });
+    assert_eq!(
+        names(&draw(&mut Platform::new(None), &provisioned)),
+        [] as [&str; 0]
+    );
+}
+
+#[test]
+fn a_restored_snapshot_shows_its_restore_and_not_its_old_init() {
+    let documents = draw(
+        &mut Platform::new(None),
+        &[
+            on_demand("initStart", "00.000"),
+            on_demand("initRuntimeDone", "00.120"),
+            on_demand("initReport", "00.125"),
+            event("01.000", "restoreStart", r#""functionName":"f""#),
+            event("01.210", "restoreReport", r#""status":"success""#),
+            start("01.220", &tracing()),
+        ],
+    );
+    assert_eq!(names(&documents), ["Runtime restore"]);
+}
+
+#[test]
+fn spans_of_a_millisecond_and_more_are_drawn_under_our_own_names() {
+    let mut platform = Platform::new(None);
+    let spans = r#""status":"success","metrics":{"durationMs":40.2},"spans":[
+        {"name":"responseLatency","start":"2026-01-10T09:00:00.130Z","durationMs":39.8},
+        {"name":"responseDuration","start":"2026-01-10T09:00:00.170Z","durationMs":0.1},
+        {"name":"runtimeOverhead","start":"2026-01-10T09:00:00.170Z","durationMs":1.3},
+        {"name":"somethingNew","start":"2026-01-10T09:00:00.170Z","durationMs":9}]"#;
+    let documents = draw(
+        &mut platform,
+        &[start("00.130", &tracing()), done("00.171", spans)],
+    );
+    assert_eq!(names(&documents), ["Response latency", "Runtime overhead"]);
+
+    let report = event(
+        "00.190",
+        "report",
+        r#""requestId":"r-1","status":"success","metrics":{"durationMs":59.8,"billedDurationMs":181,"memorySizeMB":128,"maxMemoryUsedMB":31,"initDurationMs":120.4},"spans":[{"name":"extensionOverhead","start":"2026-01-10T09:00:00.171Z","durationMs":18.2}]"#,
+    );
+    let documents = draw(&mut platform, &[report]);
+    assert_eq!(names(&documents), ["Extension overhead"]);
+    assert_eq!(
+        documents[0]["metadata"]["xray-lambda"],
+        serde_json::json!({"billedDurationMs":181,"memorySizeMB":128,"maxMemoryUsedMB":31,"initDurationMs":120.4})
+    );
+}
+
+#[test]
+fn a_timeout_is_one_fault_with_lambdas_error_type() {
+    let mut platform = Platform::new(None);
+    let failed =
+        r#""status":"timeout","errorType":"Sandbox.Timedout","metrics":{"durationMs":3000.0}"#;
+    let documents = draw(
+        &mut platform,
+        &[
+            start("00.130", &tracing()),
+            done("03.130", failed),
+            event(
+                "03.140",
+                "report",
+                &format!(r#""requestId":"r-1",{failed}"#),
+            ),
+        ],
+    );
+    assert_eq!(names(&documents), ["Runtime done"]);
+    assert_eq!(documents[0]["fault"], true);
+    assert_eq!(
+        documents[0]["cause"]["exceptions"][0]["type"],
+        "Sandbox.Timedout"
+    );
+}
+
+#[test]
+fn what_is_not_traced_is_not_drawn() {
+    let documents = draw(
+        &mut Platform::new(None),
+        &[
+            on_demand("initStart", "00.000"),
+            on_demand("initRuntimeDone", "00.120"),
+            on_demand("initReport", "00.125"),
+            start("00.130", ""),
+            done("00.171", r#""status":"error""#),
+        ],
+    );
+    assert_eq!(names(&documents), [] as [&str; 0]);
+}
+
+#[test]
+fn on_request_pass_through_gets_the_functions_segment_with_its_init_under_it() {
+    for start_first in [false, true] {
+        let mut platform = Platform::new(Some("orders".to_owned()));
+        let header = format!("Root={ROOT};Parent=0efbd19962d95b05;Lineage=1:2");
+        let before = [
+            on_demand("initStart", "00.000"),
+            on_demand("initRuntimeDone", "00.120"),
+            on_demand("initReport", "00.120"),
+        ];
+        let mut documents = draw(&mut platform, &before);
+        let told = |platform: &mut Platform| draw(platform, &[start("00.130", "")]);
+        let invoked = |platform: &mut Platform| -> Vec<Value> {
+            let documents = platform.invoked(&invoke(&header)).into_iter();
+            documents
+                .map(|document| serde_json::from_str(&document.to_json().unwrap()).unwrap())
+                .collect()
+        };
+        if start_first {
+            documents.extend(told(&mut platform));
+            documents.extend(invoked(&mut platform));
+        } else {
+            documents.extend(invoked(&mut platform));
+            documents.extend(told(&mut platform));
+        }
+        documents.extend(draw(
+            &mut platform,
+            &[done(
+                "00.171",
+                r#""status":"success","metrics":{"durationMs":40.5}"#,
+            )],
+        ));
+        assert_eq!(names(&documents), ["Runtime init", "orders"]);
+        let segment = &documents[1];
+        assert_eq!(segment["origin"], "AWS::Lambda::Function");
+        assert_eq!(segment["parent_id"], "0efbd19962d95b05");
+        assert_eq!(segment["aws"]["account_id"], "123456789012");
+        assert_eq!(documents[0]["parent_id"], segment["id"]);
+        assert_ne!(segment["id"], segment["parent_id"]);
+    }
+}
+
+#[test]
+fn lambdas_decision_not_to_sample_holds_for_our_segment_too() {
+    let mut platform = Platform::new(Some("orders".to_owned()));
+    assert!(
+        platform
+            .invoked(&invoke(&format!("Root={ROOT};Sampled=0")))
+            .is_empty()
+    );
+    let documents = draw(
+        &mut platform,
+        &[start("00.130", ""), done("00.171", r#""status":"error""#)],
+    );
+    assert_eq!(names(&documents), [] as [&str; 0]);
+}
+
+#[test]
+fn managed_instances_hang_under_the_headers_parent_and_tell_all_in_the_report() {
+    let mut platform = Platform::new(None);
+    let traced = format!(
+        r#","tracing":{{"type":"X-Amzn-Trace-Id","value":"Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=1"}}"#
+    );
+    let documents = draw(
+        &mut platform,
+        &[
+            event(
+                "33.000",
+                "initStart",
+                r#""initializationType":"lambda-managed-instances","phase":"init""#,
+            ),
+            event(
+                "33.072",
+                "initRuntimeDone",
+                r#""initializationType":"lambda-managed-instances","phase":"init""#,
+            ),
+            event(
+                "33.072",
+                "initReport",
+                r#""initializationType":"lambda-managed-instances","phase":"init""#,
+            ),
+            start("35.991", &traced),
+            event("35.991", "start", r#""requestId":"r-2""#),
+            event(
+                "36.043",
+                "report",
+                r#""requestId":"r-1","status":"error","errorType":"Function.Unknown","metrics":{"durationMs":52.1},"spans":[{"name":"responseLatency","start":"2026-01-10T09:00:35.991Z","durationMs":51.9}]"#,
+            ),
+            event(
+                "36.044",
+                "report",
+                r#""requestId":"r-2","status":"error","metrics":{"durationMs":52.1}"#,
+            ),
+        ],
+    );
+    assert_eq!(names(&documents), ["Response latency", "Runtime done"]);
+    assert!(
+        documents
+            .iter()
+            .all(|document| document["parent_id"] == "53995c3f42cd8ad8")
+    );
+    assert!(platform.open.is_empty());
+}
+
+#[test]
+fn invocations_without_a_report_do_not_pile_up() {
+    let mut platform = Platform::new(None);
+    for n in 0..2 * MAX_OPEN {
+        draw(
+            &mut platform,
+            &[event("35.991", "start", &format!(r#""requestId":"r-{n}""#))],
+        );
+    }
+    assert_eq!(platform.open.len(), MAX_OPEN);
+}

@@ -1,0 +1,111 @@
+//! Which way a request takes.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+use crate::lambda::{Lambda, Manners, PATIENCE};
+use crate::sandbox::{Extension, id};
+use crate::xray::XRay;
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Starts an extension with those variables, gives it a document to send, and takes the
+/// first connection that it makes to `listener`.
+async fn connection(
+    listener: &TcpListener,
+    endpoint: &str,
+    more: &[(&str, &str)],
+) -> (TcpStream, Extension) {
+    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut variables = vec![("AWS_ENDPOINT_URL_XRAY", endpoint)];
+    variables.extend(more);
+    let extension = Extension::start_with(&lambda, "", &variables);
+    lambda.ready().await;
+    lambda.invoke("r-1", TIMEOUT);
+    extension.document(&id(1));
+    extension.done("r-1");
+    let (stream, _) = timeout(PATIENCE, listener.accept())
+        .await
+        .expect("a connection")
+        .unwrap();
+    (stream, extension)
+}
+
+/// Whether the peer speaks TLS: a handshake record with a ClientHello (RFC 8446, 4 and 5.1).
+async fn says_client_hello(stream: &mut TcpStream) -> bool {
+    let mut record = [0; 6];
+    timeout(PATIENCE, stream.read_exact(&mut record))
+        .await
+        .unwrap()
+        .unwrap();
+    record[0] == 22 && record[1] == 3 && record[5] == 1
+}
+
+#[tokio::test]
+async fn an_https_endpoint_is_spoken_to_in_tls() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("https://{}", listener.local_addr().unwrap());
+    let (mut stream, _extension) = connection(&listener, &endpoint, &[]).await;
+    assert!(says_client_hello(&mut stream).await);
+}
+
+#[tokio::test]
+async fn the_regions_x_ray_is_reached_through_the_proxy_of_the_environment() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    let variables = [
+        ("HTTPS_PROXY", proxy.as_str()),
+        ("AWS_REGION", "cn-north-1"),
+    ];
+    let (mut stream, _extension) = connection(&listener, "", &variables).await;
+    let mut head = String::new();
+    while !head.contains("\r\n\r\n") {
+        let byte = timeout(PATIENCE, stream.read_u8()).await.unwrap().unwrap();
+        head.push(char::from(byte));
+    }
+    assert!(
+        head.starts_with("CONNECT xray.cn-north-1.amazonaws.com.cn:443 HTTP/1.1\r\n"),
+        "{head}"
+    );
+    stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+    assert!(
+        says_client_hello(&mut stream).await,
+        "TLS inside the tunnel"
+    );
+}
+
+#[tokio::test]
+async fn an_endpoint_in_the_sandbox_is_reached_without_the_proxy() {
+    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut xray = XRay::start([]).await;
+    let variables = [
+        ("HTTP_PROXY", "http://127.0.0.1:9"),
+        ("HTTPS_PROXY", "http://127.0.0.1:9"),
+    ];
+    let extension = Extension::start_with(&lambda, &xray.address, &variables);
+    lambda.ready().await;
+    extension.document(&id(1));
+    lambda.shutdown("SPINDOWN");
+    assert_eq!(extension.ended().await.1, "");
+    assert_eq!(xray.so_far().len(), 1);
+}
+
+#[tokio::test]
+async fn an_endpoint_with_a_path_keeps_it() {
+    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut xray = XRay::start([]).await;
+    let extension = Extension::start(&lambda, &format!("{}/base/", xray.address));
+    lambda.ready().await;
+    extension.document(&id(1));
+    lambda.shutdown("SPINDOWN");
+    let put = xray.put().await;
+    assert!(
+        put.head.starts_with("POST /base/TraceSegments HTTP/1.1"),
+        "{}",
+        put.head
+    );
+    assert!(extension.ended().await.0.success());
+}

@@ -1,0 +1,103 @@
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use crate::lambda::{Lambda, Manners};
+use crate::sandbox::{Extension, free_udp_address, id};
+use crate::xray::XRay;
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+#[tokio::test]
+async fn malformed_datagrams_are_counted_said_once_and_do_no_harm() {
+    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut xray = XRay::start([]).await;
+    let extension = Extension::start(&lambda, &xray.address);
+    lambda.ready().await;
+    for _ in 0..3 {
+        extension.send_bytes(b"nonsense");
+        extension.send_bytes(b"");
+        extension.send_bytes(b"{\"format\":\"json\",\"version\":1}\n{\"secret\":");
+    }
+    extension.send_bytes(b"{\"format\":\"json\",\"version\":1}\nT1SCgA=");
+    extension
+        .send_bytes(b"{\"format\":\"json\",\"version\":1}\n{\"id\":\"secret\",\"name\":\"n\"}");
+    extension.document(&id(1));
+    lambda.shutdown("SPINDOWN");
+    let (status, said) = extension.ended().await;
+    assert!(status.success());
+    assert_eq!(xray.so_far().len(), 1);
+    for reason in [
+        "no newline",
+        "not a JSON object",
+        "OpenTelemetry",
+        "whose id is missing",
+    ] {
+        assert_eq!(said.matches(reason).count(), 1, "{reason}: {said}");
+    }
+    assert!(
+        said.contains("9 documents received: 1 sent, 8 rejected, 0 dropped, 0 buffered"),
+        "{said}"
+    );
+    assert!(
+        said.lines()
+            .all(|line| line.starts_with("xray-lambda-extension: ")),
+        "{said}"
+    );
+    assert!(!said.contains("secret"), "{said}");
+}
+
+#[tokio::test]
+async fn a_document_as_large_as_a_datagram_arrives() {
+    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut xray = XRay::start([]).await;
+    let extension = Extension::start(&lambda, &xray.address);
+    lambda.ready().await;
+    extension.document_of(&id(1), 65_000);
+    lambda.shutdown("SPINDOWN");
+    extension.ended().await;
+    assert_eq!(xray.so_far().len(), 1);
+}
+
+#[tokio::test]
+async fn a_taken_port_is_said_and_leaves_a_working_function() {
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut xray = XRay::start([]).await;
+    let variables = [("AWS_XRAY_DAEMON_ADDRESS", address.as_str())];
+    let extension = Extension::start_with(&lambda, &xray.address, &variables);
+    lambda.ready().await;
+    let start = format!(
+        r#"[{{"time":"2026-01-10T09:00:00.130Z","type":"platform.start","record":{{"requestId":"r-1","tracing":{{"spanId":"54565fb41ac79632","type":"X-Amzn-Trace-Id","value":"Root=1-6750a1b2-00112233445566778899aabb;Parent=0efbd19962d95b05;Sampled=1"}}}}}},
+        {{"time":"2026-01-10T09:00:00.170Z","type":"platform.runtimeDone","record":{{"requestId":"r-1","status":"error","errorType":"Runtime.ExitError"{}}}}}]"#,
+        r#","spans":[{"name":"responseLatency","start":"2026-01-10T09:00:00.130Z","durationMs":39.8}]"#
+    );
+    lambda.telemetry("[]").await;
+    lambda.invoke("r-1", TIMEOUT);
+    lambda.telemetry(&start).await;
+    lambda.next().await;
+    assert_eq!(xray.so_far().len(), 2, "the platform's subsegments");
+    lambda.shutdown("SPINDOWN");
+    let (status, said) = extension.ended().await;
+    assert!(status.success());
+    assert!(
+        said.contains(&format!("cannot listen on UDP {address}")),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn the_sdks_second_form_of_the_address_is_understood() {
+    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut xray = XRay::start([]).await;
+    let address = free_udp_address();
+    let both = format!("tcp:127.0.0.1:1 udp:{address}");
+    let variables = [("AWS_XRAY_DAEMON_ADDRESS", both.as_str())];
+    let mut extension = Extension::start_with(&lambda, &xray.address, &variables);
+    extension.intake = address;
+    lambda.ready().await;
+    extension.document(&id(1));
+    lambda.shutdown("SPINDOWN");
+    extension.ended().await;
+    assert_eq!(xray.so_far().len(), 1);
+}

@@ -1,0 +1,124 @@
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::lambda::{Call, Lambda, Manners};
+use crate::sandbox::{Extension, id};
+use crate::xray::XRay;
+
+#[tokio::test]
+async fn it_registers_under_its_file_name_and_subscribes_before_its_first_next() {
+    let mut lambda = Lambda::start(Manners::default()).await;
+    let xray = XRay::start([]).await;
+    let _extension = Extension::start(&lambda, &xray.address);
+    let calls = lambda.ready().await;
+    let [
+        Call::Register { name, events },
+        Call::Subscribe(subscription),
+    ] = calls.as_slice()
+    else {
+        panic!("{calls:?}")
+    };
+    assert_eq!(name, "xray-lambda-extension");
+    assert_eq!(*events, json!(["INVOKE", "SHUTDOWN"]));
+    assert_eq!(subscription["schemaVersion"], "2025-01-29");
+    assert_eq!(subscription["types"], json!(["platform"]));
+    assert_eq!(
+        subscription["buffering"],
+        json!({"maxItems": 1000, "maxBytes": 262144, "timeoutMs": 25})
+    );
+}
+
+#[tokio::test]
+async fn shutdown_sends_what_is_left_and_ends_the_process_by_itself() {
+    for (subscription, reason) in [
+        (200, "SPINDOWN"),
+        (202, "SandboxTerminated"),
+        (200, "TIMEOUT"),
+    ] {
+        let mut lambda = Lambda::start(Manners {
+            subscription,
+            ..Manners::default()
+        })
+        .await;
+        let mut xray = XRay::start([]).await;
+        let extension = Extension::start(&lambda, &xray.address);
+        lambda.ready().await;
+        (0..120).for_each(|n| extension.document(&id(n)));
+        let begun = Instant::now();
+        lambda.shutdown(reason);
+        let (status, said) = extension.ended().await;
+        assert!(status.success(), "{said}");
+        assert_eq!(said, "");
+        assert!(
+            begun.elapsed() < Duration::from_secs(1),
+            "{:?}",
+            begun.elapsed()
+        );
+        assert_eq!(xray.so_far().len(), 120);
+    }
+}
+
+#[tokio::test]
+async fn a_function_and_its_extension_may_be_told_of_shutdown_at_any_moment() {
+    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut xray = XRay::start([]).await;
+    let extension = Extension::start(&lambda, &xray.address);
+    lambda.ready().await;
+    lambda.telemetry("[]").await;
+    lambda.invoke("r-1", Duration::from_secs(10));
+    extension.document(&id(1));
+    extension.done("r-1");
+    lambda.next().await;
+    extension.document(&id(2));
+    lambda.shutdown("SPINDOWN");
+    let (status, said) = extension.ended().await;
+    assert!(status.success(), "{said}");
+    assert_eq!(xray.so_far().len(), 2);
+}
+
+#[tokio::test]
+async fn without_a_runtime_api_it_says_who_starts_it() {
+    let mut lambda = Lambda::start(Manners::default()).await;
+    lambda.address.clear();
+    let (status, said) = Extension::start(&lambda, "127.0.0.1:1").ended().await;
+    assert!(!status.success());
+    assert!(said.contains("AWS_LAMBDA_RUNTIME_API is not set"), "{said}");
+}
+
+#[tokio::test]
+async fn an_event_of_the_future_is_passed_over() {
+    let mut lambda = Lambda::start(Manners::default()).await;
+    let xray = XRay::start([]).await;
+    let extension = Extension::start(&lambda, &xray.address);
+    lambda.ready().await;
+    lambda.event(json!({"eventType": "HIBERNATE", "deadlineMs": 5}));
+    lambda.next().await;
+    lambda.shutdown("SPINDOWN");
+    assert!(extension.ended().await.0.success());
+}
+
+#[tokio::test]
+async fn when_a_bug_has_ended_the_rest_next_is_still_called() {
+    use xray_lambda_extension::lifecycle::{ExtensionsApi, poll};
+
+    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut api = ExtensionsApi::new(&lambda.address);
+    api.register("x", true).await.unwrap();
+    assert!(matches!(lambda.call().await, Call::Register { .. }));
+    let (next, polling) = poll(api);
+    next.call();
+    lambda.next().await;
+    // The one who decides panics, and its half of the connection is dropped with it.
+    let bug = tokio::spawn(async move {
+        let _held = next;
+        std::panic::resume_unwind(Box::new("a bug"));
+    });
+    assert!(bug.await.unwrap_err().is_panic());
+    for n in 0..3 {
+        lambda.invoke(&format!("r-{n}"), Duration::from_secs(3));
+        lambda.next().await;
+    }
+    lambda.shutdown("SPINDOWN");
+    polling.await.unwrap();
+}

@@ -1,0 +1,16 @@
+//! The real binary against a scripted Lambda and a scripted X-Ray.
+
+#![allow(clippy::unwrap_used, reason = "an unwrap in a test is an assertion")]
+
+mod endpoints;
+mod faults;
+mod freezing;
+mod intake;
+mod invocations;
+mod lambda;
+mod lifecycle;
+mod managed_instances;
+mod platform;
+mod sandbox;
+mod signature;
+mod xray;

@@ -1,0 +1,75 @@
+use serde_json::json;
+
+use crate::lambda::{Call, Lambda, Manners};
+use crate::sandbox::{Extension, id};
+use crate::xray::XRay;
+
+/// A run of AWS's emulator in Managed Instances mode, one request of the Telemetry API
+/// a line.
+const CAPTURE: &str = include_str!("telemetry-managed-instances.jsonl");
+
+#[tokio::test]
+async fn managed_instances_are_registered_for_shutdown_alone_and_sent_by_the_clock() {
+    let mut lambda = Lambda::start(Manners {
+        invoke_forbidden: true,
+        ..Manners::default()
+    })
+    .await;
+    let mut xray = XRay::start([]).await;
+    let variables = [("AWS_LAMBDA_INITIALIZATION_TYPE", "lambda-managed-instances")];
+    let extension = Extension::start_with(&lambda, &xray.address, &variables);
+    let calls = lambda.ready().await;
+    let Call::Register { events, .. } = &calls[0] else {
+        panic!("{calls:?}")
+    };
+    assert_eq!(*events, json!(["SHUTDOWN"]));
+    for batch in CAPTURE.lines() {
+        assert_eq!(lambda.telemetry(batch).await, 200);
+    }
+    extension.document(&id(1));
+    xray.has(&id(1)).await;
+    let documents = xray.so_far();
+    let latencies: Vec<_> = documents
+        .iter()
+        .filter(|document| document["name"] == "Response latency")
+        .collect();
+    assert_eq!(
+        latencies.len(),
+        2,
+        "of the two sampled requests: {documents:?}"
+    );
+    assert!(
+        latencies
+            .iter()
+            .all(|document| document["parent_id"] == "53995c3f42cd8ad8")
+    );
+    extension.document(&id(2));
+    lambda.shutdown("spindown");
+    let (status, said) = extension.ended().await;
+    assert!(status.success() && said.is_empty(), "{said}");
+    xray.has(&id(2)).await;
+}
+
+#[tokio::test]
+async fn a_lambda_that_forbids_invoke_without_saying_why_gets_shutdown_alone() {
+    let mut lambda = Lambda::start(Manners {
+        invoke_forbidden: true,
+        ..Manners::default()
+    })
+    .await;
+    let xray = XRay::start([]).await;
+    let _extension = Extension::start(&lambda, &xray.address);
+    let registered: Vec<_> = lambda
+        .ready()
+        .await
+        .into_iter()
+        .filter_map(|call| match call {
+            Call::Register { events, .. } => Some(events),
+            Call::Subscribe(_) | Call::Next => None,
+        })
+        .collect();
+    assert_eq!(
+        registered,
+        [json!(["INVOKE", "SHUTDOWN"]), json!(["SHUTDOWN"])]
+    );
+}
