@@ -46,6 +46,10 @@ def build():
             sys.exit("demo: the build failed; what cargo says is above")
     except FileNotFoundError:
         sys.exit("demo: cargo is not installed: see https://rustup.rs")
+
+
+def stage_layer():
+    """A layer's folder with the extension that was just built."""
     extensions = WORK / "layer" / "extensions"
     extensions.mkdir(parents=True, exist_ok=True)
     shutil.copy2(BUILT / "xray-lambda-extension", extensions)
@@ -239,6 +243,7 @@ def main():
     WORK.mkdir(parents=True, exist_ok=True)
     if not arguments.no_build:
         build()
+    stage_layer()
     desk = Desk(arguments)
     try:
         problems = report(desk, drive(desk))

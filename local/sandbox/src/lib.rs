@@ -4,7 +4,31 @@
 //! does: Runtime API, Extensions API, Telemetry API, one environment per concurrent
 //! request, frozen between invocations. What the platform itself would draw goes to a
 //! [`SegmentSink`], what it would log to a [`LogSink`].
+//!
+//! A request's way: [`Sandbox::invoke`] leases an environment from the function's
+//! `pool`, `call` drives it from START to REPORT, and `environment` knows what its
+//! processes are doing from what they tell the APIs. After a timeout or a crash the
+//! next request gets a new environment, where Lambda would reset the old one.
 
+mod api;
+mod arn;
+mod call;
+mod clock;
 mod contract;
+mod environment;
+mod extensions_api;
+mod log;
+mod pool;
+mod process;
+mod progress;
+mod report;
+mod runtime_api;
+mod sandbox;
+mod segments;
+mod telemetry;
+mod trace;
+mod variables;
+mod world;
 
 pub use contract::*;
+pub use sandbox::Sandbox;

@@ -1,0 +1,148 @@
+//! Why an environment cannot go on, in Lambda's words.
+
+use bytes::Bytes;
+use serde_json::json;
+
+use super::ShutdownReason;
+use crate::process::Exit;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The runtime reported an error of init itself.
+    RuntimeInit {
+        error_type: String,
+        payload: Bytes,
+    },
+    RuntimeExit(Exit),
+    ExtensionInit {
+        name: String,
+        error_type: String,
+    },
+    ExtensionExit {
+        name: String,
+        error_type: String,
+    },
+    ExtensionCrash {
+        name: String,
+        exit: Exit,
+    },
+    Timeout,
+    /// The sandbox ends.
+    Interrupted,
+}
+
+impl Failure {
+    /// An executable that could be started once and no more.
+    pub(crate) fn entrypoint(sentence: &str) -> Self {
+        let error_type = "Runtime.InvalidEntrypoint";
+        let payload = json!({"errorType": error_type, "errorMessage": sentence}).to_string();
+        Self::RuntimeInit {
+            error_type: error_type.to_owned(),
+            payload: payload.into(),
+        }
+    }
+
+    /// What extensions are told.
+    pub(crate) fn reason(&self) -> ShutdownReason {
+        match self {
+            Self::Timeout => ShutdownReason::Timeout,
+            Self::Interrupted => ShutdownReason::Spindown,
+            _ => ShutdownReason::Failure,
+        }
+    }
+
+    /// Lambda's `errorType`.
+    pub(crate) fn error_type(&self) -> &str {
+        match self {
+            Self::RuntimeInit { error_type, .. } => error_type,
+            Self::RuntimeExit(_) => "Runtime.ExitError",
+            Self::ExtensionInit { .. } => "Extension.InitError",
+            Self::ExtensionExit { .. } => "Extension.ExitError",
+            Self::ExtensionCrash { .. } => "Extension.Crash",
+            Self::Timeout => "Sandbox.Timedout",
+            Self::Interrupted => "Sandbox.Failure",
+        }
+    }
+
+    /// `status` of telemetry's events.
+    pub(crate) fn status(&self) -> &'static str {
+        match self {
+            Self::RuntimeInit { .. } => "error",
+            Self::Timeout => "timeout",
+            _ => "failure",
+        }
+    }
+
+    /// The text after `RequestId: … Error: `.
+    pub(crate) fn message(&self, timeout: std::time::Duration) -> String {
+        match self {
+            Self::RuntimeInit { error_type, .. } => {
+                format!("the runtime's init failed: {error_type}")
+            }
+            Self::RuntimeExit(Exit::Code(0)) => {
+                "Runtime exited without providing a reason".to_owned()
+            }
+            Self::RuntimeExit(exit) => format!("Runtime exited with error: {exit}"),
+            Self::ExtensionInit { name, error_type } | Self::ExtensionExit { name, error_type } => {
+                format!("extension {name}: {error_type}")
+            }
+            Self::ExtensionCrash { name, exit } => format!("extension {name}: {exit}"),
+            Self::Timeout => format!("Task timed out after {:.2} seconds", timeout.as_secs_f64()),
+            Self::Interrupted => "the sandbox was shut down".to_owned(),
+        }
+    }
+
+    /// What the caller of the function gets.
+    pub(crate) fn payload(&self, request_id: &str, timeout: std::time::Duration) -> Bytes {
+        if let Self::RuntimeInit { payload, .. } = self
+            && !payload.is_empty()
+        {
+            return payload.clone();
+        }
+        let message = format!("RequestId: {request_id} Error: {}", self.message(timeout));
+        // By hand, because Lambda writes the type first.
+        let (kind, message) = (json!(self.error_type()), json!(message));
+        Bytes::from(format!(
+            r#"{{"errorType":{kind},"errorMessage":{message}}}"#
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn payload(failure: &Failure) -> String {
+        String::from_utf8(failure.payload("r-1", Duration::from_secs(3)).to_vec()).unwrap()
+    }
+
+    #[test]
+    fn failures_have_lambdas_shape() {
+        assert_eq!(
+            payload(&Failure::Timeout),
+            r#"{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: r-1 Error: Task timed out after 3.00 seconds"}"#
+        );
+        assert_eq!(
+            payload(&Failure::RuntimeExit(Exit::Code(1))),
+            r#"{"errorType":"Runtime.ExitError","errorMessage":"RequestId: r-1 Error: Runtime exited with error: exit status 1"}"#
+        );
+        assert_eq!(
+            payload(&Failure::RuntimeExit(Exit::Signal(9))),
+            r#"{"errorType":"Runtime.ExitError","errorMessage":"RequestId: r-1 Error: Runtime exited with error: signal: killed"}"#
+        );
+    }
+
+    #[test]
+    fn what_a_runtime_says_of_its_init_reaches_the_caller() {
+        let payload_given = Bytes::from_static(b"{\"errorType\":\"ImportError\"}");
+        let failure = Failure::RuntimeInit {
+            error_type: "Runtime.ImportError".into(),
+            payload: payload_given.clone(),
+        };
+        assert_eq!(
+            failure.payload("r-1", Duration::from_secs(3)),
+            payload_given
+        );
+    }
+}

@@ -1,0 +1,192 @@
+//! Init: extensions first, then the runtime, until all wait in `/next`.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use xray_document::Timestamp;
+
+use super::state::MAX_EXTENSIONS;
+use super::{Environment, Failure, State};
+use crate::clock::millis;
+use crate::process::{Lines, Process, Program};
+use crate::telemetry::Platform;
+
+/// When init runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Init,
+    /// Suppressed init: again within the invocation, under the function's timeout.
+    Invoke,
+}
+
+impl Phase {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::Invoke => "invoke",
+        }
+    }
+}
+
+/// How init went.
+#[derive(Debug, Clone)]
+pub(crate) struct Init {
+    pub(crate) start: Timestamp,
+    pub(crate) duration: Duration,
+    pub(crate) failure: Option<Failure>,
+}
+
+/// What stands in place of a managed runtime's version: there is none on the desk.
+const RUNTIME_VERSION: &str = "provided:local";
+
+impl Environment {
+    /// Whether init was run, with whatever result.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.runtime.is_some() || !self.extensions.is_empty()
+    }
+
+    /// Starts the processes and waits for them.
+    ///
+    /// # Errors
+    /// A sentence, where an executable cannot be started at all.
+    pub(crate) async fn init(&mut self, deadline: Instant) -> Result<Init, String> {
+        let start = Timestamp::now();
+        let function = Arc::clone(&self.shared.function);
+        let phase = self.phase.as_str();
+        self.shared.telemetry.platform(&Platform::InitStart {
+            phase,
+            function: &function.name,
+            runtime_version: RUNTIME_VERSION,
+            instance: &self.log_stream,
+            memory_mb: function.memory_mb,
+        });
+        if self.phase == Phase::Init {
+            self.shared
+                .log
+                .platform(&format!("INIT_START Runtime Version: {RUNTIME_VERSION}"));
+        }
+
+        let mut result = self.extension_init(deadline).await?;
+        if result.is_ok() {
+            self.start_runtime().await?;
+            result = self.wait(deadline, State::runtime_ready).await;
+        }
+        let (status, error_type) = outcome(&result);
+        self.shared.telemetry.platform(&Platform::InitRuntimeDone {
+            phase,
+            status,
+            error_type,
+        });
+        if result.is_ok() {
+            result = self.wait(deadline, State::all_ready).await;
+        }
+
+        self.drain();
+        let duration = Timestamp::now().since(start);
+        let (status, error_type) = outcome(&result);
+        self.shared.telemetry.platform(&Platform::InitReport {
+            phase,
+            status,
+            error_type,
+            duration,
+        });
+        if let Some(error_type) = error_type {
+            self.shared.log.platform(&format!(
+                "INIT_REPORT Init Duration: {:.2} ms\tPhase: {phase}\tStatus: {status}\tError Type: {error_type}",
+                millis(duration)
+            ));
+        } else {
+            self.shared.change(State::init_done);
+        }
+        self.shared.telemetry.close();
+        Ok(Init {
+            start,
+            duration,
+            failure: result.err(),
+        })
+    }
+
+    /// Starts every extension and waits until each has registered.
+    async fn extension_init(&mut self, deadline: Instant) -> Result<Result<(), Failure>, String> {
+        let function = Arc::clone(&self.shared.function);
+        let mut named: Vec<(String, &Path)> = Vec::new();
+        for path in &function.extensions {
+            let name = path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned());
+            let name = name.ok_or_else(|| {
+                format!(
+                    "the extension {} of function {} is not a file",
+                    path.display(),
+                    function.name
+                )
+            })?;
+            // A later layer overwrites the file of an earlier one.
+            named.retain(|(known, _)| *known != name);
+            named.push((name, path));
+        }
+        if named.len() > MAX_EXTENSIONS {
+            return Err(format!(
+                "function {} has {} extensions: Lambda runs at most {MAX_EXTENSIONS}",
+                function.name,
+                named.len()
+            ));
+        }
+        // All names before the first process, or "all have registered" would hold too early.
+        self.shared.change(|state| {
+            for (name, _) in &named {
+                state.extension_started(name);
+            }
+        });
+        for (name, path) in named {
+            let shared = Arc::clone(&self.shared);
+            let lines: Lines = Arc::new(move |line| shared.log.extension(line));
+            let shared = Arc::clone(&self.shared);
+            let known = name.clone();
+            let program = Program {
+                role: "extension",
+                function: &function.name,
+                executable: path,
+                directory: Path::new("/"),
+                variables: &self.variables.extension,
+                keeper: self.keeper.clone(),
+            };
+            let process = Process::spawn(&program, lines, move |exit| {
+                shared.change(|state| state.extension_exited(&known, exit));
+            });
+            self.extensions.push((name, process.await?));
+        }
+        Ok(self.wait(deadline, State::extensions_registered).await)
+    }
+
+    async fn start_runtime(&mut self) -> Result<(), String> {
+        let function = Arc::clone(&self.shared.function);
+        let shared = Arc::clone(&self.shared);
+        let lines: Lines = Arc::new(move |line| shared.log.function(line));
+        let shared = Arc::clone(&self.shared);
+        let program = Program {
+            role: "runtime",
+            function: &function.name,
+            executable: &function.bootstrap,
+            directory: &function.task_root,
+            variables: &self.variables.runtime,
+            keeper: self.keeper.clone(),
+        };
+        // Before the process, which may call at once.
+        self.shared.change(State::runtime_started);
+        let process = Process::spawn(&program, lines, move |exit| {
+            shared.change(|state| state.runtime_exited(exit));
+        });
+        self.runtime = Some(process.await?);
+        Ok(())
+    }
+}
+
+fn outcome(result: &Result<(), Failure>) -> (&'static str, Option<&str>) {
+    match result {
+        Ok(()) => ("success", None),
+        Err(failure) => (failure.status(), Some(failure.error_type())),
+    }
+}

@@ -1,0 +1,209 @@
+//! One execution environment: the APIs on a port of their own and the processes that
+//! were told of it.
+
+mod failure;
+mod init;
+mod shared;
+mod shutdown;
+mod state;
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::serve::ListenerExt;
+use rustix::process::Signal;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout_at};
+use xray_document::Timestamp;
+
+pub(crate) use failure::Failure;
+pub(crate) use init::{Init, Phase};
+pub(crate) use shared::Shared;
+pub(crate) use state::{
+    Answer, Event, Events, ExtensionState, Refusal, Request, Runtime, ShutdownReason, State,
+};
+
+use crate::log::Log;
+use crate::process::{Keeper, Process};
+use crate::telemetry::Telemetry;
+use crate::variables::{Instance, Variables};
+use crate::world::{Alive, World};
+use crate::{FunctionConfig, clock};
+
+/// How long a telemetry delivery that is under way may hold up the freeze. Longer,
+/// and it goes on after the thaw.
+const DELIVERY_BEFORE_FREEZE: Duration = Duration::from_millis(200);
+
+/// Processes and APIs of one environment. Dropping it kills every process.
+#[derive(Debug)]
+pub(crate) struct Environment {
+    pub(crate) shared: Arc<Shared>,
+    phase: Phase,
+    variables: Variables,
+    log_stream: String,
+    runtime: Option<Process>,
+    extensions: Vec<(String, Process)>,
+    server: AbortHandle,
+    keeper: Option<Keeper>,
+    _alive: Alive,
+}
+
+impl Drop for Environment {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Environment {
+    /// Opens the APIs. No process runs before [`init`](Self::init).
+    ///
+    /// # Errors
+    /// A sentence, where the machine has no port left.
+    pub(crate) async fn open(
+        function: &Arc<FunctionConfig>,
+        world: &World,
+        phase: Phase,
+    ) -> Result<Self, String> {
+        let no_port = |error| {
+            format!(
+                "the APIs of function {} need a free port on 127.0.0.1: {error}",
+                function.name
+            )
+        };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .map_err(no_port)?;
+        let address = listener.local_addr().map_err(no_port)?.to_string();
+        let layer_port = if function.extensions.is_empty() {
+            None
+        } else {
+            Some(free_udp_port().map_err(no_port)?)
+        };
+        let log_stream = format!(
+            "{}/[$LATEST]{}",
+            clock::date_path(Timestamp::now()),
+            uuid::Uuid::new_v4().simple()
+        );
+        let path = std::env::var("PATH").ok();
+        let instance = Instance {
+            runtime_api: &address,
+            log_stream: &log_stream,
+            layer_port,
+            host_path: path.as_deref(),
+        };
+        let variables = Variables::new(function, &world.config, &instance);
+
+        let json_lines = function
+            .environment
+            .get("AWS_LAMBDA_LOG_FORMAT")
+            .is_some_and(|format| format.eq_ignore_ascii_case("json"));
+        let telemetry = Arc::new(Telemetry::new(json_lines));
+        let shared = Arc::new(Shared {
+            function: Arc::clone(function),
+            state: watch::Sender::new(State::default()),
+            log: Log::new(
+                function.name.clone(),
+                Arc::clone(&world.logs),
+                Arc::clone(&telemetry),
+            ),
+            telemetry,
+        });
+        let router = crate::api::router(Arc::clone(&shared));
+        let server = tokio::spawn(async move {
+            // It ends only with the environment.
+            // Without delay: head and body of an answer may be two packets.
+            let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+            let _ = axum::serve(listener, router).await;
+        });
+        Ok(Self {
+            shared,
+            phase,
+            variables,
+            log_stream,
+            runtime: None,
+            extensions: Vec::new(),
+            server: server.abort_handle(),
+            keeper: world.keeper(),
+            _alive: world.alive(),
+        })
+    }
+
+    /// Whether the processes still run: a request can be given to it.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.shared.state.borrow().failure().is_none()
+    }
+
+    pub(crate) fn dispatch(&self, request: Request) {
+        self.shared.change(|state| state.dispatch(request));
+    }
+
+    /// Waits for the runtime's answer. One that came counts, even if the runtime died after it.
+    pub(crate) async fn answer(&self, deadline: Instant) -> Result<Answer, Failure> {
+        let answer = self.shared.until(|state| match &state.answer {
+            Some(answer) => Some(Ok(answer.clone())),
+            None => state.failure().map(Err),
+        });
+        let answer = timeout_at(deadline, answer)
+            .await
+            .unwrap_or(Err(Failure::Timeout));
+        self.drain();
+        answer
+    }
+
+    /// Waits until `ready` holds.
+    pub(crate) async fn wait(
+        &self,
+        deadline: Instant,
+        ready: impl Fn(&State) -> bool,
+    ) -> Result<(), Failure> {
+        let outcome = self.shared.until(|state| match state.failure() {
+            Some(failure) => Some(Err(failure)),
+            None => ready(state).then_some(Ok(())),
+        });
+        timeout_at(deadline, outcome)
+            .await
+            .unwrap_or(Err(Failure::Timeout))
+    }
+
+    /// Stops every process, as Lambda does between invocations.
+    pub(crate) async fn freeze(&self) {
+        self.shared.telemetry.pause(DELIVERY_BEFORE_FREEZE).await;
+        self.signal(Signal::STOP);
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.signal(Signal::CONT);
+        self.shared.telemetry.resume();
+    }
+
+    /// Passes on every line that was written so far.
+    pub(crate) fn drain(&self) {
+        self.processes().for_each(Process::drain);
+    }
+
+    /// The most memory that the processes had, together.
+    pub(crate) fn peak_memory_mb(&self) -> u64 {
+        let bytes: u64 = self.processes().filter_map(Process::peak_memory).sum();
+        bytes.div_ceil(1024 * 1024)
+    }
+
+    fn signal(&self, signal: Signal) {
+        self.processes().for_each(|process| process.signal(signal));
+    }
+
+    fn processes(&self) -> impl Iterator<Item = &Process> {
+        self.runtime
+            .iter()
+            .chain(self.extensions.iter().map(|(_, process)| process))
+    }
+}
+
+/// A port that was free a moment ago, for the extension that listens for segments.
+fn free_udp_port() -> std::io::Result<u16> {
+    Ok(std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port())
+}

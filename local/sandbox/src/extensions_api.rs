@@ -1,0 +1,277 @@
+//! Lambda's Extensions API (Lambda Developer Guide, "Using the Lambda Extensions API").
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::json;
+use uuid::Uuid;
+use xray_document::Timestamp;
+
+use crate::api::{accepted, answer, read_small, refuse};
+use crate::environment::{Event, Events, ExtensionState, Refusal, Shared};
+use crate::telemetry::Platform;
+
+const NAME: &str = "Lambda-Extension-Name";
+const IDENTIFIER: &str = "Lambda-Extension-Identifier";
+const EVENT_IDENTIFIER: &str = "Lambda-Extension-Event-Identifier";
+const ERROR_TYPE: &str = "Lambda-Extension-Function-Error-Type";
+const ACCEPT_FEATURE: &str = "Lambda-Extension-Accept-Feature";
+
+pub(crate) async fn register(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let registered = match requested_events(&headers, body).await {
+        Ok((name, events)) => shared.change(|state| state.register(&name, events)),
+        Err(refusal) => Err(refusal),
+    };
+    let id = match registered {
+        Ok(id) => id,
+        Err(refusal) => return refuse(&refusal),
+    };
+    let function = &shared.function;
+    let mut body = json!({
+        "functionName": function.name,
+        "functionVersion": "$LATEST",
+        "handler": function.handler,
+    });
+    let features = headers
+        .get(ACCEPT_FEATURE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    if features
+        .split(',')
+        .any(|feature| feature.trim() == "accountId")
+    {
+        body["accountId"] = function.account_id.as_str().into();
+    }
+    with_header(answer(200, body.to_string()), IDENTIFIER, id)
+}
+
+async fn requested_events(headers: &HeaderMap, body: Body) -> Result<(String, Events), Refusal> {
+    let name = headers
+        .get(NAME)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    if name.is_empty() {
+        return Err(Refusal::forbidden(
+            "Extension.InvalidExtensionName",
+            format!("the header {NAME} is missing"),
+        ));
+    }
+    let invalid = |message: String| Refusal::forbidden("InvalidRequestFormat", message);
+    let body = read_small(body).await.map_err(invalid)?;
+    let wanted: Registration = if body.is_empty() {
+        Registration::default()
+    } else {
+        serde_json::from_slice(&body)
+            .map_err(|error| invalid(format!("the body is not a registration: {error}")))?
+    };
+    if wanted
+        .configuration_keys
+        .is_some_and(|keys| !keys.is_empty())
+    {
+        return Err(invalid(
+            "configurationKeys is deprecated: leave it out".to_owned(),
+        ));
+    }
+    let mut events = Events::default();
+    for event in wanted.events.unwrap_or_default() {
+        match event.as_str() {
+            "INVOKE" => events.invoke = true,
+            "SHUTDOWN" => events.shutdown = true,
+            other => {
+                let message = format!("event {other} is unknown: use INVOKE or SHUTDOWN");
+                return Err(Refusal::forbidden("Extension.InvalidEventType", message));
+            }
+        }
+    }
+    Ok((name.to_owned(), events))
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct Registration {
+    events: Option<Vec<String>>,
+    configuration_keys: Option<Vec<serde_json::Value>>,
+}
+
+/// Waits for an event however long it takes: across freezes, too.
+pub(crate) async fn next(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    let called = identify(&headers).and_then(|id| {
+        let first = shared.change(|state| state.extension_next(id, Timestamp::now()))?;
+        if first {
+            announce_ready(&shared, id)?;
+        }
+        Ok(id)
+    });
+    let id = match called {
+        Ok(id) => id,
+        Err(refusal) => return refuse(&refusal),
+    };
+    let event = loop {
+        shared
+            .until(|state| state.has_event(id).then_some(()))
+            .await;
+        // Another connection of the same extension may have been faster.
+        if let Some(event) = shared.change(|state| state.extension_fetch(id)) {
+            break event;
+        }
+    };
+    with_header(
+        answer(200, describe(&event).to_string()),
+        EVENT_IDENTIFIER,
+        Uuid::new_v4(),
+    )
+}
+
+fn announce_ready(shared: &Shared, id: Uuid) -> Result<(), Refusal> {
+    let (name, events) = {
+        let state = shared.state.borrow();
+        let extension = state.extension(id)?;
+        (extension.name.clone(), extension.events.names())
+    };
+    shared.telemetry.platform(&Platform::Extension {
+        name: &name,
+        state: "Ready",
+        events: &events,
+        error_type: None,
+    });
+    shared.log.platform(&format!(
+        "EXTENSION\tName: {name}\tState: Ready\tEvents: [{}]",
+        events.join(",")
+    ));
+    Ok(())
+}
+
+fn describe(event: &Event) -> serde_json::Value {
+    match event {
+        Event::Invoke(request) => {
+            let mut event = json!({
+                "eventType": "INVOKE",
+                "deadlineMs": request.deadline_ms,
+                "requestId": request.id,
+                "invokedFunctionArn": request.arn,
+            });
+            if !request.trace_header.is_empty() {
+                event["tracing"] =
+                    json!({"type": xray_document::TRACE_HEADER, "value": request.trace_header});
+            }
+            event
+        }
+        Event::Shutdown {
+            reason,
+            deadline_ms,
+        } => json!({
+            "eventType": "SHUTDOWN",
+            "shutdownReason": reason.as_str(),
+            "deadlineMs": deadline_ms,
+        }),
+    }
+}
+
+pub(crate) async fn init_error(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    failed(
+        &shared,
+        &headers,
+        body,
+        "InitError",
+        ExtensionState::InitError,
+    )
+    .await
+}
+
+pub(crate) async fn exit_error(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    failed(
+        &shared,
+        &headers,
+        body,
+        "ExitError",
+        ExtensionState::ExitError,
+    )
+    .await
+}
+
+async fn failed(
+    shared: &Shared,
+    headers: &HeaderMap,
+    body: Body,
+    word: &'static str,
+    state: fn(String) -> ExtensionState,
+) -> Response {
+    // What it says is its own log's matter: Lambda keeps the type alone.
+    let _ = read_small(body).await;
+    let told = identify(headers).and_then(|id| {
+        let error_type = headers
+            .get(ERROR_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        if error_type.is_empty() {
+            return Err(Refusal::forbidden(
+                "Extension.MissingHeader",
+                format!("the header {ERROR_TYPE} is missing"),
+            ));
+        }
+        let (name, events) = {
+            let state = shared.state.borrow();
+            let extension = state.extension(id)?;
+            (extension.name.clone(), extension.events.names())
+        };
+        shared.change(|all| all.extension_failed(id, state(error_type.to_owned())))?;
+        shared.telemetry.platform(&Platform::Extension {
+            name: &name,
+            state: word,
+            events: &events,
+            error_type: Some(error_type),
+        });
+        shared.log.platform(&format!(
+            "EXTENSION\tName: {name}\tState: {word}\tEvents: [{}]\tError Type: {error_type}",
+            events.join(",")
+        ));
+        Ok(())
+    });
+    match told {
+        Ok(()) => accepted(),
+        Err(refusal) => refuse(&refusal),
+    }
+}
+
+/// The extension that calls.
+pub(crate) fn identify(headers: &HeaderMap) -> Result<Uuid, Refusal> {
+    let Some(value) = headers.get(IDENTIFIER) else {
+        return Err(Refusal::forbidden(
+            "Extension.MissingExtensionIdentifier",
+            format!("the header {IDENTIFIER} is missing"),
+        ));
+    };
+    value
+        .to_str()
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| {
+            Refusal::forbidden(
+                "Extension.InvalidExtensionIdentifier",
+                format!("the header {IDENTIFIER} is not an identifier that register gave"),
+            )
+        })
+}
+
+fn with_header(mut response: Response, name: &'static str, value: Uuid) -> Response {
+    if let Ok(value) = HeaderValue::try_from(value.to_string()) {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}

@@ -1,0 +1,165 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use crate::arn::FunctionName;
+use crate::call::Call;
+use crate::environment::ShutdownReason;
+use crate::pool::{Leased, Pool};
+use crate::runtime_api::MAX_PAYLOAD_BYTES;
+use crate::world::World;
+use crate::{
+    FunctionConfig, Invocation, InvokeError, InvokeOutcome, LogSink, LogSource, SandboxConfig,
+    SegmentSink, variables,
+};
+
+/// Runs functions as Lambda does. Cheap to clone; when the last clone is dropped, every
+/// process is killed. [`shutdown`](Self::shutdown) lets them end by themselves.
+#[derive(Clone)]
+pub struct Sandbox {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    world: Arc<World>,
+    pools: Mutex<BTreeMap<String, Arc<Pool>>>,
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox")
+            .field("functions", &self.pools().keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sandbox {
+    pub fn new(
+        config: SandboxConfig,
+        segments: Arc<dyn SegmentSink>,
+        logs: Arc<dyn LogSink>,
+    ) -> Self {
+        let world = World::new(config, segments, logs);
+        Self {
+            inner: Arc::new(Inner {
+                world: Arc::new(world),
+                pools: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Adds a function, or replaces the one of the same name: its next request gets a
+    /// new environment. Nothing is started yet.
+    ///
+    /// Replacing needs a Tokio runtime, because the environments of the old one are
+    /// shut down.
+    pub fn add_function(&self, function: FunctionConfig) {
+        for name in function
+            .environment
+            .keys()
+            .filter(|name| variables::is_reserved(name))
+        {
+            let line = format!(
+                "variable {name} of function {} is reserved by Lambda: it was left out",
+                function.name
+            );
+            self.inner
+                .world
+                .logs
+                .line(&function.name, LogSource::Platform, &line);
+        }
+        let name = function.name.clone();
+        let pool = Pool::new(function, self.inner.world.config.sampling);
+        let replaced = self.pools().insert(name, pool);
+        for environment in replaced.iter().flat_map(|pool| pool.close()) {
+            tokio::spawn(environment.shutdown(ShutdownReason::Spindown));
+        }
+    }
+
+    /// All functions, by name.
+    pub fn functions(&self) -> Vec<FunctionConfig> {
+        self.pools()
+            .values()
+            .map(|pool| FunctionConfig::clone(&pool.function))
+            .collect()
+    }
+
+    /// Runs a function, named by its name, ARN or partial ARN, each with the qualifier
+    /// `$LATEST` or none. Returns as soon as the runtime has answered; the request goes
+    /// on to its end even if this future is dropped.
+    ///
+    /// # Errors
+    /// Whatever Lambda answers with another status than 200. An error of the function
+    /// is none of those: see [`InvokeOutcome::function_error`].
+    pub async fn invoke(
+        &self,
+        function: &str,
+        invocation: Invocation,
+    ) -> Result<InvokeOutcome, InvokeError> {
+        let world = &self.inner.world;
+        if world.is_closing() {
+            return Err(InvokeError::ShuttingDown);
+        }
+        if invocation.payload.len() > MAX_PAYLOAD_BYTES {
+            return Err(InvokeError::RequestTooLarge(invocation.payload.len()));
+        }
+        let unknown = || InvokeError::UnknownFunction(function.to_owned());
+        let name = FunctionName::parse(function).ok_or_else(unknown)?;
+        let pool = self.pools().get(name.name).cloned();
+        let pool = pool
+            .filter(|pool| name.names(&pool.function))
+            .ok_or_else(unknown)?;
+
+        let call = Call::accept(world, &pool, name.qualifier, invocation);
+        let lease = match pool.lease(world.config.max_concurrency).await {
+            Leased::Environment(lease) => lease,
+            Leased::Throttled => return Err(call.throttled()),
+            Leased::Closed => return Err(InvokeError::ShuttingDown),
+        };
+        let (reply, outcome) = oneshot::channel();
+        tokio::spawn(call.run(lease, reply));
+        outcome.await.unwrap_or(Err(InvokeError::ShuttingDown))
+    }
+
+    /// SHUTDOWN (`SPINDOWN`) to every environment; returns once all processes are gone.
+    /// Requests that run have two seconds to end.
+    pub async fn shutdown(&self) {
+        let world = &self.inner.world;
+        world.close();
+        let pools: Vec<_> = self.pools().values().cloned().collect();
+        for environment in pools.iter().flat_map(|pool| pool.close()) {
+            tokio::spawn(environment.shutdown(ShutdownReason::Spindown));
+        }
+        world.deserted().await;
+    }
+
+    fn pools(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Pool>>> {
+        self.inner
+            .pools
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::TracingMode;
+
+    pub(crate) fn function(name: &str) -> FunctionConfig {
+        FunctionConfig {
+            name: name.to_owned(),
+            region: "eu-west-1".to_owned(),
+            account_id: "123456789012".to_owned(),
+            handler: "app.handler".to_owned(),
+            task_root: "/".into(),
+            bootstrap: "/bootstrap".into(),
+            extensions: Vec::new(),
+            timeout: std::time::Duration::from_secs(3),
+            memory_mb: 128,
+            tracing: TracingMode::Active,
+            environment: BTreeMap::new(),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! `PUT /2022-07-01/telemetry`: the version in the path is the same for every schema.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use super::{Category, Platform, Subscription};
+use crate::api::{answer, read_small, refuse};
+use crate::environment::{Refusal, Shared};
+use crate::extensions_api::identify;
+
+pub(crate) async fn subscribe(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    match accept(&shared, &headers, body).await {
+        Ok(()) => answer(200, "\"OK\""),
+        Err(refusal) => refuse(&refusal),
+    }
+}
+
+async fn accept(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<(), Refusal> {
+    let id = identify(headers)?;
+    let name = shared.state.borrow().extension(id)?.name.clone();
+    let invalid = |message: String| Refusal::new(400, "ValidationError", message);
+    let body = read_small(body).await.map_err(invalid)?;
+    let subscription = Subscription::parse(&body).map_err(invalid)?;
+    let types: Vec<_> = subscription
+        .types
+        .iter()
+        .copied()
+        .map(Category::as_str)
+        .collect();
+    shared
+        .telemetry
+        .subscribe(&name, subscription)
+        .map_err(|_| {
+            Refusal::forbidden(
+                "Telemetry.SubscriptionClosed",
+                "extensions subscribe during init only",
+            )
+        })?;
+    shared.telemetry.platform(&Platform::TelemetrySubscription {
+        name: &name,
+        types: &types,
+    });
+    shared.log.platform(&format!(
+        "TELEMETRY\tName: {name}\tState: Subscribed\tTypes: [{}]",
+        types.join(",")
+    ));
+    Ok(())
+}

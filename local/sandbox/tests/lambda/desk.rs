@@ -1,0 +1,224 @@
+//! A sandbox with real processes, and what they, the log and the segments said.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use xray_document::Document;
+use xray_local_sandbox::{
+    FunctionConfig, Invocation, InvokeError, InvokeOutcome, LogSink, LogSource, Sandbox,
+    SandboxConfig, SegmentSink, TracingMode,
+};
+
+pub(crate) struct Desk {
+    pub(crate) sandbox: Sandbox,
+    seen: Arc<Seen>,
+    folder: TempDir,
+}
+
+#[derive(Default)]
+struct Seen {
+    documents: Mutex<Vec<Document>>,
+    lines: Mutex<Vec<(LogSource, String)>>,
+}
+
+impl SegmentSink for Seen {
+    fn put(&self, documents: Vec<Document>) {
+        self.documents.lock().unwrap().extend(documents);
+    }
+}
+
+impl LogSink for Seen {
+    fn line(&self, _function: &str, source: LogSource, line: &str) {
+        self.lines.lock().unwrap().push((source, line.to_owned()));
+    }
+}
+
+impl Desk {
+    pub(crate) fn new() -> Self {
+        Self::with(SandboxConfig::default())
+    }
+
+    pub(crate) fn with(config: SandboxConfig) -> Self {
+        let seen = Arc::new(Seen::default());
+        let sandbox = Sandbox::new(config, seen.clone(), seen.clone());
+        Self {
+            sandbox,
+            seen,
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn script(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    /// A function under the test runtime, not yet added. Its timeout is generous: the
+    /// machine may be busy.
+    pub(crate) fn function(&self) -> FunctionConfig {
+        let marker = self.path("marker").display().to_string();
+        FunctionConfig {
+            name: "orders".to_owned(),
+            region: "eu-west-1".to_owned(),
+            account_id: "123456789012".to_owned(),
+            handler: "app.handler".to_owned(),
+            task_root: self.folder.path().to_owned(),
+            bootstrap: self.script("bootstrap", include_str!("runtime.py")),
+            extensions: Vec::new(),
+            timeout: Duration::from_secs(30),
+            memory_mb: 128,
+            tracing: TracingMode::Active,
+            environment: BTreeMap::from([("MARKER".to_owned(), marker)]),
+        }
+    }
+
+    /// The same with the test extension, which does as `ask` says.
+    pub(crate) fn function_with_extension(&self, mut ask: Value) -> FunctionConfig {
+        let mut function = self.function();
+        ask["notes"] = self.path("notes").display().to_string().into();
+        function
+            .environment
+            .insert("EXTENSION".to_owned(), ask.to_string());
+        function.extensions = vec![self.script("watcher", include_str!("extension.py"))];
+        function
+    }
+
+    pub(crate) async fn try_invoke(&self, event: Value) -> Result<InvokeOutcome, InvokeError> {
+        let payload = event.to_string().into();
+        self.sandbox
+            .invoke(
+                "orders",
+                Invocation {
+                    payload,
+                    ..Invocation::default()
+                },
+            )
+            .await
+    }
+
+    pub(crate) async fn outcome(&self, event: Value) -> InvokeOutcome {
+        self.try_invoke(event).await.unwrap()
+    }
+
+    /// The answer, which is JSON.
+    pub(crate) async fn invoke(&self, event: Value) -> Value {
+        let outcome = self.outcome(event).await;
+        assert_eq!(outcome.function_error, None, "{:?}", outcome.payload);
+        serde_json::from_slice(&outcome.payload).unwrap()
+    }
+
+    pub(crate) async fn echo(&self) -> Value {
+        self.invoke(json!({})).await
+    }
+
+    pub(crate) fn lines(&self, source: LogSource) -> Vec<String> {
+        let lines = self.seen.lines.lock().unwrap();
+        lines
+            .iter()
+            .filter(|(of, _)| *of == source)
+            .map(|(_, line)| line.clone())
+            .collect()
+    }
+
+    pub(crate) fn platform_line(&self, begins: &str) -> Option<String> {
+        self.lines(LogSource::Platform)
+            .into_iter()
+            .find(|line| line.starts_with(begins))
+    }
+
+    /// Waits until an invocation has its REPORT.
+    pub(crate) async fn reported(&self, count: usize) {
+        until("REPORT", || {
+            let lines = self.lines(LogSource::Platform);
+            (lines
+                .iter()
+                .filter(|line| line.starts_with("REPORT"))
+                .count()
+                >= count)
+                .then_some(())
+        })
+        .await;
+    }
+
+    /// What the extension wrote down of a kind.
+    pub(crate) fn notes(&self, kind: &str) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.path("notes")).unwrap_or_default();
+        // The last line may be half written.
+        let notes = text
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        notes
+            .filter(|note| note["kind"] == kind)
+            .map(|note| note["what"].clone())
+            .collect()
+    }
+
+    pub(crate) fn note_pid(&self) -> i64 {
+        let text = std::fs::read_to_string(self.path("notes")).unwrap();
+        serde_json::from_str::<Value>(text.lines().next().unwrap()).unwrap()["pid"]
+            .as_i64()
+            .unwrap()
+    }
+
+    /// The telemetry event of a type, once it has arrived.
+    pub(crate) async fn telemetry(&self, kind: &str) -> Value {
+        until(kind, || {
+            self.notes("telemetry")
+                .into_iter()
+                .find(|event| event["type"] == kind)
+        })
+        .await
+    }
+
+    /// The finished segments drawn so far.
+    pub(crate) fn segments(&self) -> Vec<Value> {
+        let documents = self.seen.documents.lock().unwrap();
+        let json = documents.iter().map(|document| document.to_json().unwrap());
+        let values = json.map(|json| serde_json::from_str::<Value>(&json).unwrap());
+        values
+            .filter(|segment| segment.get("end_time").is_some())
+            .collect()
+    }
+
+    /// The finished segments of an origin, once there are as many.
+    pub(crate) async fn drawn(&self, origin: &str, count: usize) -> Vec<Value> {
+        until(origin, || {
+            let of: Vec<_> = self
+                .segments()
+                .into_iter()
+                .filter(|s| s["origin"] == origin)
+                .collect();
+            (of.len() >= count).then_some(of)
+        })
+        .await
+    }
+}
+
+/// Waits for what will come, however slow the machine is.
+pub(crate) async fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "{what} never came");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// `R`, `S`, `T`, … of `/proc/<pid>/stat`; nothing for what is gone.
+pub(crate) fn process_state(pid: i64) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(')').next()?.trim_start().chars().next()
+}

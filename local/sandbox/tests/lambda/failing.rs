@@ -1,0 +1,176 @@
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use xray_local_sandbox::{FunctionError, InvokeError, InvokeOutcome, LogSource};
+
+use crate::desk::{Desk, process_state, until};
+
+fn error(outcome: &InvokeOutcome) -> Value {
+    assert_eq!(outcome.function_error, Some(FunctionError::Unhandled));
+    serde_json::from_slice(&outcome.payload).unwrap()
+}
+
+#[tokio::test]
+async fn a_crash_is_lambdas_error_and_the_next_request_works() {
+    let desk = Desk::new();
+    desk.sandbox.add_function(desk.function());
+    for (event, said) in [
+        (
+            json!({"do": "exit", "status": 3}),
+            "Runtime exited with error: exit status 3",
+        ),
+        (
+            json!({"do": "exit", "status": 0}),
+            "Runtime exited without providing a reason",
+        ),
+        (
+            json!({"do": "kill"}),
+            "Runtime exited with error: signal: killed",
+        ),
+    ] {
+        let outcome = desk.outcome(event).await;
+        assert_eq!(
+            error(&outcome),
+            json!({
+                "errorType": "Runtime.ExitError",
+                "errorMessage": format!("RequestId: {} Error: {said}", outcome.request_id),
+            })
+        );
+        assert_eq!(desk.echo().await["calls"], 1);
+        desk.sandbox.add_function(desk.function());
+    }
+    desk.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_timeout_ends_the_request_and_the_process() {
+    let desk = Desk::new();
+    let mut function = desk.function();
+    function.timeout = Duration::from_millis(1500);
+    desk.sandbox.add_function(function);
+    let pid = desk.echo().await["pid"].as_i64().unwrap();
+    let outcome = desk.outcome(json!({"do": "sleep", "seconds": 600})).await;
+    let said = format!(
+        "RequestId: {} Error: Task timed out after 1.50 seconds",
+        outcome.request_id
+    );
+    assert_eq!(
+        error(&outcome),
+        json!({"errorType": "Sandbox.Timedout", "errorMessage": said})
+    );
+    until("the end of the process", || {
+        process_state(pid).is_none().then_some(())
+    })
+    .await;
+    desk.reported(2).await;
+    let report = desk
+        .lines(LogSource::Platform)
+        .into_iter()
+        .rfind(|line| line.starts_with("REPORT"))
+        .unwrap();
+    assert!(
+        report.contains("\tDuration: 1500.00 ms\tBilled Duration: 1500 ms\t"),
+        "{report}"
+    );
+    assert!(report.ends_with("Status: timeout\t"), "{report}");
+    let line = format!("{} Task timed out after 1.50 seconds", outcome.request_id);
+    assert!(
+        desk.lines(LogSource::Platform)
+            .iter()
+            .any(|said| said.ends_with(&line))
+    );
+    assert_eq!(desk.echo().await["calls"], 1);
+    desk.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_init_that_fails_runs_again_within_the_first_request() {
+    let desk = Desk::new();
+    let mut function = desk.function();
+    function
+        .environment
+        .insert("INIT".into(), "exit-once".into());
+    desk.sandbox.add_function(function);
+    assert_eq!(desk.echo().await["calls"], 1);
+    assert_eq!(desk.echo().await["calls"], 2);
+    let failed = desk.platform_line("INIT_REPORT").unwrap();
+    assert!(
+        failed.ends_with("Phase: init\tStatus: failure\tError Type: Runtime.ExitError"),
+        "{failed}"
+    );
+    desk.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_init_over_ten_seconds_runs_again_within_the_first_request() {
+    let desk = Desk::new();
+    let mut function = desk.function();
+    function
+        .environment
+        .insert("INIT".into(), "hang-once".into());
+    desk.sandbox.add_function(function);
+    assert_eq!(desk.echo().await["calls"], 1);
+    let failed = desk.platform_line("INIT_REPORT").unwrap();
+    assert!(failed.contains("Phase: init\tStatus: timeout"), "{failed}");
+    desk.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_init_that_always_fails_is_the_callers_error() {
+    let desk = Desk::new();
+    let mut function = desk.function();
+    function.environment.insert("INIT".into(), "exit".into());
+    desk.sandbox.add_function(function);
+    let outcome = desk.outcome(json!({})).await;
+    let said = format!(
+        "RequestId: {} Error: Runtime exited with error: exit status 7",
+        outcome.request_id
+    );
+    assert_eq!(
+        error(&outcome),
+        json!({"errorType": "Runtime.ExitError", "errorMessage": said})
+    );
+
+    let mut function = desk.function();
+    function.environment.insert("INIT".into(), "error".into());
+    desk.sandbox.add_function(function);
+    let outcome = desk.outcome(json!({})).await;
+    assert_eq!(
+        error(&outcome),
+        json!({"errorType": "ImportError", "errorMessage": "no module"})
+    );
+    desk.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_start_is_named_with_what_to_do() {
+    let desk = Desk::new();
+    let mut function = desk.function();
+    function.bootstrap = desk.path("nothing");
+    desk.sandbox.add_function(function);
+    let Err(InvokeError::CannotStart(said)) = desk.try_invoke(json!({})).await else {
+        panic!("it started")
+    };
+    let path = desk.path("nothing").display().to_string();
+    assert!(
+        said.contains(&path) && said.contains("does not exist: build it"),
+        "{said}"
+    );
+    let segment = &desk.drawn("AWS::Lambda", 1).await[0];
+    assert_eq!(
+        (&segment["fault"], &segment["http"]["response"]["status"]),
+        (&true.into(), &502.into())
+    );
+
+    let mut function = desk.function();
+    function.extensions = vec![desk.path("no-extension")];
+    desk.sandbox.add_function(function);
+    let Err(InvokeError::CannotStart(said)) = desk.try_invoke(json!({})).await else {
+        panic!("it started")
+    };
+    assert!(
+        said.starts_with("the extension ") && said.contains("no-extension"),
+        "{said}"
+    );
+    desk.sandbox.shutdown().await;
+}

@@ -1,0 +1,121 @@
+use std::time::Duration;
+
+use serde_json::json;
+use xray_local_sandbox::SandboxConfig;
+
+use crate::desk::{Desk, process_state, until};
+
+async fn state_becomes(pid: i64, wanted: &[char]) {
+    until("the state", || {
+        process_state(pid).filter(|state| wanted.contains(state))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn everything_stands_still_between_requests_and_goes_on_with_the_next() {
+    let desk = Desk::new();
+    desk.sandbox
+        .add_function(desk.function_with_extension(json!({})));
+    let pid = desk.echo().await["pid"].as_i64().unwrap();
+    let extension = desk.note_pid();
+    for _ in 0..3 {
+        state_becomes(pid, &['T']).await;
+        state_becomes(extension, &['T']).await;
+        assert_eq!(desk.echo().await["pid"], pid);
+    }
+    desk.sandbox.shutdown().await;
+    assert_eq!((process_state(pid), process_state(extension)), (None, None));
+}
+
+#[tokio::test]
+async fn a_hundred_requests_with_a_freeze_between_them_are_answered_by_one_process() {
+    let desk = Desk::new();
+    desk.sandbox
+        .add_function(desk.function_with_extension(json!({})));
+    let pid = desk.echo().await["pid"].as_i64().unwrap();
+    for count in 2..=100 {
+        state_becomes(pid, &['T']).await;
+        let answer = desk.echo().await;
+        assert_eq!(
+            (&answer["pid"], &answer["calls"]),
+            (&pid.into(), &count.into())
+        );
+    }
+    desk.sandbox.shutdown().await;
+    assert_eq!(desk.notes("event").len(), 101);
+}
+
+#[tokio::test]
+async fn without_freezing_processes_go_on() {
+    let desk = Desk::with(SandboxConfig {
+        freeze: false,
+        ..SandboxConfig::default()
+    });
+    desk.sandbox.add_function(desk.function());
+    let pid = desk.echo().await["pid"].as_i64().unwrap();
+    desk.reported(1).await;
+    assert_eq!(desk.echo().await["pid"], pid);
+    assert_ne!(process_state(pid), Some('T'));
+    desk.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_environment_that_nobody_uses_is_shut_down() {
+    let desk = Desk::with(SandboxConfig {
+        idle_timeout: Duration::from_millis(50),
+        ..SandboxConfig::default()
+    });
+    desk.sandbox
+        .add_function(desk.function_with_extension(json!({})));
+    let pid = desk.echo().await["pid"].as_i64().unwrap();
+    until("the end of the process", || {
+        process_state(pid).is_none().then_some(())
+    })
+    .await;
+    let event = until("SHUTDOWN", || {
+        desk.notes("event")
+            .into_iter()
+            .find(|e| e["eventType"] == "SHUTDOWN")
+    })
+    .await;
+    assert_eq!(event["shutdownReason"], "SPINDOWN");
+    assert_eq!(desk.echo().await["calls"], 1);
+    desk.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_dropped_sandbox_leaves_no_process() {
+    let desk = Desk::new();
+    desk.sandbox
+        .add_function(desk.function_with_extension(json!({})));
+    let pid = desk.echo().await["pid"].as_i64().unwrap();
+    let extension = desk.note_pid();
+    state_becomes(extension, &['T']).await;
+    drop(desk);
+    until("the end of both", || {
+        (process_state(pid).is_none() && process_state(extension).is_none()).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_running_request_is_cut_off_when_the_sandbox_ends() {
+    let desk = Desk::new();
+    desk.sandbox.add_function(desk.function());
+    let running = desk.try_invoke(json!({"do": "sleep", "seconds": 600}));
+    let end = async {
+        until("START", || desk.platform_line("START")).await;
+        desk.sandbox.shutdown().await;
+    };
+    let (cut, ()) = tokio::join!(running, end);
+    assert_eq!(
+        cut.unwrap_err(),
+        xray_local_sandbox::InvokeError::ShuttingDown
+    );
+    let late = desk.try_invoke(json!({})).await;
+    assert_eq!(
+        late.unwrap_err(),
+        xray_local_sandbox::InvokeError::ShuttingDown
+    );
+}

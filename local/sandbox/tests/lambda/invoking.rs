@@ -1,0 +1,340 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::json;
+use xray_document::TraceHeader;
+use xray_local_sandbox::{FunctionError, Invocation, InvokeError, LogSource, SandboxConfig};
+
+use crate::desk::{Desk, until};
+
+#[tokio::test]
+async fn a_request_and_its_answer_pass_through_the_runtime() {
+    let desk = Desk::new();
+    desk.sandbox.add_function(desk.function());
+    let answer = desk.invoke(json!({"hello": "Jörg"})).await;
+    assert_eq!(answer["event"], json!({"hello": "Jörg"}));
+    let headers = &answer["headers"];
+    assert_eq!(
+        headers["lambda-runtime-invoked-function-arn"],
+        "arn:aws:lambda:eu-west-1:123456789012:function:orders"
+    );
+    assert!(
+        headers["lambda-runtime-trace-id"]
+            .as_str()
+            .unwrap()
+            .starts_with("Root=1-")
+    );
+    let deadline: i64 = headers["lambda-runtime-deadline-ms"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_millis();
+    assert!(
+        (0..=30_000).contains(&(deadline - i64::try_from(now).unwrap())),
+        "{deadline}"
+    );
+    assert_eq!(
+        answer["cwd"],
+        desk.path("").display().to_string().trim_end_matches('/')
+    );
+    desk.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_environment_is_used_again_and_only_the_first_call_is_cold() {
+    let desk = Desk::new();
+    desk.sandbox.add_function(desk.function());
+    let pids: Vec<_> = [desk.echo().await, desk.echo().await, desk.echo().await]
+        .into_iter()
+        .map(|answer| (answer["pid"].clone(), answer["calls"].clone()))
+        .collect();
+    assert_eq!(pids[0].0, pids[2].0);
+    assert_eq!(pids[2].1, 3);
+    desk.reported(3).await;
+    let reports: Vec<_> = desk
+        .lines(LogSource::Platform)
+        .into_iter()
+        .filter(|line| line.starts_with("REPORT"))
+        .collect();
+    assert!(reports[0].contains("Init Duration: "), "{reports:?}");
+    assert!(!reports[1].contains("Init Duration: "), "{reports:?}");
+    assert!(desk.platform_line("INIT_START").is_some());
+    desk.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn two_requests_at_once_get_two_environments() {
+    let desk = Arc::new(Desk::new());
+    desk.sandbox.add_function(desk.function());
+    let sleep = || desk.invoke(json!({"do": "sleep", "seconds": 1}));
+    let (one, two) = tokio::join!(sleep(), sleep());
+    assert_ne!(one["pid"], two["pid"]);
+    assert_ne!(
+        one["env"]["AWS_LAMBDA_RUNTIME_API"],
+        two["env"]["AWS_LAMBDA_RUNTIME_API"]
+    );
+    desk.reported(2).await;
+    let third = desk.echo().await;
+    assert!([&one["pid"], &two["pid"]].contains(&&third["pid"]));
+    desk.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn many_requests_at_once_are_all_answered_and_their_environments_used_again() {
+    let desk = Desk::new();
+    desk.sandbox.add_function(desk.function());
+    let mut pids = BTreeSet::new();
+    for round in 0..4 {
+        let sleep = || desk.invoke(json!({"do": "sleep", "seconds": 0.1}));
+        let answers = tokio::join!(sleep(), sleep(), sleep(), sleep(), sleep(), sleep());
+        let answers: [serde_json::Value; 6] = answers.into();
+        pids.extend(answers.iter().map(|answer| answer["pid"].as_i64().unwrap()));
+        desk.reported(6 * (round + 1)).await;
+    }
+    assert!(pids.len() <= 6, "{pids:?}");
+    desk.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn more_requests_than_the_limit_are_throttled() {
+    let desk = Desk::with(SandboxConfig {
+        max_concurrency: 1,
+        ..SandboxConfig::default()
+    });
+    desk.sandbox.add_function(desk.function());
+    let running = desk.invoke(json!({"do": "sleep", "seconds": 2}));
+    let second = async {
+        until("START", || desk.platform_line("START")).await;
+        desk.try_invoke(json!({})).await
+    };
+    let (_, second) = tokio::join!(running, second);
+    assert!(
+        matches!(second, Err(InvokeError::TooManyRequests(_))),
+        "{second:?}"
+    );
+    let throttled = desk.drawn("AWS::Lambda", 1).await;
+    assert_eq!(throttled[0]["http"]["response"]["status"], 429);
+    desk.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_error_of_the_function_is_an_outcome() {
+    let desk = Desk::new();
+    desk.sandbox.add_function(desk.function());
+    let outcome = desk.outcome(json!({"do": "error"})).await;
+    assert_eq!(outcome.function_error, Some(FunctionError::Unhandled));
+    let error: serde_json::Value = serde_json::from_slice(&outcome.payload).unwrap();
+    assert_eq!(error["errorMessage"], "short and stout");
+    let again = desk.echo().await;
+    assert_eq!(again["calls"], 2);
+    desk.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_log_tail_has_every_line_of_before_the_answer_in_order() {
+    let desk = Desk::new();
+    desk.sandbox.add_function(desk.function());
+    desk.echo().await;
+    let outcome = desk.outcome(json!({"do": "log", "lines": 50})).await;
+    let tail = String::from_utf8(outcome.log_tail).unwrap();
+    let mut expected = format!("START RequestId: {} Version: $LATEST\n", outcome.request_id);
+    (0..50).for_each(|n| expected += &format!("line {n}\n"));
+    assert!(tail.starts_with(&expected), "{tail}");
+    desk.reported(2).await;
+    let all = desk.lines(LogSource::Platform);
+    let of = |word: &str| all.iter().rposition(|line| line.starts_with(word)).unwrap();
+    assert!(of("START") < of("END") && of("END") < of("REPORT") && of("REPORT") < of("XRAY"));
+    desk.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_response_over_six_megabytes_is_refused_and_said_to_the_caller() {
+    let desk = Desk::new();
+    desk.sandbox.add_function(desk.function());
+    let outcome = desk.outcome(json!({"do": "big", "bytes": 6_291_557})).await;
+    assert_eq!(outcome.function_error, Some(FunctionError::Unhandled));
+    let error: serde_json::Value = serde_json::from_slice(&outcome.payload).unwrap();
+    assert_eq!(error["errorType"], "Function.ResponseSizeTooLarge");
+    let told = until("413", || {
+        desk.lines(LogSource::Function)
+            .into_iter()
+            .find(|l| l.starts_with("big"))
+    })
+    .await;
+    assert!(
+        told.starts_with("big 413 ") && told.contains("RequestEntityTooLarge"),
+        "{told}"
+    );
+    let whole = desk.outcome(json!({"do": "big", "bytes": 6_291_556})).await;
+    assert_eq!(
+        (whole.function_error, whole.payload.len()),
+        (None, 6_291_556)
+    );
+    desk.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_request_over_six_megabytes_is_refused() {
+    let desk = Desk::new();
+    desk.sandbox.add_function(desk.function());
+    let payload = vec![b' '; 6_291_557].into();
+    let refused = desk
+        .sandbox
+        .invoke(
+            "orders",
+            Invocation {
+                payload,
+                ..Invocation::default()
+            },
+        )
+        .await;
+    assert_eq!(
+        refused.unwrap_err(),
+        InvokeError::RequestTooLarge(6_291_557)
+    );
+}
+
+#[tokio::test]
+async fn a_streamed_response_is_put_together_and_its_trailers_are_its_error() {
+    let desk = Desk::new();
+    desk.sandbox.add_function(desk.function());
+    let whole = desk.outcome(json!({"do": "stream"})).await;
+    assert_eq!(
+        (whole.function_error, whole.payload.as_ref()),
+        (None, &b"hello world"[..])
+    );
+    let broken = desk.outcome(json!({"do": "stream", "fails": true})).await;
+    assert_eq!(broken.function_error, Some(FunctionError::Unhandled));
+    assert_eq!(broken.payload.as_ref(), br#"{"errorType":"Broken"}"#);
+    desk.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_runtime_that_breaks_the_rules_is_told() {
+    let desk = Desk::new();
+    desk.sandbox.add_function(desk.function());
+    let early = desk.invoke(json!({"do": "twice"})).await;
+    assert_eq!(
+        (&early["status"], &early["body"]["errorType"]),
+        (&403.into(), &"InvalidStateTransition".into())
+    );
+    let wrong = desk.invoke(json!({"do": "wrong-id"})).await;
+    assert_eq!(
+        (&wrong["status"], &wrong["body"]["errorType"]),
+        (&400.into(), &"InvalidRequestID".into())
+    );
+    desk.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn client_context_trace_header_and_qualifier_reach_the_runtime() {
+    let desk = Desk::new();
+    desk.sandbox.add_function(desk.function());
+    let caller = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+    let invocation = Invocation {
+        payload: "{}".into(),
+        trace_header: Some(TraceHeader::parse(caller)),
+        client_context: Some(r#"{"custom":{"a":1}}"#.to_owned()),
+    };
+    let outcome = desk
+        .sandbox
+        .invoke("orders:$LATEST", invocation)
+        .await
+        .unwrap();
+    let answer: serde_json::Value = serde_json::from_slice(&outcome.payload).unwrap();
+    let headers = &answer["headers"];
+    assert_eq!(
+        headers["lambda-runtime-client-context"],
+        r#"{"custom":{"a":1}}"#
+    );
+    assert_eq!(
+        headers["lambda-runtime-trace-id"],
+        outcome.trace_header.to_string()
+    );
+    assert_eq!(outcome.trace_header.root, TraceHeader::parse(caller).root);
+    assert!(
+        headers["lambda-runtime-invoked-function-arn"]
+            .as_str()
+            .unwrap()
+            .ends_with(":orders:$LATEST")
+    );
+    desk.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_unknown_function_is_named() {
+    let desk = Desk::new();
+    desk.sandbox.add_function(desk.function());
+    for name in [
+        "payments",
+        "orders:live",
+        "arn:aws:lambda:us-east-1:123456789012:function:orders",
+    ] {
+        let refused = desk
+            .sandbox
+            .invoke(name, Invocation::default())
+            .await
+            .unwrap_err();
+        assert_eq!(refused, InvokeError::UnknownFunction(name.to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn the_process_has_lambdas_environment_and_nothing_else() {
+    let mut config = SandboxConfig::default();
+    config
+        .environment
+        .insert("AWS_ACCESS_KEY_ID".into(), "desk".into());
+    let desk = Desk::with(config);
+    let mut function = desk.function();
+    function
+        .environment
+        .insert("AWS_REGION".into(), "mars".into());
+    // What the kernel gave the process, before any interpreter adds its own.
+    function.bootstrap = desk.script(
+        "prints",
+        "#!/bin/sh\ntr '\\0' '\\n' </proc/$$/environ\nexit 1\n",
+    );
+    desk.sandbox.add_function(function);
+    desk.outcome(json!({})).await;
+    let lines = desk.lines(LogSource::Function);
+    let env: BTreeMap<_, _> = lines
+        .iter()
+        .filter_map(|line| line.split_once('='))
+        .collect();
+    let names: Vec<_> = env.keys().copied().collect();
+    assert_eq!(
+        names,
+        [
+            "AWS_ACCESS_KEY_ID",
+            "AWS_DEFAULT_REGION",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+            "AWS_LAMBDA_FUNCTION_NAME",
+            "AWS_LAMBDA_FUNCTION_VERSION",
+            "AWS_LAMBDA_INITIALIZATION_TYPE",
+            "AWS_LAMBDA_LOG_GROUP_NAME",
+            "AWS_LAMBDA_LOG_STREAM_NAME",
+            "AWS_LAMBDA_RUNTIME_API",
+            "AWS_REGION",
+            "AWS_XRAY_CONTEXT_MISSING",
+            "AWS_XRAY_DAEMON_ADDRESS",
+            "LAMBDA_RUNTIME_DIR",
+            "LAMBDA_TASK_ROOT",
+            "LANG",
+            "LD_LIBRARY_PATH",
+            "MARKER",
+            "PATH",
+            "TZ",
+            "_AWS_XRAY_DAEMON_ADDRESS",
+            "_AWS_XRAY_DAEMON_PORT",
+            "_HANDLER",
+        ]
+    );
+    assert_eq!(env["AWS_REGION"], "eu-west-1");
+    assert!(desk.platform_line("variable AWS_REGION").is_some());
+    desk.sandbox.shutdown().await;
+}

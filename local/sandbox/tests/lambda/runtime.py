@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+# A custom runtime that does what each event asks for.
+import base64, http.client, json, os, signal, sys, time
+
+api = os.environ["AWS_LAMBDA_RUNTIME_API"]
+
+
+def call(method, path, body=None, headers={}):
+    connection = http.client.HTTPConnection(api)
+    connection.request(method, "/2018-06-01/runtime" + path, body, headers)
+    response = connection.getresponse()
+    return response.status, {k.lower(): v for k, v in response.getheaders()}, response.read()
+
+
+def first_time():
+    marker = os.environ["MARKER"]
+    if os.path.exists(marker):
+        return False
+    open(marker, "w").close()
+    return True
+
+
+init = os.environ.get("INIT", "")
+if init == "exit" or (init == "exit-once" and first_time()):
+    sys.exit(7)
+if init == "hang-once" and first_time():
+    time.sleep(600)
+if init == "error":
+    call("POST", "/init/error", json.dumps({"errorType": "ImportError", "errorMessage": "no module"}),
+         {"Lambda-Runtime-Function-Error-Type": "Runtime.ImportModuleError"})
+    sys.exit(1)
+print("runtime pid", os.getpid(), flush=True)
+
+calls = 0
+while True:
+    status, headers, body = call("GET", "/invocation/next")
+    calls += 1
+    request_id = headers["lambda-runtime-aws-request-id"]
+    event = json.loads(body or b"{}")
+    do = event.get("do", "echo")
+    if do == "sleep":
+        time.sleep(event["seconds"])
+    if do == "exit":
+        sys.exit(event["status"])
+    if do == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if do == "log":
+        for n in range(event["lines"]):
+            print("line", n)
+        sys.stdout.flush()
+    if do == "error":
+        headers = {"Lambda-Runtime-Function-Error-Type": "Function.Teapot"}
+        if "cause" in event:
+            headers["Lambda-Runtime-Function-XRay-Error-Cause"] = json.dumps(event["cause"])
+        error = {"errorType": "Teapot", "errorMessage": "short and stout", "stackTrace": []}
+        call("POST", f"/invocation/{request_id}/error", json.dumps(error), headers)
+        continue
+    if do == "big":
+        status, _, body = call("POST", f"/invocation/{request_id}/response", b"x" * event["bytes"])
+        print("big", status, body.decode(), flush=True)
+        continue
+    if do == "stream":
+        connection = http.client.HTTPConnection(api)
+        connection.putrequest("POST", f"/2018-06-01/runtime/invocation/{request_id}/response")
+        connection.putheader("Transfer-Encoding", "chunked")
+        connection.putheader("Lambda-Runtime-Function-Response-Mode", "streaming")
+        connection.putheader("Trailer", "Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body")
+        connection.endheaders()
+        connection.send(b"6\r\nhello \r\n5\r\nworld\r\n0\r\n")
+        if event.get("fails"):
+            failure = base64.b64encode(b'{"errorType":"Broken"}')
+            connection.send(b"Lambda-Runtime-Function-Error-Type: Function.Broken\r\n")
+            connection.send(b"Lambda-Runtime-Function-Error-Body: " + failure + b"\r\n")
+        connection.send(b"\r\n")
+        connection.getresponse().read()
+        continue
+    if do == "twice":
+        status, _, body = call("GET", "/invocation/next")
+        answer = {"status": status, "body": json.loads(body)}
+    elif do == "wrong-id":
+        status, _, body = call("POST", "/invocation/no-such-id/response", b"{}")
+        answer = {"status": status, "body": json.loads(body)}
+    else:
+        answer = {"event": event, "headers": headers, "pid": os.getpid(), "calls": calls,
+                  "env": dict(os.environ), "cwd": os.getcwd()}
+    call("POST", f"/invocation/{request_id}/response", json.dumps(answer))

@@ -1,0 +1,155 @@
+//! `Globals`: what all functions, APIs or tables of a template share.
+//!
+//! SAM Developer Guide, "Globals section": mappings are merged, lists are joined with the
+//! global items first, and anything else is what the resource itself says. `Architectures`
+//! alone is replaced.
+
+use crate::error::Problem;
+use crate::resources::known_properties;
+use crate::source::{Mapping, Node, Value};
+use crate::suggest::did_you_mean;
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Globals<'t> {
+    sections: Option<&'t Mapping>,
+}
+
+impl<'t> Globals<'t> {
+    pub(crate) fn new(section: Option<&'t Node>, problems: &mut Vec<Problem>) -> Self {
+        let sections = section.and_then(Node::as_mapping);
+        if let (Some(section), None) = (section, sections) {
+            problems.push(Problem::new(
+                section.place,
+                format!("Globals must be a mapping, not {}", section.kind()),
+            ));
+        }
+        for entry in sections.into_iter().flat_map(|sections| &sections.entries) {
+            if !SECTIONS.contains(&entry.key.as_str()) {
+                let hint = match did_you_mean(&entry.key, SECTIONS) {
+                    hint if hint.is_empty() => format!("; it may have {}", SECTIONS.join(", ")),
+                    hint => hint,
+                };
+                problems.push(Problem::new(
+                    entry.key_place,
+                    format!("Globals has no section '{}'{hint}", entry.key),
+                ));
+                continue;
+            }
+            check_properties(&entry.key, &entry.value, problems);
+        }
+        Self { sections }
+    }
+
+    /// `properties` of a resource of type `kind`, with what Globals adds.
+    pub(crate) fn merge(
+        &self,
+        kind: &str,
+        properties: &Mapping,
+        ignored: Option<&Node>,
+    ) -> Mapping {
+        let section = kind
+            .strip_prefix("AWS::Serverless::")
+            .and_then(|section| self.sections?.get(section));
+        let Some(global) = section.and_then(Node::as_mapping) else {
+            return properties.clone();
+        };
+        let mut global = global.clone();
+        match ignored.map(|ignored| (ignored.text(), ignored.as_sequence())) {
+            Some((Some("*"), _)) => global.entries.clear(),
+            Some((_, Some(names))) => {
+                global
+                    .entries
+                    .retain(|entry| !names.iter().any(|name| name.text() == Some(&entry.key)));
+            }
+            _ => {}
+        }
+        merge_mappings(&global, properties)
+    }
+}
+
+fn check_properties(section: &str, value: &Node, problems: &mut Vec<Problem>) {
+    let Some(properties) = value.as_mapping() else {
+        problems.push(
+            Problem::new(
+                value.place,
+                format!("must be a mapping, not {}", value.kind()),
+            )
+            .about(&format!("Globals.{section}")),
+        );
+        return;
+    };
+    let Some(known) = known_properties(&format!("AWS::Serverless::{section}")) else {
+        return;
+    };
+    for entry in &properties.entries {
+        let hint = did_you_mean(&entry.key, known.iter().copied());
+        let never = NEVER_GLOBAL.contains(&(section, entry.key.as_str()));
+        if never || !known.contains(&entry.key.as_str()) && !hint.is_empty() {
+            let message = if never {
+                format!("'{}' cannot be global; give it to each resource", entry.key)
+            } else {
+                format!("there is no property '{}'{hint}", entry.key)
+            };
+            problems
+                .push(Problem::new(entry.key_place, message).about(&format!("Globals.{section}")));
+        }
+    }
+}
+
+fn merge_mappings(global: &Mapping, local: &Mapping) -> Mapping {
+    let mut merged = global.clone();
+    for entry in &local.entries {
+        match merged
+            .entries
+            .iter_mut()
+            .find(|global| global.key == entry.key)
+        {
+            Some(global) if entry.key == "Architectures" => *global = entry.clone(),
+            Some(global) => {
+                global.value = merge_values(&global.value, &entry.value);
+                global.key_place = entry.key_place;
+            }
+            None => merged.entries.push(entry.clone()),
+        }
+    }
+    merged
+}
+
+fn merge_values(global: &Node, local: &Node) -> Node {
+    if global.intrinsic().is_some() || local.intrinsic().is_some() {
+        return local.clone();
+    }
+    let value = match (&global.value, &local.value) {
+        (Value::Mapping(global), Value::Mapping(local)) => {
+            Value::Mapping(merge_mappings(global, local))
+        }
+        (Value::Sequence(global), Value::Sequence(local)) => {
+            Value::Sequence(global.iter().chain(local).cloned().collect())
+        }
+        (_, local) => local.clone(),
+    };
+    Node::new(local.place, value)
+}
+
+const SECTIONS: [&str; 10] = [
+    "Api",
+    "CapacityProvider",
+    "Function",
+    "HttpApi",
+    "LayerVersion",
+    "MicrovmImage",
+    "NetworkConnector",
+    "SimpleTable",
+    "StateMachine",
+    "WebSocketApi",
+];
+
+const NEVER_GLOBAL: [(&str, &str); 7] = [
+    ("Function", "Role"),
+    ("Function", "Policies"),
+    ("Function", "FunctionName"),
+    ("Function", "Events"),
+    ("Api", "StageName"),
+    ("Api", "DefinitionBody"),
+    ("HttpApi", "StageName"),
+];

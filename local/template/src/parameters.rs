@@ -1,0 +1,146 @@
+//! `Parameters`: what was given with `--parameter-overrides`, else the `Default`.
+
+use std::collections::BTreeMap;
+
+use crate::error::Problem;
+use crate::model::Desk;
+use crate::source::{Mapping, Node, Place, Value};
+use crate::suggest::did_you_mean;
+
+/// The value of each parameter; a list for the list types.
+pub(crate) fn parameters(
+    declared: Option<&Mapping>,
+    desk: &Desk,
+    place: Place,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<String, Node> {
+    let mut values = BTreeMap::new();
+    for entry in declared.into_iter().flat_map(|declared| &declared.entries) {
+        let name = &entry.key;
+        let Some(declaration) = entry.value.as_mapping() else {
+            let message = format!("parameter '{name}' must be a mapping with a Type");
+            problems.push(Problem::new(entry.key_place, message));
+            continue;
+        };
+        let parameter = Parameter {
+            name,
+            place: entry.key_place,
+            declaration,
+        };
+        match parameter.value(desk) {
+            Ok(value) => {
+                values.insert(name.clone(), value);
+            }
+            Err(problem) => {
+                problems.push(problem);
+                // Known all the same: what refers to it is not at fault.
+                values.insert(name.clone(), Node::new(entry.key_place, Value::Null));
+            }
+        }
+    }
+    for name in desk.parameters.keys() {
+        if !values.contains_key(name) {
+            let hint = did_you_mean(name, values.keys().map(String::as_str));
+            let message = format!(
+                "--parameter-overrides gives '{name}', which is no parameter of this template{hint}"
+            );
+            problems.push(Problem::new(place, message));
+        }
+    }
+    values
+}
+
+struct Parameter<'t> {
+    name: &'t str,
+    place: Place,
+    declaration: &'t Mapping,
+}
+
+impl Parameter<'_> {
+    fn value(&self, desk: &Desk) -> Result<Node, Problem> {
+        let name = self.name;
+        for entry in &self.declaration.entries {
+            let hint = did_you_mean(&entry.key, ATTRIBUTES);
+            if !ATTRIBUTES.contains(&entry.key.as_str()) && !hint.is_empty() {
+                let message = format!("parameter '{name}' has no attribute '{}'{hint}", entry.key);
+                return Err(Problem::new(entry.key_place, message));
+            }
+        }
+        let kind = self
+            .declaration
+            .get("Type")
+            .and_then(Node::text)
+            .unwrap_or("String");
+        let (text, place) = match (desk.parameters.get(name), self.declaration.get("Default")) {
+            (Some(given), _) => (given.clone(), self.place),
+            (None, Some(default)) => (default_text(default)?, default.place),
+            (None, None) => {
+                let message = format!(
+                    "parameter '{name}' has no Default; give it with --parameter-overrides {name}=VALUE"
+                );
+                return Err(Problem::new(self.place, message));
+            }
+        };
+        self.check_allowed(&text, place)?;
+        if kind == "CommaDelimitedList" || kind.starts_with("List<") {
+            let items = text
+                .split(',')
+                .map(|item| Node::string(place, item.trim()))
+                .collect();
+            return Ok(Node::new(place, Value::Sequence(items)));
+        }
+        if kind == "Number" && text.parse::<f64>().is_err() {
+            return Err(Problem::new(
+                place,
+                format!("parameter '{name}' must be a number, not '{text}'"),
+            ));
+        }
+        Ok(Node::string(place, text))
+    }
+
+    fn check_allowed(&self, text: &str, place: Place) -> Result<(), Problem> {
+        let Some(allowed) = self
+            .declaration
+            .get("AllowedValues")
+            .and_then(Node::as_sequence)
+        else {
+            return Ok(());
+        };
+        let allowed: Vec<&str> = allowed.iter().filter_map(Node::text).collect();
+        if allowed.contains(&text) {
+            return Ok(());
+        }
+        let name = self.name;
+        let message = format!(
+            "parameter '{name}' must be one of {}, not '{text}'",
+            allowed.join(", ")
+        );
+        Err(Problem::new(place, message))
+    }
+}
+
+fn default_text(default: &Node) -> Result<String, Problem> {
+    match (&default.value, default.text()) {
+        (_, Some(text)) => Ok(text.to_owned()),
+        (Value::Null, None) => Ok(String::new()),
+        (_, None) => Err(Problem::new(
+            default.place,
+            format!("a Default must be a string, not {}", default.kind()),
+        )),
+    }
+}
+
+/// CloudFormation Template Reference, "Parameters".
+const ATTRIBUTES: [&str; 11] = [
+    "Type",
+    "Default",
+    "AllowedValues",
+    "AllowedPattern",
+    "ConstraintDescription",
+    "Description",
+    "MaxLength",
+    "MaxValue",
+    "MinLength",
+    "MinValue",
+    "NoEcho",
+];

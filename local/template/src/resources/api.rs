@@ -1,0 +1,101 @@
+//! `AWS::Serverless::Api` and `HttpApi`, and the ones that SAM makes for events that name none.
+
+use super::properties::Properties;
+use crate::error::Problem;
+use crate::globals::Globals;
+use crate::intrinsics::{Resource, Scope};
+use crate::model::{Api, ApiKind, Function};
+use crate::source::{Mapping, Place};
+
+/// The API that a resource is, if it is one.
+pub(crate) fn apis(scope: &Scope<'_>, resource: &Resource) -> Result<Option<Api>, Problem> {
+    let properties = Properties::of(scope, resource);
+    let api = match resource.kind.as_str() {
+        "AWS::Serverless::Api" => {
+            let mut api = rest_api(&properties, &resource.id)?;
+            api.stage = properties.required_text("StageName")?;
+            api
+        }
+        "AWS::Serverless::HttpApi" => http_api(&properties, &resource.id)?,
+        "AWS::ApiGateway::RestApi" => rest_api(&properties, &resource.id)?,
+        "AWS::ApiGatewayV2::Api" => http_api(&properties, &resource.id)?,
+        _ => return Ok(None),
+    };
+    for definition in ["DefinitionBody", "DefinitionUri", "Body", "BodyS3Location"] {
+        if properties.has(definition) {
+            let note = format!(
+                "{}.{definition} is not read on a desk: routes come from the functions' Api events",
+                resource.id
+            );
+            scope.note(properties.place_of(definition), note);
+        }
+    }
+    if properties.has("Auth") {
+        scope.note(
+            properties.place_of("Auth"),
+            format!("{}.Auth is not enforced on a desk", resource.id),
+        );
+    }
+    Ok(Some(api))
+}
+
+/// `ServerlessRestApi` and `ServerlessHttpApi`, where a route needs them.
+pub(crate) fn implicit_apis(
+    scope: &Scope<'_>,
+    globals: Globals<'_>,
+    functions: &[Function],
+) -> Result<Vec<Api>, Problem> {
+    let wanted = |id: &str| {
+        functions
+            .iter()
+            .flat_map(|function| &function.routes)
+            .any(|route| route.api == id)
+    };
+    let properties = |kind: &str, id: &str| {
+        let mapping = globals.merge(kind, &Mapping::default(), None);
+        Properties::new(scope, id.to_owned(), Place::START, mapping)
+    };
+    let mut apis = Vec::new();
+    if wanted("ServerlessRestApi") {
+        apis.push(rest_api(
+            &properties("AWS::Serverless::Api", "ServerlessRestApi"),
+            "ServerlessRestApi",
+        )?);
+    }
+    if wanted("ServerlessHttpApi") {
+        apis.push(http_api(
+            &properties("AWS::Serverless::HttpApi", "ServerlessHttpApi"),
+            "ServerlessHttpApi",
+        )?);
+    }
+    Ok(apis)
+}
+
+/// SAM titles an API that has no name after the stack.
+fn name(properties: &Properties<'_, '_>) -> Result<String, Problem> {
+    Ok(properties
+        .text("Name")?
+        .unwrap_or_else(|| properties.scope.desk.stack_name.clone()))
+}
+
+fn rest_api(properties: &Properties<'_, '_>, id: &str) -> Result<Api, Problem> {
+    Ok(Api {
+        logical_id: id.to_owned(),
+        name: name(properties)?,
+        kind: ApiKind::Rest,
+        stage: "Prod".to_owned(),
+        tracing: properties.flag("TracingEnabled")?.unwrap_or(false),
+    })
+}
+
+fn http_api(properties: &Properties<'_, '_>, id: &str) -> Result<Api, Problem> {
+    Ok(Api {
+        logical_id: id.to_owned(),
+        name: name(properties)?,
+        kind: ApiKind::Http,
+        stage: properties
+            .text("StageName")?
+            .unwrap_or_else(|| "$default".to_owned()),
+        tracing: false,
+    })
+}

@@ -1,0 +1,271 @@
+//! `Events` of type `Api` and `HttpApi`: the routes to a function.
+
+use super::properties::Properties;
+use crate::error::Problem;
+use crate::model::Route;
+use crate::source::{Entry, Node, Place};
+use crate::suggest::did_you_mean;
+
+/// The routes of a function; its other events are noted.
+pub(super) fn routes(function: &Properties<'_, '_>) -> Result<Vec<Route>, Problem> {
+    let mut routes = Vec::new();
+    let Some(events) = function.raw_mapping("Events")? else {
+        return Ok(routes);
+    };
+    for event in &events.entries {
+        let subject = function.subject(&format!("Events.{}", event.key));
+        routes.extend(route(function, event, &subject).map_err(|problem| problem.about(&subject))?);
+    }
+    Ok(routes)
+}
+
+fn route(
+    function: &Properties<'_, '_>,
+    event: &Entry,
+    subject: &str,
+) -> Result<Option<Route>, Problem> {
+    let Some(mapping) = event.value.as_mapping() else {
+        let message = format!(
+            "an event must be a mapping with Type and Properties, not {}",
+            event.value.kind()
+        );
+        return Err(Problem::new(event.value.place, message));
+    };
+    let kind = mapping.get("Type");
+    let Some((kind, kind_place)) = kind.and_then(|kind| Some((kind.text()?, kind.place))) else {
+        return Err(Problem::new(event.key_place, "the event has no Type"));
+    };
+    if !EVENT_TYPES.contains(&kind) {
+        let hint = did_you_mean(kind, EVENT_TYPES);
+        return Err(Problem::new(
+            kind_place,
+            format!("there is no event type '{kind}'{hint}"),
+        ));
+    }
+    if kind != "Api" && kind != "HttpApi" {
+        let note = format!(
+            "{subject}: {kind} events do not come by themselves on a desk; send one with `invoke`"
+        );
+        function.scope.note(event.key_place, note);
+        return Ok(None);
+    }
+    let properties = mapping
+        .get("Properties")
+        .and_then(Node::as_mapping)
+        .cloned()
+        .unwrap_or_default();
+    let properties = Properties::new(
+        function.scope,
+        subject.to_owned(),
+        event.key_place,
+        properties,
+    );
+    check_names(&properties, kind)?;
+    if properties.has("Auth") {
+        function.scope.note(
+            properties.place_of("Auth"),
+            format!("{subject}.Auth is not enforced on a desk"),
+        );
+    }
+    if kind == "Api" {
+        rest_route(&properties).map(Some)
+    } else {
+        http_route(&properties).map(Some)
+    }
+}
+
+fn rest_route(properties: &Properties<'_, '_>) -> Result<Route, Problem> {
+    Ok(Route {
+        api: api(properties, "RestApiId", "ServerlessRestApi")?,
+        method: method(properties)?.ok_or_else(|| missing(properties, "Method"))?,
+        path: path(properties)?.ok_or_else(|| missing(properties, "Path"))?,
+        payload_format: "1.0".to_owned(),
+    })
+}
+
+/// Without a path and a method an HTTP API sends everything that has no route of its own.
+fn http_route(properties: &Properties<'_, '_>) -> Result<Route, Problem> {
+    let api = api(properties, "ApiId", "ServerlessHttpApi")?;
+    let payload_format = properties
+        .choice("PayloadFormatVersion", &["1.0", "2.0"])?
+        .unwrap_or_else(|| "2.0".to_owned());
+    let (method, path) = match (method(properties)?, path(properties)?) {
+        (Some(method), Some(path)) => (method, path),
+        (None, None) => ("ANY".to_owned(), "$default".to_owned()),
+        (None, Some(_)) => return Err(missing(properties, "Method")),
+        (Some(_), None) => return Err(missing(properties, "Path")),
+    };
+    Ok(Route {
+        api,
+        method,
+        path,
+        payload_format,
+    })
+}
+
+fn missing(properties: &Properties<'_, '_>, name: &str) -> Problem {
+    Problem::new(properties.place, format!("the property {name} is missing"))
+}
+
+/// The logical id of the API, which is what a reference to it evaluates to.
+fn api(properties: &Properties<'_, '_>, name: &str, implicit: &str) -> Result<String, Problem> {
+    let Some(id) = properties.text(name)? else {
+        return Ok(implicit.to_owned());
+    };
+    if id == implicit {
+        return Ok(id);
+    }
+    let place = properties.value_place(name);
+    let wanted: &[&str] = if name == "RestApiId" {
+        &["AWS::Serverless::Api", "AWS::ApiGateway::RestApi"]
+    } else {
+        &["AWS::Serverless::HttpApi", "AWS::ApiGatewayV2::Api"]
+    };
+    match properties.scope.resource(&id) {
+        Some(resource) if wanted.contains(&resource.kind.as_str()) => Ok(id),
+        Some(resource) => {
+            let message = format!(
+                "must name an {}, and {id} is an {}",
+                wanted[0], resource.kind
+            );
+            Err(properties.wrong(name, place, &message))
+        }
+        None => {
+            let apis = properties
+                .scope
+                .resources
+                .iter()
+                .filter(|resource| wanted.contains(&resource.kind.as_str()));
+            let hint = did_you_mean(&id, apis.map(|resource| resource.id.as_str()));
+            Err(properties.wrong(
+                name,
+                place,
+                &format!("'{id}' is no API of this template{hint}"),
+            ))
+        }
+    }
+}
+
+fn method(properties: &Properties<'_, '_>) -> Result<Option<String>, Problem> {
+    let Some(method) = properties.text("Method")? else {
+        return Ok(None);
+    };
+    let method = match method.to_uppercase() {
+        method if method == "X-AMAZON-APIGATEWAY-ANY-METHOD" || method == "*" => "ANY".to_owned(),
+        method => method,
+    };
+    if METHODS.contains(&method.as_str()) {
+        return Ok(Some(method));
+    }
+    let hint = did_you_mean(&method, METHODS);
+    let message = format!(
+        "must be one of {}, not '{method}'{hint}",
+        METHODS.join(", ")
+    );
+    Err(properties.wrong("Method", properties.value_place("Method"), &message))
+}
+
+fn path(properties: &Properties<'_, '_>) -> Result<Option<String>, Problem> {
+    let Some(path) = properties.text("Path")? else {
+        return Ok(None);
+    };
+    let place: Place = properties.value_place("Path");
+    if path == "$default" {
+        return Ok(Some(path));
+    }
+    if !path.starts_with('/') {
+        return Err(properties.wrong("Path", place, &format!("must begin with '/', not '{path}'")));
+    }
+    for (position, part) in path.split('/').enumerate() {
+        let Some(name) = part.strip_prefix('{') else {
+            continue;
+        };
+        let Some(name) = name.strip_suffix('}') else {
+            return Err(properties.wrong(
+                "Path",
+                place,
+                &format!("the '{{' of '{part}' is not closed"),
+            ));
+        };
+        if name.ends_with('+') && position != path.matches('/').count() {
+            return Err(properties.wrong(
+                "Path",
+                place,
+                &format!("'{part}' takes the rest of a path and must come last"),
+            ));
+        }
+        if name.trim_end_matches('+').is_empty() {
+            return Err(properties.wrong(
+                "Path",
+                place,
+                "a path parameter needs a name between '{' and '}'",
+            ));
+        }
+    }
+    Ok(Some(path))
+}
+
+fn check_names(properties: &Properties<'_, '_>, kind: &str) -> Result<(), Problem> {
+    let known = if kind == "Api" {
+        &API_PROPERTIES[..]
+    } else {
+        &HTTP_API_PROPERTIES[..]
+    };
+    for name in properties.keys().filter(|name| !known.contains(name)) {
+        let hint = did_you_mean(name, known.iter().copied());
+        if !hint.is_empty() {
+            let message = format!("an {kind} event has no property '{name}'{hint}");
+            return Err(Problem::new(properties.place_of(name), message));
+        }
+    }
+    Ok(())
+}
+
+const METHODS: [&str; 8] = [
+    "ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT",
+];
+
+/// SAM specification, "Api" and "HttpApi" event sources.
+const API_PROPERTIES: [&str; 8] = [
+    "Auth",
+    "Method",
+    "Path",
+    "RequestModel",
+    "RequestParameters",
+    "ResponseTransferMode",
+    "RestApiId",
+    "TimeoutInMillis",
+];
+const HTTP_API_PROPERTIES: [&str; 7] = [
+    "ApiId",
+    "Auth",
+    "Method",
+    "Path",
+    "PayloadFormatVersion",
+    "RouteSettings",
+    "TimeoutInMillis",
+];
+
+/// SAM specification, "EventSource".
+const EVENT_TYPES: [&str; 20] = [
+    "AlexaSkill",
+    "Api",
+    "CloudWatchEvent",
+    "CloudWatchLogs",
+    "Cognito",
+    "DocumentDB",
+    "DynamoDB",
+    "EventBridgeRule",
+    "HttpApi",
+    "IoTRule",
+    "Kinesis",
+    "MQ",
+    "MSK",
+    "S3",
+    "SNS",
+    "SQS",
+    "Schedule",
+    "ScheduleV2",
+    "SelfManagedKafka",
+    "WebSocketApi",
+];

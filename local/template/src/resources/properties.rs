@@ -1,0 +1,199 @@
+//! The properties of one resource, each evaluated when it is asked for.
+
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use crate::error::Problem;
+use crate::intrinsics::{Resource, Scope};
+use crate::source::{Mapping, Node, Place, Value};
+use crate::suggest::did_you_mean;
+
+pub(super) struct Properties<'s, 't> {
+    pub(super) scope: &'s Scope<'t>,
+    /// `ItemsFunction`, `ItemsFunction.Environment`
+    pub(super) owner: String,
+    pub(super) place: Place,
+    mapping: Mapping,
+}
+
+impl<'s, 't> Properties<'s, 't> {
+    pub(super) fn of(scope: &'s Scope<'t>, resource: &Resource) -> Self {
+        Self {
+            scope,
+            owner: resource.id.clone(),
+            place: resource.place,
+            mapping: resource.properties.clone(),
+        }
+    }
+
+    pub(super) fn new(scope: &'s Scope<'t>, owner: String, place: Place, mapping: Mapping) -> Self {
+        Self {
+            scope,
+            owner,
+            place,
+            mapping,
+        }
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.mapping.keys()
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.mapping.get(name).is_some()
+    }
+
+    /// Where `name` is written, else where its owner is.
+    pub(super) fn place_of(&self, name: &str) -> Place {
+        self.mapping
+            .entry(name)
+            .map_or(self.place, |entry| entry.key_place)
+    }
+
+    /// The evaluated value; `None` where it is absent, empty or `AWS::NoValue`.
+    pub(super) fn get(&self, name: &str) -> Result<Option<Node>, Problem> {
+        let Some(node) = self.mapping.get(name) else {
+            return Ok(None);
+        };
+        let resolved = self
+            .scope
+            .resolve(node)
+            .map_err(|problem| problem.about(&self.subject(name)))?;
+        Ok(resolved.filter(|node| node.value != Value::Null))
+    }
+
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>, Problem> {
+        let Some(node) = self.get(name)? else {
+            return Ok(None);
+        };
+        match node.text() {
+            Some(text) => Ok(Some(text.to_owned())),
+            None => Err(self.wrong(
+                name,
+                node.place,
+                &format!("must be a string, not {}", node.kind()),
+            )),
+        }
+    }
+
+    pub(super) fn required_text(&self, name: &str) -> Result<String, Problem> {
+        self.text(name)?.ok_or_else(|| {
+            Problem::new(self.place, format!("the property {name} is missing")).about(&self.owner)
+        })
+    }
+
+    /// One of the texts that AWS takes here.
+    pub(super) fn choice(&self, name: &str, choices: &[&str]) -> Result<Option<String>, Problem> {
+        let Some(text) = self.text(name)? else {
+            return Ok(None);
+        };
+        if choices.contains(&text.as_str()) {
+            return Ok(Some(text));
+        }
+        let hint = did_you_mean(&text, choices.iter().copied());
+        let message = format!("must be {}, not '{text}'{hint}", choices.join(" or "));
+        Err(self.wrong(name, self.value_place(name), &message))
+    }
+
+    pub(super) fn number(
+        &self,
+        name: &str,
+        range: RangeInclusive<u64>,
+        unit: &str,
+    ) -> Result<Option<u64>, Problem> {
+        let Some(text) = self.text(name)? else {
+            return Ok(None);
+        };
+        match text.parse::<u64>() {
+            Ok(number) if range.contains(&number) => Ok(Some(number)),
+            _ => {
+                let message = format!(
+                    "must be {} to {} {unit}, not '{text}'",
+                    range.start(),
+                    range.end()
+                );
+                Err(self.wrong(name, self.value_place(name), &message))
+            }
+        }
+    }
+
+    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, Problem> {
+        let Some(node) = self.get(name)? else {
+            return Ok(None);
+        };
+        match node.text() {
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            _ => Err(self.wrong(name, node.place, "must be true or false")),
+        }
+    }
+
+    pub(super) fn list(&self, name: &str) -> Result<Vec<Node>, Problem> {
+        match self.get(name)? {
+            None => Ok(Vec::new()),
+            Some(Node {
+                value: Value::Sequence(items),
+                ..
+            }) => Ok(items),
+            Some(other) => Err(self.wrong(
+                name,
+                other.place,
+                &format!("must be a list, not {}", other.kind()),
+            )),
+        }
+    }
+
+    pub(super) fn nested(&self, name: &str) -> Result<Option<Self>, Problem> {
+        match self.get(name)? {
+            None => Ok(None),
+            Some(Node {
+                value: Value::Mapping(mapping),
+                ..
+            }) => Ok(Some(Self::new(
+                self.scope,
+                self.subject(name),
+                self.place_of(name),
+                mapping,
+            ))),
+            Some(other) => Err(self.wrong(
+                name,
+                other.place,
+                &format!("must be a mapping, not {}", other.kind()),
+            )),
+        }
+    }
+
+    /// The items of a mapping that are not evaluated yet, as `Events` whose types differ.
+    pub(super) fn raw_mapping(&self, name: &str) -> Result<Option<&Mapping>, Problem> {
+        match self.mapping.get(name) {
+            None => Ok(None),
+            Some(node) => match (&node.value, node.as_mapping()) {
+                (_, Some(mapping)) => Ok(Some(mapping)),
+                (Value::Null, None) => Ok(None),
+                _ => Err(self.wrong(
+                    name,
+                    node.place,
+                    &format!("must be a mapping, not {}", node.kind()),
+                )),
+            },
+        }
+    }
+
+    pub(super) fn wrong(&self, name: &str, place: Place, message: &str) -> Problem {
+        Problem::new(place, message).about(&self.subject(name))
+    }
+
+    pub(super) fn value_place(&self, name: &str) -> Place {
+        self.mapping.get(name).map_or(self.place, |node| node.place)
+    }
+
+    pub(super) fn subject(&self, name: &str) -> String {
+        format!("{}.{name}", self.owner)
+    }
+}
+
+/// `path` of a template, which is relative to the template's folder.
+pub(super) fn beside(folder: &Path, path: &str) -> PathBuf {
+    // `components` drops the `.` of `./src`.
+    folder.join(path).components().collect()
+}

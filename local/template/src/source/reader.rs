@@ -1,0 +1,367 @@
+//! YAML (or JSON, which YAML contains) to nodes; CloudFormation's short tags become
+//! their long forms: `!Ref X` is `{"Ref": "X"}`, `!Sub X` is `{"Fn::Sub": "X"}`.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
+
+use super::{Entry, Mapping, Node, Place, Value};
+use crate::error::Problem;
+use crate::intrinsics::FUNCTIONS;
+use crate::suggest::did_you_mean;
+
+/// Reads the one document of `text`.
+pub(crate) fn read(text: &str) -> Result<Node, Problem> {
+    let mut reader = Reader::default();
+    let text = without_surrogates(text);
+    for event in Parser::new_from_str(&text) {
+        let (event, span) = event.map_err(|error| {
+            Problem::new(
+                place(*error.marker()),
+                format!("this is no YAML: {}", error.info()),
+            )
+        })?;
+        reader.take(event, place(span.start))?;
+    }
+    reader
+        .document
+        .ok_or_else(|| Problem::new(Place::START, "the template is empty"))
+}
+
+/// Nesting beyond any template's, so that walking the tree cannot exhaust the stack.
+const MAX_DEPTH: usize = 100;
+
+/// CloudFormation takes templates up to 1 MB; aliases could multiply that without end.
+const MAX_NODES: usize = 500_000;
+
+#[derive(Default)]
+struct Reader {
+    open: Vec<Open>,
+    anchors: HashMap<usize, Node>,
+    nodes: usize,
+    document: Option<Node>,
+}
+
+/// A sequence or mapping whose end has not come yet.
+struct Open {
+    place: Place,
+    anchor: usize,
+    function: Option<&'static str>,
+    content: Content,
+}
+
+enum Content {
+    Sequence(Vec<Node>),
+    Mapping {
+        mapping: Mapping,
+        merges: Vec<Node>,
+        key: Option<(String, Place)>,
+    },
+}
+
+impl Reader {
+    fn take(&mut self, event: Event<'_>, place: Place) -> Result<(), Problem> {
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let function = function(tag.as_deref(), place)?;
+                // A key is what is written: `NO` may be the name of a variable.
+                let plain = style == ScalarStyle::Plain && tag.is_none() && !self.expects_key();
+                let value = if plain {
+                    plain_value(&text)
+                } else {
+                    Value::String(text.into_owned())
+                };
+                self.count(1, place)?;
+                self.complete(Node::new(place, value), function, anchor)
+            }
+            Event::SequenceStart(anchor, tag) => {
+                self.open(place, anchor, tag.as_deref(), Content::Sequence(Vec::new()))
+            }
+            Event::MappingStart(anchor, tag) => {
+                let content = Content::Mapping {
+                    mapping: Mapping::default(),
+                    merges: Vec::new(),
+                    key: None,
+                };
+                self.open(place, anchor, tag.as_deref(), content)
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(),
+            Event::Alias(anchor) => {
+                let Some(named) = self.anchors.get(&anchor) else {
+                    return Err(Problem::new(
+                        place,
+                        "this alias is used inside of what it names",
+                    ));
+                };
+                let (size, value) = (size(named), named.value.clone());
+                self.count(size, place)?;
+                self.complete(Node::new(place, value), None, 0)
+            }
+            Event::DocumentStart(_) if self.document.is_some() => Err(Problem::new(
+                place,
+                "a template is one document; a second one begins here",
+            )),
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd => Ok(()),
+        }
+    }
+
+    fn open(
+        &mut self,
+        place: Place,
+        anchor: usize,
+        tag: Option<&Tag>,
+        content: Content,
+    ) -> Result<(), Problem> {
+        if self.open.len() >= MAX_DEPTH {
+            return Err(Problem::new(
+                place,
+                format!("values are nested more than {MAX_DEPTH} deep"),
+            ));
+        }
+        let function = function(tag, place)?;
+        self.count(1, place)?;
+        self.open.push(Open {
+            place,
+            anchor,
+            function,
+            content,
+        });
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), Problem> {
+        let Some(open) = self.open.pop() else {
+            return Ok(());
+        };
+        let value = match open.content {
+            Content::Sequence(items) => Value::Sequence(items),
+            Content::Mapping {
+                mapping, merges, ..
+            } => Value::Mapping(merged(mapping, merges)?),
+        };
+        self.complete(Node::new(open.place, value), open.function, open.anchor)
+    }
+
+    fn count(&mut self, nodes: usize, place: Place) -> Result<(), Problem> {
+        self.nodes += nodes;
+        if self.nodes > MAX_NODES {
+            return Err(Problem::new(
+                place,
+                "the template is too large: do its aliases repeat each other?",
+            ));
+        }
+        Ok(())
+    }
+
+    fn expects_key(&self) -> bool {
+        matches!(
+            self.open.last(),
+            Some(Open {
+                content: Content::Mapping { key: None, .. },
+                ..
+            })
+        )
+    }
+
+    /// Hands a finished value to what it is part of.
+    fn complete(
+        &mut self,
+        node: Node,
+        function: Option<&'static str>,
+        anchor: usize,
+    ) -> Result<(), Problem> {
+        let node = match function {
+            Some(function) => in_long_form(function, node),
+            None => node,
+        };
+        if anchor != 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        match self.open.last_mut().map(|open| &mut open.content) {
+            None => self.document = Some(node),
+            Some(Content::Sequence(items)) => items.push(node),
+            Some(Content::Mapping {
+                mapping,
+                merges,
+                key,
+            }) => match key.take() {
+                None => *key = Some((key_text(&node)?, node.place)),
+                Some((key, _)) if key == "<<" => merges.push(node),
+                Some((key, key_place)) => {
+                    if let Some(first) = mapping.entry(&key) {
+                        let line = first.key_place.line;
+                        return Err(Problem::new(
+                            key_place,
+                            format!("'{key}' is given twice, first in line {line}"),
+                        ));
+                    }
+                    mapping.entries.push(Entry {
+                        key,
+                        key_place,
+                        value: node,
+                    });
+                }
+            },
+        }
+        Ok(())
+    }
+}
+
+/// JSON escapes what is beyond 16 bits as two surrogates, the one thing in it that YAML
+/// does not have.
+fn without_surrogates(text: &str) -> Cow<'_, str> {
+    if !text.trim_start().starts_with('{') || !text.contains("\\ud") && !text.contains("\\uD") {
+        return Cow::Borrowed(text);
+    }
+    let mut result = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("\\u") {
+        let unit = |at: usize| {
+            let escape = rest.get(at..at + 6)?.strip_prefix("\\u")?;
+            u16::from_str_radix(escape, 16).ok()
+        };
+        let pair = [unit(start), unit(start + 6)].map(Option::unwrap_or_default);
+        let letter = char::decode_utf16(pair).next().and_then(Result::ok);
+        match letter.filter(|letter| letter.len_utf16() == 2) {
+            Some(letter) => {
+                result.push_str(&rest[..start]);
+                result.push(letter);
+                rest = &rest[start + 12..];
+            }
+            None => {
+                result.push_str(&rest[..start + 2]);
+                rest = &rest[start + 2..];
+            }
+        }
+    }
+    result.push_str(rest);
+    Cow::Owned(result)
+}
+
+fn place(marker: Marker) -> Place {
+    Place {
+        line: marker.line(),
+        column: marker.col() + 1,
+    }
+}
+
+/// YAML 1.1's booleans, which CloudFormation and SAM read; dates, octal and base-60
+/// numbers stay the text that they are.
+fn plain_value(text: &str) -> Value {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
+        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Value::Bool(true),
+        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => {
+            Value::Bool(false)
+        }
+        _ if is_number(text) => Value::Number(text.to_owned()),
+        _ => Value::String(text.to_owned()),
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    digits.starts_with(|first: char| first.is_ascii_digit())
+        && digits
+            .chars()
+            .all(|letter| letter.is_ascii_digit() || letter == '.')
+        && digits.parse::<f64>().is_ok()
+}
+
+/// The long name of the function that a tag stands for.
+fn function(tag: Option<&Tag>, place: Place) -> Result<Option<&'static str>, Problem> {
+    let Some(tag) = tag.filter(|tag| !tag.is_yaml_core_schema()) else {
+        return Ok(None);
+    };
+    let short = |long: &'static str| long.strip_prefix("Fn::").unwrap_or(long);
+    if tag.handle == "!" && tag.suffix.is_empty() {
+        return Ok(None);
+    }
+    if let Some(long) = FUNCTIONS
+        .iter()
+        .find(|long| tag.handle == "!" && short(long) == tag.suffix)
+    {
+        return Ok(Some(long));
+    }
+    let tags: Vec<String> = FUNCTIONS
+        .iter()
+        .map(|long| format!("!{}", short(long)))
+        .collect();
+    let hint = did_you_mean(&format!("!{}", tag.suffix), tags.iter().map(String::as_str));
+    Err(Problem::new(
+        place,
+        format!(
+            "there is no intrinsic function '{}{}'{hint}",
+            tag.handle, tag.suffix
+        ),
+    ))
+}
+
+fn in_long_form(function: &str, argument: Node) -> Node {
+    let place = argument.place;
+    let entry = Entry {
+        key: function.to_owned(),
+        key_place: place,
+        value: argument,
+    };
+    Node::new(
+        place,
+        Value::Mapping(Mapping {
+            entries: vec![entry],
+        }),
+    )
+}
+
+fn key_text(node: &Node) -> Result<String, Problem> {
+    match node.text() {
+        Some(text) => Ok(text.to_owned()),
+        None => Err(Problem::new(
+            node.place,
+            format!("a key must be a string, not {}", node.kind()),
+        )),
+    }
+}
+
+/// YAML's merge key: `<<: *anchor` adds the entries that the mapping itself does not have.
+fn merged(mut mapping: Mapping, merges: Vec<Node>) -> Result<Mapping, Problem> {
+    for merge in merges {
+        let place = merge.place;
+        let sources = match merge.value {
+            Value::Sequence(items) => items,
+            _ => vec![merge],
+        };
+        for source in sources {
+            let Value::Mapping(source) = source.value else {
+                return Err(Problem::new(
+                    place,
+                    "'<<' merges mappings, and this is none",
+                ));
+            };
+            for entry in source.entries {
+                if mapping.entry(&entry.key).is_none() {
+                    mapping.entries.push(entry);
+                }
+            }
+        }
+    }
+    Ok(mapping)
+}
+
+fn size(node: &Node) -> usize {
+    match &node.value {
+        Value::Sequence(items) => 1 + items.iter().map(size).sum::<usize>(),
+        Value::Mapping(mapping) => {
+            1 + mapping
+                .entries
+                .iter()
+                .map(|entry| size(&entry.value))
+                .sum::<usize>()
+        }
+        _ => 1,
+    }
+}

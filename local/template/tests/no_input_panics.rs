@@ -1,0 +1,147 @@
+//! Whatever the text is, the answer is a template or an error.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+use xray_local_template::{Desk, parse};
+
+const ITEMS: &str = include_str!("templates/items.yaml");
+
+fn answer(text: &str) {
+    if let Err(error) = parse(Path::new("t.yaml"), text, &Desk::default()) {
+        assert!(!error.to_string().is_empty());
+    }
+}
+
+/// Pieces that templates are made of, in an order in which nobody writes them.
+fn fragment() -> impl Strategy<Value = String> {
+    let pieces = [
+        "Resources:\n",
+        "  F:\n",
+        "    Type: AWS::Serverless::Function\n",
+        "    Type: AWS::DynamoDB::Table\n",
+        "    Properties:\n",
+        "      Runtime: provided.al2023\n",
+        "      Handler: h\n",
+        "      Environment: ",
+        "      Events: ",
+        "      Layers: ",
+        "      KeySchema: ",
+        "      AttributeDefinitions: ",
+        "    Condition: C\n",
+        "Conditions:\n",
+        "  C: ",
+        "Parameters:\n",
+        "  P: ",
+        "Mappings:\n",
+        "Globals:\n",
+        "  Function:\n",
+        "!Ref F",
+        "!Ref P",
+        "!Sub '${F.Arn}${P}${'",
+        "!GetAtt F.Arn",
+        "!GetAtt [F, !Ref P]",
+        "!If [C, ",
+        "!Equals [",
+        "!Not [",
+        "!Condition C",
+        "!Select [9, ",
+        "!Split ['', ",
+        "!Join [',', ",
+        "!FindInMap [",
+        "[",
+        "]",
+        "{",
+        "}",
+        ", ",
+        "a: ",
+        "- ",
+        "\n",
+        " ",
+        "&a ",
+        "*a",
+        "<<: *a\n",
+        "'",
+        "\"",
+        "\\ud83d",
+        "{{resolve:x}}",
+        "~",
+        "!!str ",
+        "|\n",
+        "é",
+        "\t",
+        "---\n",
+        "? ",
+        "Variables: { A: ",
+        "Type: Api",
+        "Path: '/{a+}/{'",
+    ];
+    prop::collection::vec(prop::sample::select(pieces.to_vec()), 0..40)
+        .prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1500))]
+
+    #[test]
+    fn no_text_panics(text in "\\PC*") {
+        answer(&text);
+    }
+
+    #[test]
+    fn no_mixture_of_fragments_panics(text in fragment()) {
+        answer(&text);
+    }
+
+    #[test]
+    fn no_damaged_template_panics(from in 0..ITEMS.len(), length in 0..80usize, instead in fragment()) {
+        let mut text = ITEMS.to_owned();
+        let to = (from + length).min(text.len());
+        if text.is_char_boundary(from) && text.is_char_boundary(to) {
+            text.replace_range(from..to, &instead);
+        }
+        answer(&text);
+    }
+}
+
+#[test]
+fn deep_nesting_is_an_error() {
+    for open in ["[", "{a: ", "!If [C, "] {
+        let error = parse(Path::new("t.yaml"), &open.repeat(100_000), &Desk::default())
+            .expect_err("it is too deep");
+        let error = error.to_string();
+        // The scanner gives up on its own before the limit here is reached, if it reads far ahead.
+        assert!(
+            error.contains("nested more than 100 deep") || error.contains("recursion limit"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn aliases_that_multiply_are_an_error() {
+    let mut text = "a: &a [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for (this, last) in ('b'..='k').zip('a'..='j') {
+        text.push_str(&format!(
+            "{this}: &{this} [{}]\n",
+            vec![format!("*{last}"); 10].join(", ")
+        ));
+    }
+    let error = parse(Path::new("t.yaml"), &text, &Desk::default()).expect_err("it is too large");
+    assert!(error.to_string().contains("too large"), "{error}");
+}
+
+#[test]
+fn names_that_multiply_are_an_error() {
+    let mut text = "Resources:\n".to_owned();
+    for number in 0..40 {
+        let next = number + 1;
+        text.push_str(&format!(
+            "  T{number}: {{ Type: 'AWS::Serverless::SimpleTable', Properties: {{ TableName: !Sub '${{T{next}}}${{T{next}}}' }} }}\n"
+        ));
+    }
+    text.push_str("  T40: { Type: 'AWS::Serverless::SimpleTable' }\n");
+    let error =
+        parse(Path::new("t.yaml"), &text, &Desk::default()).expect_err("it would never end");
+    assert!(error.to_string().contains("too deeply"), "{error}");
+}

@@ -1,0 +1,343 @@
+//! What a template comes to on a desk.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::json;
+use xray_local_template::{Api, ApiKind, Desk, Function, Route, Template, load, parse};
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/templates")
+}
+
+fn items(desk: &Desk) -> Template {
+    load(&fixtures().join("items.yaml"), desk).expect("the fixture is right")
+}
+
+fn read(text: &str) -> Template {
+    parse(Path::new("t.yaml"), text, &Desk::default()).expect("the template is right")
+}
+
+fn function<'t>(template: &'t Template, id: &str) -> &'t Function {
+    template
+        .functions
+        .iter()
+        .find(|function| function.logical_id == id)
+        .expect("the function is there")
+}
+
+fn route(api: &str, method: &str, path: &str, format: &str) -> Route {
+    Route {
+        api: api.into(),
+        method: method.into(),
+        path: path.into(),
+        payload_format: format.into(),
+    }
+}
+
+#[test]
+fn globals_are_merged_as_sam_merges_them() {
+    let template = items(&Desk::default());
+    let items = function(&template, "ItemsFunction");
+    assert_eq!(items.timeout, Duration::from_secs(7));
+    assert_eq!(items.runtime, "provided.al2023");
+    assert_eq!(items.memory_mb, 256);
+    assert!(items.active_tracing);
+    assert_eq!(
+        items.layers,
+        [
+            "arn:aws:lambda:us-east-1:111122223333:layer:other:4",
+            "LayerX86"
+        ]
+    );
+    assert_eq!(items.environment["SHARED"], "own");
+    assert_eq!(items.environment["TABLE_NAME"], "local-ItemsTable");
+    let reports = function(&template, "ReportsFunction");
+    assert_eq!(reports.timeout, Duration::from_secs(30));
+    assert!(!reports.active_tracing);
+    assert_eq!(reports.environment["SHARED"], "global");
+}
+
+#[test]
+fn intrinsic_functions_are_evaluated() {
+    let template = items(&Desk {
+        stack_name: "my-stack".to_owned(),
+        ..Desk::default()
+    });
+    let environment = &function(&template, "ItemsFunction").environment;
+    assert_eq!(
+        environment["ARN"],
+        "arn:aws:dynamodb:us-east-1:123456789012:table/my-stack-ItemsTable"
+    );
+    assert_eq!(environment["REPORTS"], "my-stack-reports");
+    assert_eq!(
+        environment["URL"],
+        "https://DemoApi.execute-api.us-east-1.amazonaws.com/v1"
+    );
+    assert_eq!(environment["LITERAL"], "${Kept} v1");
+    assert_eq!(environment["FIRST"], "my");
+    assert_eq!(
+        environment["ORIGINS"],
+        "https://a.example https://b.example"
+    );
+    assert_eq!(environment["VERSION"], "1.10");
+    assert_eq!(environment["DEBUG"], "true");
+    assert_eq!(environment["STAGE"], "v1");
+    assert!(!environment.contains_key("GONE"));
+}
+
+#[test]
+fn parameters_decide_conditions_and_mappings() {
+    let mut desk = Desk::default();
+    desk.parameters
+        .insert("Architecture".to_owned(), "arm64".to_owned());
+    let template = items(&desk);
+    let items = function(&template, "ItemsFunction");
+    assert_eq!(items.architecture, "arm64");
+    assert_eq!(items.memory_mb, 512);
+    assert_eq!(items.layers[1], "LayerArm64");
+    assert_eq!(template.layers.len(), 1);
+    assert_eq!(
+        template.layers[0].content_uri,
+        fixtures().join("dist/layer-arm64")
+    );
+}
+
+#[test]
+fn paths_are_beside_the_template() {
+    let template = items(&Desk::default());
+    let items = function(&template, "ItemsFunction");
+    assert_eq!(items.code_uri, fixtures().join("examples/demo-api"));
+    assert_eq!(items.build_method.as_deref(), Some("rust-cargolambda"));
+    assert_eq!(items.binary.as_deref(), Some("items"));
+}
+
+#[test]
+fn events_become_routes_and_the_others_notes() {
+    let template = items(&Desk::default());
+    assert_eq!(
+        function(&template, "ItemsFunction").routes,
+        [
+            route("DemoApi", "POST", "/items", "1.0"),
+            route("DemoApi", "GET", "/items/{pk}", "1.0"),
+            route("ServerlessRestApi", "ANY", "/any/{proxy+}", "1.0"),
+        ]
+    );
+    assert_eq!(
+        function(&template, "ReportsFunction").routes,
+        [
+            route("ServerlessHttpApi", "ANY", "$default", "2.0"),
+            route("ServerlessHttpApi", "GET", "/one", "1.0")
+        ]
+    );
+    let notes = template.notes.join("\n");
+    assert!(
+        notes.contains("ItemsFunction.Events.Nightly: Schedule events"),
+        "{notes}"
+    );
+    assert!(notes.contains("ImageFunction is left out"), "{notes}");
+    assert!(
+        notes.contains("Topic (AWS::SNS::Topic) has no meaning on a desk"),
+        "{notes}"
+    );
+    assert!(
+        notes.lines().all(|note| note.contains("items.yaml:")),
+        "{notes}"
+    );
+}
+
+#[test]
+fn implicit_apis_are_made_for_the_routes_that_need_them() {
+    let template = items(&Desk::default());
+    let api = |id: &str, name: &str, kind, stage: &str, tracing| Api {
+        logical_id: id.into(),
+        name: name.into(),
+        kind,
+        stage: stage.into(),
+        tracing,
+    };
+    assert_eq!(
+        template.apis,
+        [
+            api("DemoApi", "demo", ApiKind::Rest, "v1", true),
+            api("ServerlessRestApi", "local", ApiKind::Rest, "Prod", true),
+            api(
+                "ServerlessHttpApi",
+                "local",
+                ApiKind::Http,
+                "$default",
+                false
+            ),
+        ]
+    );
+}
+
+#[test]
+fn tables_become_create_table_requests() {
+    let template = items(&Desk::default());
+    assert_eq!(
+        template.tables[0].create_table,
+        json!({
+            "TableName": "local-ItemsTable",
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [
+                { "AttributeName": "pk", "AttributeType": "S" },
+                { "AttributeName": "tenant", "AttributeType": "S" },
+            ],
+            "KeySchema": [{ "AttributeName": "pk", "KeyType": "HASH" }],
+            "GlobalSecondaryIndexes": [{
+                "IndexName": "by-tenant",
+                "KeySchema": [{ "AttributeName": "tenant", "KeyType": "HASH" }],
+                "Projection": { "ProjectionType": "ALL" },
+            }],
+            "StreamSpecification": { "StreamEnabled": true, "StreamViewType": "NEW_IMAGE" },
+        })
+    );
+    assert_eq!(
+        template.tables[1].create_table,
+        json!({
+            "TableName": "plain",
+            "BillingMode": "PROVISIONED",
+            "AttributeDefinitions": [{ "AttributeName": "id", "AttributeType": "S" }],
+            "KeySchema": [{ "AttributeName": "id", "KeyType": "HASH" }],
+            "ProvisionedThroughput": { "ReadCapacityUnits": 5, "WriteCapacityUnits": 6 },
+        })
+    );
+}
+
+#[test]
+fn a_json_template_is_read_too() {
+    let template = read(
+        r#"{
+  "Transform": "AWS::Serverless-2016-10-31",
+  "Resources": {
+    "F": {
+	    "Type": "AWS::Serverless::Function",
+      "Properties": {
+        "Runtime": "provided.al2023", "Handler": "h", "CodeUri": "src",
+        "Environment": {"Variables": {
+          "NAME": {"Fn::Sub": "a\/${AWS::Region}"}, "FACE": "\ud83d\ude00", "LETTER": "\u00e9",
+          "TABLE": {"Fn::GetAtt": ["T", "Arn"]}
+        }}
+      }
+    },
+    "T": {"Type": "AWS::Serverless::SimpleTable"}
+  }
+}"#,
+    );
+    let environment = &template.functions[0].environment;
+    assert_eq!(environment["NAME"], "a/us-east-1");
+    assert_eq!(environment["FACE"], "😀");
+    assert_eq!(environment["LETTER"], "é");
+    assert_eq!(
+        environment["TABLE"],
+        "arn:aws:dynamodb:us-east-1:123456789012:table/local-T"
+    );
+}
+
+#[test]
+fn anchors_and_merge_keys_are_followed() {
+    let template = read(
+        "Transform: AWS::Serverless-2016-10-31
+Resources:
+  A:
+    Type: AWS::Serverless::Function
+    Properties: &shared { Runtime: provided.al2023, Handler: h, CodeUri: a, Timeout: 9 }
+  B:
+    Type: AWS::Serverless::Function
+    Properties:
+      <<: *shared
+      CodeUri: b
+",
+    );
+    assert_eq!(template.functions[1].timeout, Duration::from_secs(9));
+    assert!(template.functions[1].code_uri.ends_with("b"));
+}
+
+#[test]
+fn a_plain_lambda_function_is_read() {
+    let template = read(
+        "Resources:
+  F:
+    Type: AWS::Lambda::Function
+    Properties:
+      Runtime: provided.al2023
+      Handler: bootstrap
+      Role: arn:aws:iam::123456789012:role/r
+      Code: build/f
+      TracingConfig: { Mode: Active }
+",
+    );
+    let function = &template.functions[0];
+    assert!(function.active_tracing && function.code_uri.ends_with("build/f"));
+    assert_eq!(template.notes, [""; 0]);
+}
+
+#[test]
+fn a_value_that_no_desk_needs_may_be_one_that_no_desk_can_know() {
+    let template = read(
+        "Transform: AWS::Serverless-2016-10-31
+Resources:
+  F:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: provided.al2023
+      Handler: bootstrap
+      VpcConfig: { SubnetIds: !Split [',', !ImportValue subnets] }
+",
+    );
+    assert_eq!(template.functions.len(), 1);
+}
+
+#[test]
+fn the_templates_of_this_repository_run_on_a_desk() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let demo =
+        load(&root.join("template.yaml"), &Desk::default()).expect("the demo's template is right");
+    let routes: Vec<_> = demo
+        .functions
+        .iter()
+        .flat_map(|function| &function.routes)
+        .cloned()
+        .collect();
+    assert_eq!(
+        routes,
+        [
+            route("DemoApi", "POST", "/items", "1.0"),
+            route("DemoApi", "GET", "/items/{pk}", "1.0"),
+            route("DemoApi", "GET", "/reports/{pk}", "1.0"),
+        ]
+    );
+    assert_eq!(
+        function(&demo, "ItemsFunction").environment["TABLE_NAME"],
+        demo.tables[0].name
+    );
+    assert_eq!(
+        function(&demo, "ReportsFunction").layers,
+        ["XRayLambdaLayerX86"]
+    );
+    assert!(
+        demo.functions
+            .iter()
+            .all(|function| function.active_tracing)
+    );
+    assert!(demo.apis[0].tracing && demo.apis[0].stage == "Prod");
+    assert_eq!(demo.notes, [""; 0], "nothing in it is lost on a desk");
+
+    let python = load(
+        &root.join("examples/layer-only/template.yaml"),
+        &Desk::default(),
+    );
+    let python = python.expect("the example's template is right");
+    let found = xray_local_template::find_binary(
+        &python.functions[0],
+        Path::new("target"),
+        Path::new("build"),
+    );
+    assert!(
+        found
+            .expect("it brings its bootstrap")
+            .bootstrap
+            .ends_with("examples/layer-only/bootstrap")
+    );
+}

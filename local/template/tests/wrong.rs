@@ -1,0 +1,80 @@
+//! What each mistake in a template is answered with: `tests/wrong/*.yaml` and, beside
+//! each, the whole error. `UPDATE_EXPECTED=1 cargo test` writes them anew, to be reviewed.
+
+use std::fs;
+use std::path::Path;
+
+use xray_local_template::{Desk, load, parse};
+
+#[test]
+fn every_mistake_is_answered_with_its_place_and_what_to_do() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wrong");
+    let mut paths: Vec<_> = fs::read_dir(&folder)
+        .expect("the folder is there")
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
+    paths.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "yaml")
+    });
+    paths.sort();
+    assert!(paths.len() > 25, "the fixtures are gone: {}", paths.len());
+    let mut differ = Vec::new();
+    for path in paths {
+        let name = Path::new(path.file_name().expect("it has a name"));
+        let text = fs::read_to_string(&path).expect("it can be read");
+        let error = match parse(name, &text, &Desk::default()) {
+            Ok(template) => format!("no error: {template:?}"),
+            Err(error) => error.to_string(),
+        };
+        let expected = path.with_extension("expected");
+        if std::env::var_os("UPDATE_EXPECTED").is_some() {
+            fs::write(&expected, format!("{error}\n")).expect("it can be written");
+        }
+        let wanted = fs::read_to_string(&expected).unwrap_or_default();
+        if wanted.trim_end() != error {
+            differ.push(format!(
+                "{}:\n{error}\n--- but expected\n{wanted}",
+                name.display()
+            ));
+        }
+    }
+    assert!(differ.is_empty(), "{}", differ.join("\n\n"));
+}
+
+#[test]
+fn a_template_that_is_not_there_is_named() {
+    let error =
+        load(Path::new("no/such/template.yaml"), &Desk::default()).expect_err("there is none");
+    assert!(
+        error.to_string().contains("no/such/template.yaml"),
+        "{error}"
+    );
+    assert!(std::error::Error::source(&error).is_some());
+}
+
+#[test]
+fn an_override_of_no_parameter_suggests_the_nearest() {
+    let text = "Parameters: { StageName: { Type: String, Default: v1 } }\nResources: { T: { Type: 'AWS::SNS::Topic' } }\n";
+    let mut desk = Desk::default();
+    desk.parameters
+        .insert("Stagename".to_owned(), "v2".to_owned());
+    let error = parse(Path::new("t.yaml"), text, &desk).expect_err("it is no parameter");
+    assert!(
+        error.to_string().contains(
+            "'Stagename', which is no parameter of this template; did you mean 'StageName'?"
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn several_mistakes_are_said_at_once_in_the_order_of_their_lines() {
+    let text = "Resources:\n  A: { Type: 'AWS::SNS::Topi' }\n  B: { Type: 'AWS::SQS::Queu' }\n";
+    let error = parse(Path::new("t.yaml"), text, &Desk::default()).expect_err("both are misspelt");
+    let problems = error.problems();
+    assert_eq!(problems.len(), 2, "{error}");
+    assert!(problems[0].starts_with("t.yaml:2:14: A: "), "{error}");
+    assert!(problems[1].starts_with("t.yaml:3:14: B: "), "{error}");
+}
