@@ -13,7 +13,13 @@ fn main() {
         eprintln!("usage: xray-lambda-benches EXTENSION BARE-EXTENSION XRAY-LOCAL MOTO-SERVER");
         std::process::exit(2);
     };
-    let rows = [start::run(extension, bare), subsegment::run(), subsegment::unsampled(), put::run(xray_local, moto)];
+    let rows = [
+        start::run(extension, bare),
+        subsegment::subsegment(),
+        subsegment::span(),
+        subsegment::unsampled(),
+        put::run(xray_local, moto),
+    ];
     println!("\n{:<58} {:>14} {:>14} {:>10}", "", "ours", "peer", "ratio");
     for row in rows {
         println!(
