@@ -1,0 +1,20 @@
+//! The function behind `POST /items` and `GET /items/{pk}`.
+
+use demo_api::{clients, items::Items};
+use lambda_http::{Error, Request, service_fn};
+use tower::ServiceBuilder;
+use xray_lambda::XRayLayer;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let table = std::env::var("TABLE_NAME")
+        .map_err(|_| "TABLE_NAME is not set: it names the DynamoDB table")?;
+    let items = Items::new(clients::dynamodb().await, table);
+    let handler = ServiceBuilder::new()
+        .layer(XRayLayer::new().service("demo-api"))
+        .service(service_fn(move |request: Request| {
+            let items = items.clone();
+            async move { items.handle(&request).await }
+        }));
+    lambda_http::run_concurrent(handler).await
+}

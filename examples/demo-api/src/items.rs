@@ -1,0 +1,235 @@
+//! Items: written to a DynamoDB table and read back.
+
+use std::collections::HashMap;
+use std::time::SystemTime;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
+use aws_sdk_dynamodb::types::AttributeValue;
+use lambda_http::http::Method;
+use lambda_http::{Body, Error, Request, RequestExt as _, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use xray_lambda::{current, subsegment};
+
+use crate::answer;
+use crate::rehearsal::Rehearsal;
+
+/// The handler: DynamoDB, and the table's name.
+#[derive(Debug, Clone)]
+pub struct Items {
+    dynamodb: Client,
+    table: String,
+}
+
+impl Items {
+    pub fn new(dynamodb: Client, table: impl Into<String>) -> Self {
+        Self {
+            dynamodb,
+            table: table.into(),
+        }
+    }
+
+    /// Answers a request to `/items`.
+    ///
+    /// # Errors
+    /// A failure that was asked for, and one of DynamoDB's.
+    pub async fn handle(&self, request: &Request) -> Result<Response<Body>, Error> {
+        if request.method() == Method::POST {
+            return subsegment("validate_and_write")
+                .capture(self.validate_and_write(request))
+                .await;
+        }
+        subsegment("read_and_respond")
+            .capture(self.read_and_respond(request))
+            .await
+    }
+
+    async fn validate_and_write(&self, request: &Request) -> Result<Response<Body>, Error> {
+        let Ok(new) = serde_json::from_slice::<NewItem>(request.body()) else {
+            current().set_error();
+            return answer(400, &json!({ "error": "Invalid JSON body" }));
+        };
+        let tenant = new.tenant.unwrap_or_else(|| tenant_of(request));
+        current().annotate("tenant", &tenant);
+        new.rehearsal.play().await?;
+
+        let item = Item {
+            pk: uuid::Uuid::new_v4().to_string(),
+            created_at: DateTime::from(SystemTime::now()).fmt(DateTimeFormat::DateTime)?,
+            tenant,
+            message: new.message.unwrap_or_default(),
+        };
+        let put = self.dynamodb.put_item().table_name(&self.table);
+        put.set_item(Some(item.to_attributes())).send().await?;
+        current().metadata_in("lab", "debug", &json!({ "wrotePk": item.pk }));
+        answer(201, &item)
+    }
+
+    async fn read_and_respond(&self, request: &Request) -> Result<Response<Body>, Error> {
+        let parameters = request.path_parameters();
+        let Some(pk) = parameters.first("pk").filter(|pk| !pk.trim().is_empty()) else {
+            current().set_error();
+            return answer(400, &json!({ "error": "Missing pk" }));
+        };
+        current()
+            .annotate("pk", pk)
+            .annotate("tenant", tenant_of(request));
+        Rehearsal::from_query(request).play().await?;
+
+        let key = AttributeValue::S(pk.to_owned());
+        let found = self
+            .dynamodb
+            .get_item()
+            .table_name(&self.table)
+            .key("pk", key)
+            .send()
+            .await?;
+        match found.item.as_ref().and_then(Item::from_attributes) {
+            Some(item) => {
+                current().annotate("tenant", &item.tenant);
+                answer(200, &item)
+            }
+            None => answer(404, &json!({ "error": "Not found", "pk": pk })),
+        }
+    }
+}
+
+/// What the table holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Item {
+    pub pk: String,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+    pub tenant: String,
+    pub message: String,
+}
+
+impl Item {
+    fn to_attributes(&self) -> HashMap<String, AttributeValue> {
+        let text = |value: &String| AttributeValue::S(value.clone());
+        HashMap::from([
+            ("pk".to_owned(), text(&self.pk)),
+            ("createdAt".to_owned(), text(&self.created_at)),
+            ("tenant".to_owned(), text(&self.tenant)),
+            ("message".to_owned(), text(&self.message)),
+        ])
+    }
+
+    fn from_attributes(attributes: &HashMap<String, AttributeValue>) -> Option<Self> {
+        let text = |name: &str| attributes.get(name)?.as_s().ok().cloned();
+        Some(Self {
+            pk: text("pk")?,
+            created_at: text("createdAt").unwrap_or_default(),
+            tenant: text("tenant").unwrap_or_default(),
+            message: text("message").unwrap_or_default(),
+        })
+    }
+}
+
+/// The body of a `POST`.
+#[derive(Debug, Deserialize)]
+struct NewItem {
+    tenant: Option<String>,
+    message: Option<String>,
+    #[serde(flatten)]
+    rehearsal: Rehearsal,
+}
+
+/// The tenant that a request names in `X-Tenant`.
+fn tenant_of(request: &Request) -> String {
+    let header = request
+        .headers()
+        .get("x-tenant")
+        .and_then(|tenant| tenant.to_str().ok());
+    header.unwrap_or("public").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A handler whose DynamoDB is out of reach: what it answers, it answers alone.
+    fn items() -> Items {
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
+            .build();
+        Items::new(Client::from_conf(config), "items")
+    }
+
+    fn post(body: &str) -> Request {
+        let mut request = Request::new(Body::Text(body.to_owned()));
+        *request.method_mut() = Method::POST;
+        request
+    }
+
+    async fn answered(request: Request) -> (u16, serde_json::Value) {
+        let response = items().handle(&request).await.unwrap();
+        (
+            response.status().as_u16(),
+            serde_json::from_slice(response.body()).unwrap(),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_not_json_is_a_400() {
+        for body in ["", "{", "[1]", "\"text\""] {
+            assert_eq!(
+                answered(post(body)).await,
+                (400, json!({ "error": "Invalid JSON body" })),
+                "{body}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_read_without_a_pk_is_a_400() {
+        let missing = json!({ "error": "Missing pk" });
+        assert_eq!(answered(Request::default()).await, (400, missing.clone()));
+        let blank = HashMap::from([("pk".to_owned(), " ".to_owned())]);
+        assert_eq!(
+            answered(Request::default().with_path_parameters(blank)).await,
+            (400, missing)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_failure_that_was_asked_for_is_an_error_of_the_handler() {
+        let error = items()
+            .handle(&post(r#"{"fail": true}"#))
+            .await
+            .unwrap_err();
+        assert_eq!(error.to_string(), "the supplier did not confirm");
+        assert_eq!(
+            error.source().unwrap().to_string(),
+            "connection reset by peer"
+        );
+    }
+
+    #[test]
+    fn an_item_survives_the_table() {
+        let item = Item {
+            pk: "1".to_owned(),
+            created_at: "2026-11-22T13:00:00Z".to_owned(),
+            tenant: "acme".to_owned(),
+            message: String::new(),
+        };
+        assert_eq!(
+            Item::from_attributes(&item.to_attributes()),
+            Some(item.clone())
+        );
+        let json = serde_json::to_value(&item).unwrap();
+        assert_eq!(json["createdAt"], "2026-11-22T13:00:00Z");
+    }
+
+    #[test]
+    fn the_tenant_comes_from_the_header_where_the_body_names_none() {
+        let mut request = Request::default();
+        assert_eq!(tenant_of(&request), "public");
+        request
+            .headers_mut()
+            .insert("x-tenant", "acme".parse().unwrap());
+        assert_eq!(tenant_of(&request), "acme");
+    }
+}

@@ -1,0 +1,70 @@
+use aws_smithy_types::telemetry::CapturedTelemetryAttributes;
+
+use crate::record::AwsValue;
+
+/// An input member that the official SDKs record, and how they spell it.
+struct Attribute {
+    member: &'static str,
+    key: &'static str,
+    /// It names the resource by which the console groups calls.
+    is_resource: bool,
+}
+
+const fn attribute(member: &'static str, key: &'static str) -> Attribute {
+    Attribute {
+        member,
+        key,
+        is_resource: false,
+    }
+}
+
+const fn resource(member: &'static str, key: &'static str) -> Attribute {
+    Attribute {
+        member,
+        key,
+        is_resource: true,
+    }
+}
+
+/// From the parameter lists of the official SDKs (aws-xray-sdk-go), keys in snake case.
+/// The SDK gives us members that are strings and not marked as sensitive.
+static ATTRIBUTES: [Attribute; 13] = [
+    resource("TableName", "table_name"),
+    attribute("IndexName", "index_name"),
+    resource("QueueUrl", "queue_url"),
+    resource("TopicArn", "topic_arn"),
+    resource("Bucket", "bucket_name"),
+    attribute("Key", "key"),
+    resource("FunctionName", "function_name"),
+    attribute("InvocationType", "invocation_type"),
+    attribute("Qualifier", "qualifier"),
+    resource("StateMachineArn", "state_machine_arn"),
+    resource("StreamName", "stream_name"),
+    resource("EndpointName", "endpoint_name"),
+    resource("SecretId", "secret_id"),
+];
+
+/// The members to ask the SDK for.
+pub(super) fn members() -> impl Iterator<Item = &'static str> {
+    ATTRIBUTES.iter().map(|attribute| attribute.member)
+}
+
+/// What the SDK captured, as members of the `aws` object.
+pub(super) fn captured(
+    from: &CapturedTelemetryAttributes,
+    into: &mut Vec<(&'static str, AwsValue)>,
+) {
+    let mut resources = Vec::new();
+    for attribute in &ATTRIBUTES {
+        let Some(value) = from.get(attribute.member) else {
+            continue;
+        };
+        into.push((attribute.key, AwsValue::Text(value.to_owned())));
+        if attribute.is_resource {
+            resources.push(value.to_owned());
+        }
+    }
+    if !resources.is_empty() {
+        into.push(("resource_names", AwsValue::Names(resources)));
+    }
+}

@@ -1,0 +1,167 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use aws_smithy_runtime_api::client::interceptors::context::FinalizerInterceptorContextRef;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, Metadata};
+use aws_smithy_runtime_api::client::retries::RequestAttempts;
+use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
+use aws_smithy_types::telemetry::CapturedTelemetryAttributes;
+use xray_document::Namespace;
+
+use super::attributes::captured;
+use super::service_error::ServiceError;
+use crate::failure::{Failure, of_error};
+use crate::record::{AwsValue, Details, Http};
+use crate::subsegment::{Open, Subsegment};
+
+/// One execution of an operation. It lives in the execution's own configuration, so that
+/// concurrent calls of one client do not mix, and is dropped with it: a call that was
+/// cancelled ends then.
+#[derive(Debug)]
+pub(super) struct Call {
+    subsegment: Subsegment,
+    is_region_known: AtomicBool,
+    has_ended: AtomicBool,
+}
+
+impl Storable for Call {
+    type Storer = StoreReplace<Self>;
+}
+
+impl Call {
+    pub(super) fn begin(parent: Arc<Open>) -> Self {
+        let subsegment = if parent.is_recording() {
+            let details = Details {
+                namespace: Some(Namespace::Aws),
+                ..Details::new("AWS".into())
+            };
+            Subsegment::begin(&parent, details)
+        } else {
+            Subsegment::silent(Some(parent))
+        };
+        Self {
+            subsegment,
+            is_region_known: AtomicBool::new(false),
+            has_ended: AtomicBool::new(false),
+        }
+    }
+
+    /// Takes the name, the operation and the resources.
+    pub(super) fn describe(&self, cfg: &ConfigBag) {
+        self.edit(|details| {
+            if let Some(metadata) = cfg.load::<Metadata>() {
+                details.name = metadata.service().to_owned().into();
+                details
+                    .aws
+                    .push(("operation", AwsValue::Text(metadata.name().to_owned())));
+            }
+            if let Some(attributes) = cfg.load::<CapturedTelemetryAttributes>() {
+                captured(attributes, &mut details.aws);
+            }
+        });
+    }
+
+    pub(super) fn header(&self) -> Option<String> {
+        self.subsegment.header_text()
+    }
+
+    /// Takes the region of the signature's scope: `Credential=<id>/<date>/<region>/…`.
+    pub(super) fn signed(&self, request: &HttpRequest) {
+        if !self.subsegment.is_recording() || self.is_region_known.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let authorization = request.headers().get("authorization").unwrap_or_default();
+        let scope = authorization
+            .split_once("Credential=")
+            .map(|(_, scope)| scope);
+        let region = scope
+            .and_then(|scope| scope.split('/').nth(2))
+            .map(str::to_owned);
+        // A signature for several regions (SigV4a) names none here.
+        let region = region
+            .filter(|region| region.contains('-'))
+            .or_else(|| std::env::var("AWS_REGION").ok());
+        if let Some(region) = region {
+            self.edit(|details| details.aws.push(("region", AwsValue::Text(region))));
+        }
+    }
+
+    /// Takes the outcome and ends the subsegment.
+    pub(super) fn end(&self, context: &FinalizerInterceptorContextRef<'_>, cfg: &ConfigBag) {
+        self.has_ended.store(true, Ordering::Relaxed);
+        let Some(open) = self.subsegment.open() else {
+            return;
+        };
+        let attempts = cfg
+            .load::<RequestAttempts>()
+            .map_or(1, RequestAttempts::attempts);
+        let error = context.output_or_error().and_then(Result::err);
+        let response = context.response();
+        let service = error
+            .filter(|error| error.is_operation_error() || error.is_response_error())
+            .and_then(|_| ServiceError::read(response?));
+        let is_throttled = service.as_ref().is_some_and(ServiceError::is_throttling);
+        let failure = match service {
+            Some(service) => Some(Failure::new(service.code, service.message).remote()),
+            None => error.map(|error| of_error(None, error)),
+        };
+        self.edit(|details| {
+            if attempts > 1 {
+                details
+                    .aws
+                    .push(("retries", AwsValue::Count(u64::from(attempts - 1))));
+            }
+            if let Some(response) = response {
+                respond(details, response);
+            }
+            let Some(failure) = failure else { return };
+            details.flags.throttle |= is_throttled;
+            details.flags.error |= is_throttled;
+            // No status said whose failure it is: nobody answered, or not in a way that
+            // the SDK understood.
+            details.flags.fault |= !details.flags.error;
+            open.set_cause(details, failure);
+        });
+        // The client drops its configuration a little later; the call ends here. A
+        // subsegment that is not recorded is the enclosing one, and not ours to close.
+        if self.subsegment.is_recording() {
+            open.close();
+        }
+    }
+
+    fn edit(&self, edit: impl FnOnce(&mut Details)) {
+        // A silent subsegment is the enclosing one, where nothing is recorded anyway.
+        self.subsegment.edit(edit);
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if !self.has_ended.load(Ordering::Relaxed) {
+            self.edit(|details| details.mark("cancelled"));
+        }
+    }
+}
+
+fn respond(details: &mut Details, response: &HttpResponse) {
+    let status = response.status().as_u16();
+    details.flags.set_status(status);
+    let header = |name| response.headers().get(name);
+    let content_length = header("content-length").and_then(|length| length.parse().ok());
+    details.http = Some(Box::new(Http {
+        status: Some(status),
+        content_length,
+        ..Http::default()
+    }));
+    let request_id = ["x-amzn-requestid", "x-amzn-request-id", "x-amz-request-id"]
+        .into_iter()
+        .find_map(header);
+    if let Some(id) = request_id {
+        details
+            .aws
+            .push(("request_id", AwsValue::Text(id.to_owned())));
+    }
+    if let Some(id) = header("x-amz-id-2") {
+        details.aws.push(("id_2", AwsValue::Text(id.to_owned())));
+    }
+}

@@ -1,0 +1,52 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use super::{enter, get};
+use crate::subsegment::Open;
+
+/// Carries the current subsegment into a future that is polled elsewhere.
+pub trait FutureExt: Future + Sized {
+    /// Whatever this future begins becomes a child of the subsegment that is current
+    /// *now*, wherever the future is polled: in a task of its own, say.
+    ///
+    /// ```
+    /// # use xray_lambda::FutureExt as _;
+    /// # async fn refresh_cache() {}
+    /// # fn example() {
+    /// tokio::spawn(refresh_cache().in_current_subsegment());
+    /// # }
+    /// ```
+    fn in_current_subsegment(self) -> InSubsegment<Self> {
+        InSubsegment {
+            inner: self,
+            open: get(),
+        }
+    }
+}
+
+impl<F: Future> FutureExt for F {}
+
+pin_project! {
+    /// A future with its own current subsegment: see [`FutureExt`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct InSubsegment<F> {
+        #[pin]
+        inner: F,
+        open: Option<Arc<Open>>,
+    }
+}
+
+impl<F: Future> Future for InSubsegment<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _entered = this.open.clone().map(enter);
+        this.inner.poll(cx)
+    }
+}

@@ -1,0 +1,149 @@
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::path::Path;
+
+/// Where the X-Ray daemon listens unless it is told otherwise (aws-xray-daemon).
+const DEFAULT_ADDRESS: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 2000);
+
+/// Where the layer puts our extension: Lambda starts every file of this folder (Lambda
+/// Developer Guide, Extensions API).
+const EXTENSION: &str = "/opt/extensions/xray-lambda-extension";
+
+/// Where documents go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Destination {
+    pub(crate) address: SocketAddr,
+    /// Our extension takes its own signals. Lambda's daemon, on an address that is not
+    /// loopback, would count them as rejected.
+    pub(crate) takes_signals: bool,
+}
+
+impl Destination {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        Self {
+            address,
+            takes_signals: address.ip().is_loopback(),
+        }
+    }
+
+    /// The destination that this process's environment asks for. `None` switches
+    /// recording off: outside Lambda nobody listens, unless an address is set.
+    pub(crate) fn from_env() -> Option<Self> {
+        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        if is_disabled(
+            variable("AWS_XRAY_SDK_ENABLED"),
+            variable("AWS_XRAY_SDK_DISABLED"),
+        ) {
+            return None;
+        }
+        Self::choose(
+            variable("AWS_XRAY_DAEMON_ADDRESS").as_deref(),
+            variable("AWS_LAMBDA_RUNTIME_API").is_some(),
+            || Path::new(EXTENSION).exists(),
+        )
+    }
+
+    /// A loopback address that is set wins: that is where the extension was told to
+    /// listen. Then the extension where it is installed, then the address of Lambda's own
+    /// daemon, then the default.
+    fn choose(
+        daemon_address: Option<&str>,
+        on_lambda: bool,
+        extension_is_installed: impl FnOnce() -> bool,
+    ) -> Option<Self> {
+        if daemon_address.is_none() && !on_lambda {
+            return None;
+        }
+        let set = daemon_address.and_then(parse);
+        let address = match set {
+            Some(address) if address.ip().is_loopback() => address,
+            _ if extension_is_installed() => DEFAULT_ADDRESS,
+            Some(address) => address,
+            None => DEFAULT_ADDRESS,
+        };
+        Some(Self::new(address))
+    }
+}
+
+/// `host:port`, or `tcp:host:port udp:host:port` in either order (aws-xray-sdk-python).
+fn parse(address: &str) -> Option<SocketAddr> {
+    let udp = address
+        .split_whitespace()
+        .find_map(|part| part.strip_prefix("udp:"));
+    let host_and_port = udp.unwrap_or(address.trim());
+    match host_and_port.parse() {
+        Ok(address) => Some(address),
+        Err(_) => host_and_port
+            .to_socket_addrs()
+            .ok()?
+            .find(SocketAddr::is_ipv4),
+    }
+}
+
+/// The switches of the official SDKs for Python and for Go.
+fn is_disabled(enabled: Option<String>, disabled: Option<String>) -> bool {
+    let off = |value: String| {
+        ["n", "no", "f", "false", "off", "0"].contains(&value.to_ascii_lowercase().as_str())
+    };
+    enabled.is_some_and(off) || disabled.is_some_and(|value| value.eq_ignore_ascii_case("true"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(set: Option<&str>, on_lambda: bool, extension: bool) -> Option<String> {
+        let destination = Destination::choose(set, on_lambda, || extension);
+        destination.map(|to| format!("{} {}", to.address, to.takes_signals))
+    }
+
+    #[test]
+    fn a_loopback_address_wins_over_the_extension_and_lambdas_daemon_does_not() {
+        let lambda = Some("169.254.79.129:2000");
+        assert_eq!(
+            chosen(Some("127.0.0.1:2345"), true, true).unwrap(),
+            "127.0.0.1:2345 true"
+        );
+        assert_eq!(chosen(lambda, true, true).unwrap(), "127.0.0.1:2000 true");
+        assert_eq!(
+            chosen(lambda, true, false).unwrap(),
+            "169.254.79.129:2000 false"
+        );
+        assert_eq!(chosen(None, true, false).unwrap(), "127.0.0.1:2000 true");
+    }
+
+    #[test]
+    fn outside_lambda_nothing_is_sent_unless_an_address_is_set() {
+        assert_eq!(chosen(None, false, false), None);
+        assert_eq!(
+            chosen(Some("127.0.0.1:2000"), false, false).unwrap(),
+            "127.0.0.1:2000 true"
+        );
+    }
+
+    #[test]
+    fn both_forms_of_the_address_are_read_and_nonsense_is_the_default() {
+        let both = "tcp:127.0.0.1:1 udp:127.0.0.1:2";
+        assert_eq!(chosen(Some(both), true, false).unwrap(), "127.0.0.1:2 true");
+        assert_eq!(
+            chosen(Some("udp:127.0.0.1:3 tcp:127.0.0.1:4"), true, false).unwrap(),
+            "127.0.0.1:3 true"
+        );
+        assert_eq!(
+            chosen(Some("localhost:5"), true, false).unwrap(),
+            "127.0.0.1:5 true"
+        );
+        assert_eq!(
+            chosen(Some("nonsense"), true, false).unwrap(),
+            "127.0.0.1:2000 true"
+        );
+    }
+
+    #[test]
+    fn the_switches_of_the_official_sdks_are_honoured() {
+        let text = |text: &str| Some(text.to_owned());
+        assert!(is_disabled(text("False"), None));
+        assert!(is_disabled(None, text("TRUE")));
+        assert!(!is_disabled(text("maybe"), text("no")));
+    }
+}

@@ -1,0 +1,64 @@
+//! Datagrams to the extension or the daemon: sent without waiting, counted when lost.
+
+mod destination;
+pub(crate) mod stats;
+
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::OnceLock;
+
+pub(crate) use destination::Destination;
+pub use stats::{Stats, stats};
+
+/// One UDP socket, opened at the first datagram: nothing is paid at start.
+#[derive(Debug)]
+pub(crate) struct Emitter {
+    destination: Destination,
+    socket: OnceLock<Option<UdpSocket>>,
+}
+
+impl Emitter {
+    pub(crate) const fn new(destination: Destination) -> Self {
+        Self {
+            destination,
+            socket: OnceLock::new(),
+        }
+    }
+
+    /// Whether the wrapper's own signals are understood at the other end.
+    pub(crate) const fn takes_signals(&self) -> bool {
+        self.destination.takes_signals
+    }
+
+    /// Sends a datagram that carries a document.
+    pub(crate) fn send_document(&self, datagram: &[u8]) {
+        let sent = self.send(datagram);
+        if sent { &stats::SENT } else { &stats::DROPPED }.add_one();
+    }
+
+    /// Sends a datagram without waiting; whether the system took it.
+    pub(crate) fn send(&self, datagram: &[u8]) -> bool {
+        let Some(socket) = self.socket.get_or_init(|| open(self.destination.address)) else {
+            return false;
+        };
+        match socket.send(datagram) {
+            Ok(_) => true,
+            // The refusal is of the datagram before this one: nobody listened then.
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                socket.send(datagram).is_ok()
+            }
+            Err(_) => false,
+        }
+    }
+}
+
+fn open(address: SocketAddr) -> Option<UdpSocket> {
+    let any = match address {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+    };
+    let socket = UdpSocket::bind(any).ok()?;
+    socket.set_nonblocking(true).ok()?;
+    socket.connect(address).ok()?;
+    Some(socket)
+}

@@ -1,0 +1,219 @@
+use std::any::Any;
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt::{self, Debug, Write};
+
+use xray_document::SegmentId;
+
+use super::Exception;
+use crate::record::cut;
+
+/// Errors of one chain that are kept. A chain that long is a loop.
+const MAX_CHAIN: usize = 16;
+
+/// Characters of an exception's message that are kept.
+const MAX_MESSAGE_CHARS: usize = 4000;
+
+/// An error and what caused it, outermost first.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exceptions: Vec<Exception>,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        let mut failure = Self {
+            exceptions: Vec::with_capacity(1),
+        };
+        failure.push(kind.into(), message.into());
+        failure
+    }
+
+    /// The chain was returned by a downstream service.
+    pub(crate) fn remote(mut self) -> Self {
+        for exception in &mut self.exceptions {
+            exception.remote = true;
+        }
+        self
+    }
+
+    /// The outermost error.
+    pub(crate) fn first(&self) -> Option<&Exception> {
+        self.exceptions.first()
+    }
+
+    fn push(&mut self, kind: Cow<'static, str>, mut message: String) {
+        cut(&mut message, MAX_MESSAGE_CHARS);
+        let id = SegmentId::random();
+        if let Some(outer) = self.exceptions.last_mut() {
+            outer.cause = Some(id);
+        }
+        self.exceptions.push(Exception {
+            id,
+            message,
+            kind,
+            remote: false,
+            cause: None,
+        });
+    }
+}
+
+/// An error with its `source()` chain. `kind` is the outermost error's type, where the
+/// caller knows it.
+pub(crate) fn of_error(kind: Option<&'static str>, error: &(dyn Error + 'static)) -> Failure {
+    let kind = kind.map_or_else(|| kind_of(error), Cow::Borrowed);
+    let mut failure = Failure::new(kind, error.to_string());
+    let mut next = error.source();
+    while let Some(source) = next.filter(|_| failure.exceptions.len() < MAX_CHAIN) {
+        failure.push(kind_of(source), source.to_string());
+        next = source.source();
+    }
+    failure
+}
+
+/// An error of which only `Debug` is known: the boxed errors that handlers return keep
+/// their chain, others are recorded by their `Debug` text.
+pub(crate) fn of_any<E: Debug + 'static>(error: &E) -> Failure {
+    let any: &dyn Any = error;
+    if let Some(error) = any.downcast_ref::<Box<dyn Error + Send + Sync>>() {
+        return of_error(None, error.as_ref());
+    }
+    if let Some(error) = any.downcast_ref::<Box<dyn Error + Send>>() {
+        return of_error(None, error.as_ref());
+    }
+    if let Some(error) = any.downcast_ref::<Box<dyn Error>>() {
+        return of_error(None, error.as_ref());
+    }
+    #[cfg(feature = "anyhow")]
+    if let Some(error) = any.downcast_ref::<anyhow::Error>() {
+        return of_error(None, error.as_ref());
+    }
+    if let Some(error) = any.downcast_ref::<lambda_runtime::Diagnostic>() {
+        return Failure::new(error.error_type.clone(), error.error_message.clone());
+    }
+    if let Some(text) = any.downcast_ref::<String>() {
+        return Failure::new("Error", text.clone());
+    }
+    if let Some(text) = any.downcast_ref::<&'static str>() {
+        return Failure::new("Error", *text);
+    }
+    let mut message = Bounded {
+        text: String::new(),
+        bytes: MAX_MESSAGE_CHARS,
+    };
+    // Only the bound stops the writing, and then the text is long enough.
+    let _ = write!(message, "{error:?}");
+    Failure::new(std::any::type_name::<E>(), message.text)
+}
+
+/// What a panic carried.
+pub(crate) fn of_panic(payload: &(dyn Any + Send)) -> Failure {
+    let message = payload
+        .downcast_ref::<&'static str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    Failure::new("panic", message.unwrap_or("a panic without a message"))
+}
+
+/// The name of an error behind `dyn`: its derived `Debug` begins with it.
+fn kind_of(error: &(dyn Error + 'static)) -> Cow<'static, str> {
+    if error.is::<std::io::Error>() {
+        return Cow::Borrowed("std::io::Error");
+    }
+    let mut debug = Bounded {
+        text: String::new(),
+        bytes: 80,
+    };
+    // As above.
+    let _ = write!(debug, "{error:?}");
+    let end = debug
+        .text
+        .find(|c: char| !c.is_alphanumeric() && c != '_' && c != ':');
+    let name = debug
+        .text
+        .get(..end.unwrap_or(debug.text.len()))
+        .unwrap_or_default();
+    let named = name.chars().next().is_some_and(char::is_uppercase);
+    if named {
+        Cow::Owned(name.to_owned())
+    } else {
+        Cow::Borrowed("Error")
+    }
+}
+
+/// Takes a text up to a number of bytes and then refuses more, so that the `Debug` of a
+/// large value costs little.
+struct Bounded {
+    text: String,
+    bytes: usize,
+}
+
+impl fmt::Write for Bounded {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        if self.text.len() >= self.bytes {
+            return Err(fmt::Error);
+        }
+        self.text.push_str(part);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Outer {
+        source: std::num::ParseIntError,
+    }
+
+    impl fmt::Display for Outer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("the price is not a number")
+        }
+    }
+
+    impl Error for Outer {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.source)
+        }
+    }
+
+    fn outer() -> Outer {
+        Outer {
+            source: "x".parse::<u8>().unwrap_err(),
+        }
+    }
+
+    #[test]
+    fn a_boxed_error_keeps_its_chain_and_its_names() {
+        let boxed: Box<dyn Error + Send + Sync> = outer().into();
+        let failure = of_any(&boxed);
+        let [first, second] = failure.exceptions.as_slice() else {
+            unreachable!()
+        };
+        assert_eq!(
+            (first.kind.as_ref(), second.kind.as_ref()),
+            ("Outer", "ParseIntError")
+        );
+        assert_eq!(first.cause, Some(second.id));
+        assert_eq!(second.message, "invalid digit found in string");
+    }
+
+    #[test]
+    fn an_error_from_a_text_is_an_error() {
+        let boxed: Box<dyn Error + Send + Sync> = "no such order".into();
+        let failure = of_any(&boxed);
+        assert_eq!(failure.first().unwrap().kind, "Error");
+        assert_eq!(failure.first().unwrap().message, "no such order");
+    }
+
+    #[test]
+    fn an_error_of_another_type_is_recorded_by_its_debug_text() {
+        #[derive(Debug)]
+        struct Refused(#[expect(dead_code, reason = "read by Debug")] u8);
+        let failure = of_any(&Refused(7));
+        assert_eq!(failure.first().unwrap().message, "Refused(7)");
+        assert!(failure.first().unwrap().kind.ends_with("Refused"));
+    }
+}

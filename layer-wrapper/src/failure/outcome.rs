@@ -1,0 +1,73 @@
+use super::chain::{Failure, of_error};
+
+/// An error that [`capture`](crate::SubsegmentBuilder::capture) can record: any
+/// [`std::error::Error`], what dereferences to one (`Box<dyn Error + Send + Sync>`,
+/// `anyhow::Error`, `eyre::Report`), and a text.
+///
+/// `Kind` is one of [`error`] and is inferred.
+pub trait CaptureError<Kind> {
+    #[doc(hidden)]
+    fn describe(&self, _: Sealed) -> Description;
+}
+
+/// The kinds of error that [`CaptureError`] knows. They are inferred, never written.
+pub mod error {
+    /// A type that implements [`std::error::Error`].
+    #[derive(Debug)]
+    pub struct Typed(());
+    /// `Box<dyn Error>` in its three forms.
+    #[derive(Debug)]
+    pub struct Boxed(());
+    /// A type that gives a `dyn Error` by `AsRef`, as `anyhow` and `eyre` do.
+    #[derive(Debug)]
+    pub struct Report(());
+    /// `String` or `&'static str`.
+    #[derive(Debug)]
+    pub struct Text(());
+}
+
+/// Only this crate can call [`CaptureError::describe`].
+#[derive(Debug)]
+pub struct Sealed(pub(crate) ());
+
+/// What [`CaptureError::describe`] found.
+#[derive(Debug)]
+pub struct Description(pub(crate) Failure);
+
+impl<E: std::error::Error + 'static> CaptureError<error::Typed> for E {
+    fn describe(&self, _: Sealed) -> Description {
+        Description(of_error(Some(std::any::type_name::<E>()), self))
+    }
+}
+
+macro_rules! boxed {
+    ($($error:ty),*) => {$(
+        impl CaptureError<error::Boxed> for $error {
+            fn describe(&self, _: Sealed) -> Description {
+                Description(of_error(None, self.as_ref()))
+            }
+        }
+    )*};
+}
+boxed!(
+    Box<dyn std::error::Error + Send + Sync>,
+    Box<dyn std::error::Error + Send>,
+    Box<dyn std::error::Error>
+);
+
+impl<E: AsRef<dyn std::error::Error + 'static>> CaptureError<error::Report> for E {
+    fn describe(&self, _: Sealed) -> Description {
+        Description(of_error(None, self.as_ref()))
+    }
+}
+
+macro_rules! text {
+    ($($error:ty),*) => {$(
+        impl CaptureError<error::Text> for $error {
+            fn describe(&self, _: Sealed) -> Description {
+                Description(Failure::new("Error", self.to_owned()))
+            }
+        }
+    )*};
+}
+text!(String, &'static str);

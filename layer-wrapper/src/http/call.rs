@@ -1,0 +1,95 @@
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use xray_document::{Namespace, TRACE_HEADER};
+
+use crate::context;
+use crate::record::{Details, Http};
+use crate::subsegment::Subsegment;
+
+/// What is to be done with each request of a client.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Options {
+    /// The callee sends segments of its own.
+    pub(super) traced: bool,
+    /// W3C's header is sent too.
+    pub(super) traceparent: bool,
+}
+
+/// A request that is about to be sent.
+pub(super) struct Target<'a> {
+    pub(super) method: &'a str,
+    /// `https` or `http`.
+    pub(super) scheme: &'a str,
+    pub(super) host: &'a str,
+    pub(super) port: Option<u16>,
+    pub(super) path: &'a str,
+}
+
+/// Begins the subsegment of a request. `None` outside an invocation.
+pub(super) fn begin(target: &Target<'_>, options: Options) -> Option<Subsegment> {
+    let parent = context::get()?;
+    if !parent.is_recording() {
+        return Some(Subsegment::silent(Some(parent)));
+    }
+    // No query and no user: both may hold secrets, and the official SDKs leave them out.
+    let Target {
+        method,
+        scheme,
+        host,
+        port,
+        path,
+    } = *target;
+    let url = match port {
+        Some(port) => format!("{scheme}://{host}:{port}{path}"),
+        None => format!("{scheme}://{host}{path}"),
+    };
+    let http = Http {
+        method: method.to_owned(),
+        url,
+        traced: options.traced,
+        ..Http::default()
+    };
+    let details = Details {
+        namespace: Some(Namespace::Remote),
+        http: Some(Box::new(http)),
+        ..Details::new(host.to_owned().into())
+    };
+    Some(Subsegment::begin(&parent, details))
+}
+
+/// Adds the trace to a request's headers, unless it has one already.
+pub(super) fn inject(subsegment: &Subsegment, headers: &mut HeaderMap, options: Options) {
+    let mut insert = |name: &str, value: Option<String>| {
+        let name = HeaderName::try_from(name).ok();
+        let value = value.and_then(|value| HeaderValue::try_from(value).ok());
+        if let (Some(name), Some(value)) = (name, value)
+            && !headers.contains_key(&name)
+        {
+            // A map that is full refuses; the request goes without.
+            let _ = headers.try_insert(name, value);
+        }
+    };
+    insert(TRACE_HEADER, subsegment.header_text());
+    if options.traceparent {
+        insert(
+            "traceparent",
+            subsegment
+                .trace_header()
+                .and_then(|header| header.to_traceparent()),
+        );
+    }
+}
+
+/// Takes the answer's status and length.
+pub(super) fn respond(subsegment: &Subsegment, status: u16, headers: &HeaderMap) {
+    subsegment.edit(|details| {
+        details.flags.set_status(status);
+        let length = headers
+            .get(CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok()?.parse().ok());
+        if let Some(http) = &mut details.http {
+            http.status = Some(status);
+            http.content_length = length;
+        }
+    });
+}

@@ -1,0 +1,157 @@
+use std::fmt::{self, Debug};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::call::{self, Options, Target};
+use crate::context::enter;
+use crate::failure::of_any;
+use crate::subsegment::Subsegment;
+
+/// A layer for HTTP clients that are tower services, such as `hyper_util`'s.
+///
+/// Each request is a subsegment in the namespace `remote`, named after the host, with
+/// method, URL without its query, status and length. It ends with the response's headers;
+/// the body may still be on its way.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ClientLayer {
+    options: Options,
+}
+
+impl ClientLayer {
+    /// A layer that sends `X-Amzn-Trace-Id`.
+    pub const fn new() -> Self {
+        Self {
+            options: Options {
+                traced: false,
+                traceparent: false,
+            },
+        }
+    }
+
+    /// Says that the callee sends segments of its own, so that X-Ray waits for them and
+    /// draws no node in their place.
+    #[must_use]
+    pub const fn traced(mut self) -> Self {
+        self.options.traced = true;
+        self
+    }
+
+    /// Sends W3C's `traceparent` too.
+    #[must_use]
+    pub const fn traceparent(mut self) -> Self {
+        self.options.traceparent = true;
+        self
+    }
+}
+
+impl<S> Layer<S> for ClientLayer {
+    type Service = ClientService<S>;
+
+    fn layer(&self, inner: S) -> ClientService<S> {
+        ClientService {
+            inner,
+            options: self.options,
+        }
+    }
+}
+
+/// An HTTP client within [`ClientLayer`].
+#[derive(Debug, Clone)]
+pub struct ClientService<S> {
+    inner: S,
+    options: Options,
+}
+
+impl<S, B, R> Service<Request<B>> for ClientService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Error: Debug + 'static,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = ClientFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let uri = request.uri();
+        let target = Target {
+            method: request.method().as_str(),
+            scheme: uri.scheme_str().unwrap_or("http"),
+            host: uri.host().unwrap_or("unknown"),
+            port: uri.port_u16(),
+            path: uri.path(),
+        };
+        let subsegment = call::begin(&target, self.options);
+        if let Some(subsegment) = &subsegment {
+            call::inject(subsegment, request.headers_mut(), self.options);
+        }
+        ClientFuture {
+            inner: self.inner.call(request),
+            subsegment,
+        }
+    }
+}
+
+pin_project! {
+    /// The future of a [`ClientService`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ClientFuture<F> {
+        #[pin]
+        inner: F,
+        subsegment: Option<Subsegment>,
+    }
+
+    impl<F> PinnedDrop for ClientFuture<F> {
+        fn drop(this: Pin<&mut Self>) {
+            if let Some(subsegment) = this.project().subsegment {
+                subsegment.edit(|details| details.mark("cancelled"));
+            }
+        }
+    }
+}
+
+impl<F, R, E> Future for ClientFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    E: Debug + 'static,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let open = this
+            .subsegment
+            .as_ref()
+            .and_then(|subsegment| subsegment.open().cloned());
+        let result = ready!({
+            let _entered = open.map(enter);
+            this.inner.poll(cx)
+        });
+        if let Some(subsegment) = this.subsegment.take() {
+            match &result {
+                Ok(response) => {
+                    call::respond(&subsegment, response.status().as_u16(), response.headers());
+                }
+                Err(error) => subsegment.fail(|| of_any(error)),
+            }
+        }
+        Poll::Ready(result)
+    }
+}
+
+impl<F: Debug> Debug for ClientFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientFuture")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,104 @@
+use http::Extensions;
+use reqwest::{Request, Response};
+use reqwest_middleware::{Error, Middleware, Next, Result};
+
+use super::call::{self, Options, Target};
+use crate::failure::CaptureError;
+use crate::subsegment::Subsegment;
+
+/// Middleware for `reqwest`, by way of `reqwest-middleware`:
+///
+/// ```no_run
+/// let http = reqwest_middleware::ClientBuilder::new(reqwest::Client::new())
+///     .with(xray_lambda::http::Reqwest::new())
+///     .build();
+/// ```
+///
+/// Each request is a subsegment in the namespace `remote`, named after the host, with
+/// method, URL without its query, status and length. It ends with the response's headers;
+/// the body may still be on its way.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reqwest {
+    options: Options,
+}
+
+impl Reqwest {
+    /// Middleware that sends `X-Amzn-Trace-Id`.
+    pub const fn new() -> Self {
+        Self {
+            options: Options {
+                traced: false,
+                traceparent: false,
+            },
+        }
+    }
+
+    /// Says that the callee sends segments of its own, so that X-Ray waits for them and
+    /// draws no node in their place.
+    #[must_use]
+    pub const fn traced(mut self) -> Self {
+        self.options.traced = true;
+        self
+    }
+
+    /// Sends W3C's `traceparent` too.
+    #[must_use]
+    pub const fn traceparent(mut self) -> Self {
+        self.options.traceparent = true;
+        self
+    }
+}
+
+#[async_trait::async_trait]
+impl Middleware for Reqwest {
+    async fn handle(
+        &self,
+        mut request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        let url = request.url();
+        let target = Target {
+            method: request.method().as_str(),
+            scheme: url.scheme(),
+            host: url.host_str().unwrap_or("unknown"),
+            port: url.port(),
+            path: url.path(),
+        };
+        let Some(subsegment) = call::begin(&target, self.options) else {
+            return next.run(request, extensions).await;
+        };
+        call::inject(&subsegment, request.headers_mut(), self.options);
+        let mut cancelled = Cancelled(Some(&subsegment));
+        let result = next.run(request, extensions).await;
+        cancelled.0 = None;
+        match &result {
+            Ok(response) => {
+                call::respond(&subsegment, response.status().as_u16(), response.headers());
+            }
+            Err(error) => fail(&subsegment, error),
+        }
+        result
+    }
+}
+
+fn fail(subsegment: &Subsegment, error: &Error) {
+    fn record<Kind>(subsegment: &Subsegment, error: &impl CaptureError<Kind>) {
+        subsegment.record_error(error);
+    }
+    match error {
+        Error::Reqwest(error) => record(subsegment, error),
+        Error::Middleware(_) => record(subsegment, error),
+    }
+}
+
+/// Marks the subsegment unless the request came to an end.
+struct Cancelled<'a>(Option<&'a Subsegment>);
+
+impl Drop for Cancelled<'_> {
+    fn drop(&mut self) {
+        if let Some(subsegment) = self.0 {
+            subsegment.edit(|details| details.mark("cancelled"));
+        }
+    }
+}

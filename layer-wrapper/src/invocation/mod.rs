@@ -1,0 +1,160 @@
+//! One invocation: its trace, and what its subsegments left to be sent.
+
+mod buffer;
+mod forest;
+mod trace;
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use xray_document::{DATAGRAM_HEADER, Datagram, SegmentId, Timestamp};
+
+use self::buffer::Buffer;
+pub(crate) use self::trace::Trace;
+use crate::emit::{Emitter, stats};
+use crate::failure::{Cause, Failure};
+use crate::record::{Details, in_progress};
+
+/// What every subsegment of an invocation shares. It lives as long as the last of them,
+/// so that one that ends late still knows its trace.
+#[derive(Debug)]
+pub(crate) struct Invocation {
+    pub(crate) trace: Trace,
+    pub(crate) request_id: String,
+    emitter: Option<Arc<Emitter>>,
+    /// Mixed into every id: environments that were restored from one snapshot draw the
+    /// same random numbers, and two of them may serve one trace.
+    salt: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    buffer: Buffer,
+    finished: bool,
+    /// The last error that was recorded, so that the same one is not recorded again as it
+    /// rises through the subsegments around it.
+    last_error: Option<(SegmentId, String)>,
+}
+
+impl Invocation {
+    pub(crate) fn new(
+        trace: Trace,
+        request_id: String,
+        emitter: Option<Arc<Emitter>>,
+        start: Timestamp,
+        deadline: Timestamp,
+    ) -> Self {
+        let state = State {
+            buffer: Buffer::new(start, deadline),
+            finished: false,
+            last_error: None,
+        };
+        let mut hasher = DefaultHasher::new();
+        request_id.hash(&mut hasher);
+        Self {
+            trace,
+            salt: hasher.finish(),
+            request_id,
+            emitter,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// An id for a subsegment of this invocation; never zero, which W3C forbids.
+    pub(crate) fn new_id(&self) -> SegmentId {
+        SegmentId::from_u64((SegmentId::random().as_u64() ^ self.salt).max(1))
+    }
+
+    /// Whether subsegments are recorded: the trace is sampled, and somebody listens.
+    pub(crate) const fn is_recording(&self) -> bool {
+        self.trace.is_sampled() && self.emitter.is_some()
+    }
+
+    /// Sends the document of a subsegment that has only begun: if the function is killed,
+    /// this is what remains of it.
+    pub(crate) fn send_in_progress(
+        &self,
+        id: SegmentId,
+        parent: SegmentId,
+        start: Timestamp,
+        details: &Details,
+    ) {
+        let (Some(emitter), Some(root)) = (&self.emitter, self.trace.root()) else {
+            return;
+        };
+        let mut datagram = Vec::with_capacity(512);
+        datagram.extend_from_slice(DATAGRAM_HEADER);
+        forest::begin_document(&mut datagram, root, parent);
+        in_progress(&mut datagram, id, start, details);
+        datagram.push(b'}');
+        emitter.send_document(&datagram);
+    }
+
+    /// Takes a subsegment that has ended.
+    pub(crate) fn close(
+        &self,
+        id: SegmentId,
+        parent: SegmentId,
+        start: Timestamp,
+        end: Timestamp,
+        details: &mut Details,
+    ) {
+        let mut state = self.state();
+        if state.finished {
+            details.mark("late");
+            stats::LATE.add_one();
+        }
+        state.buffer.push(id, parent, start, end, details);
+        if state.finished || state.buffer.is_due(end) {
+            self.send(&mut state.buffer, end);
+        }
+    }
+
+    /// Sends what is left and says that this was all, so that the extension can flush
+    /// while the response is still on its way.
+    pub(crate) fn finish(&self) {
+        let Some(emitter) = &self.emitter else { return };
+        {
+            let mut state = self.state();
+            state.finished = true;
+            if !state.buffer.is_empty() {
+                self.send(&mut state.buffer, Timestamp::default());
+            }
+        }
+        if emitter.takes_signals() {
+            let mut signal = Vec::with_capacity(128);
+            Datagram::Done {
+                request_id: &self.request_id,
+            }
+            .write_to(&mut signal);
+            emitter.send(&signal);
+        }
+    }
+
+    /// The cause that a failure is to be recorded as: a reference, where the same error
+    /// was recorded further in.
+    pub(crate) fn cause_of(&self, failure: Failure) -> Option<Cause> {
+        let first = failure.first()?;
+        let mut state = self.state();
+        match &state.last_error {
+            Some((id, message)) if *message == first.message => Some(Cause::Reference(*id)),
+            _ => {
+                state.last_error = Some((first.id, first.message.clone()));
+                Some(Cause::Exceptions(failure.exceptions))
+            }
+        }
+    }
+
+    fn send(&self, buffer: &mut Buffer, now: Timestamp) {
+        let (Some(emitter), Some(root)) = (&self.emitter, self.trace.root()) else {
+            return;
+        };
+        buffer.drain(root, now, |datagram| emitter.send_document(datagram));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic while it was locked left whole entries behind: they are still good.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,37 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static IS_COLD: AtomicBool = AtomicBool::new(true);
+
+/// Whether this is the process's first invocation and somebody waited for its start. With
+/// provisioned concurrency, and on Managed Instances, the environment was initialized
+/// before any request came.
+pub(super) fn take() -> bool {
+    IS_COLD.swap(false, Ordering::Relaxed) && {
+        let kind = std::env::var("AWS_LAMBDA_INITIALIZATION_TYPE").unwrap_or_default();
+        is_waited_for(&kind)
+    }
+}
+
+fn is_waited_for(initialization_type: &str) -> bool {
+    !matches!(
+        initialization_type,
+        "provisioned-concurrency" | "lambda-managed-instances"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_first_invocation_of_a_process_is_cold() {
+        let cold: Vec<bool> = (0..3).map(|_| take()).collect();
+        assert_eq!(cold, [true, false, false]);
+    }
+
+    #[test]
+    fn nobody_waits_for_a_provisioned_environment() {
+        assert!(is_waited_for("on-demand") && is_waited_for("snap-start") && is_waited_for(""));
+        assert!(!is_waited_for("provisioned-concurrency"));
+    }
+}

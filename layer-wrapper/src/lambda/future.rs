@@ -1,0 +1,80 @@
+use std::fmt;
+use std::future::Future;
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use super::scope::Scope;
+use crate::subsegment::catch;
+
+pin_project! {
+    /// The future of an [`XRayService`](super::XRayService): the handler's own, within its
+    /// invocation.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Traced<F> {
+        // Before `scope`: what is still open within the handler ends before the invocation.
+        #[pin]
+        inner: F,
+        scope: Option<Scope>,
+    }
+
+    impl<F> PinnedDrop for Traced<F> {
+        fn drop(this: Pin<&mut Self>) {
+            if let Some(scope) = this.project().scope {
+                scope.cancelled();
+            }
+        }
+    }
+}
+
+impl<F> Traced<F> {
+    pub(super) const fn new(inner: F, scope: Option<Scope>) -> Self {
+        Self { inner, scope }
+    }
+}
+
+impl<F, T, E> Future for Traced<F>
+where
+    F: Future<Output = Result<T, E>>,
+    E: fmt::Debug + 'static,
+{
+    type Output = Result<T, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let Some(open) = this.scope.as_ref().map(|scope| Arc::clone(&scope.open)) else {
+            return this.inner.poll(cx);
+        };
+        #[cfg(feature = "tracing")]
+        let depth = crate::tracing::entered::depth();
+        let polled = catch(Some(open), || this.inner.poll(cx));
+        #[cfg(feature = "tracing")]
+        crate::tracing::entered::forget_beyond(depth);
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(result)) => {
+                if let Some(scope) = this.scope.take() {
+                    scope.end(&result);
+                }
+                Poll::Ready(result)
+            }
+            Err(payload) => {
+                if let Some(scope) = this.scope.take() {
+                    scope.panicked(payload.as_ref());
+                }
+                resume_unwind(payload)
+            }
+        }
+    }
+}
+
+impl<F: fmt::Debug> fmt::Debug for Traced<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Traced")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}

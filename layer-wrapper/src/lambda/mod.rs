@@ -1,0 +1,11 @@
+//! The handler: one subsegment for each invocation, the parent of all others.
+
+mod cold_start;
+mod future;
+mod layer;
+mod scope;
+mod service;
+
+pub use future::Traced;
+pub use layer::XRayLayer;
+pub use service::XRayService;

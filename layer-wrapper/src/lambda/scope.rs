@@ -1,0 +1,111 @@
+use std::any::Any;
+use std::borrow::Cow;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use lambda_runtime::Context;
+use xray_document::Timestamp;
+
+use super::cold_start;
+use super::layer::Config;
+use crate::context;
+use crate::failure::of_any;
+use crate::invocation::{Invocation, Trace};
+use crate::record::Details;
+use crate::subsegment::{Open, Subsegment};
+
+/// One invocation from the call of the handler to its outcome.
+#[derive(Debug)]
+pub(super) struct Scope {
+    pub(super) open: Arc<Open>,
+    /// `None` where nothing is recorded, and once the invocation has ended.
+    subsegment: Option<Subsegment>,
+}
+
+impl Scope {
+    /// Begins an invocation. `None` where another layer of ours has already begun it.
+    pub(super) fn begin(config: &Config, context: &Context) -> Option<Self> {
+        let enclosing = context::get();
+        if enclosing.is_some_and(|open| open.invocation.request_id == context.request_id) {
+            return None;
+        }
+        let is_cold = cold_start::take();
+        let start = Timestamp::now();
+        let deadline = deadline(context);
+        let trace = Trace::new(context.xray_trace_id.as_deref());
+        let parent = trace.parent();
+        let request_id = context.request_id.clone();
+        let invocation = Arc::new(Invocation::new(
+            trace,
+            request_id,
+            config.emitter.clone(),
+            start,
+            deadline,
+        ));
+        let (Some(parent), true) = (parent, invocation.is_recording()) else {
+            let open = Arc::new(Open::unrecorded(invocation));
+            return Some(Self {
+                open,
+                subsegment: None,
+            });
+        };
+        let mut details = Details::new(name(config, context));
+        details.annotate("ColdStart".into(), is_cold.into());
+        if let Some(service) = &config.service {
+            details.annotate("Service".into(), service.as_ref().into());
+        }
+        let subsegment = Subsegment::of_invocation(invocation, parent, start, details);
+        let open = Arc::clone(subsegment.open()?);
+        open.send_in_progress();
+        Some(Self {
+            open,
+            subsegment: Some(subsegment),
+        })
+    }
+
+    /// Ends the invocation with what the handler returned.
+    pub(super) fn end<T, E: Debug + 'static>(self, result: &Result<T, E>) {
+        if let Err(error) = result {
+            self.open.fail(|| of_any(error));
+        }
+    }
+
+    /// Ends the invocation with a panic.
+    pub(super) fn panicked(self, payload: &(dyn Any + Send)) {
+        if let Some(subsegment) = &self.subsegment {
+            subsegment.panicked(payload);
+        }
+    }
+
+    /// The handler's future is being dropped before its end.
+    pub(super) fn cancelled(&self) {
+        self.open.edit(|details| details.mark("cancelled"));
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        drop(self.subsegment.take());
+        self.open.invocation.finish();
+    }
+}
+
+/// When Lambda kills the function. The context has it in epoch milliseconds, and zero
+/// where there is no Lambda.
+fn deadline(context: &Context) -> Timestamp {
+    let millis = i64::try_from(context.deadline)
+        .ok()
+        .filter(|millis| *millis > 0);
+    Timestamp::from_micros(
+        millis
+            .and_then(|millis| millis.checked_mul(1000))
+            .unwrap_or(i64::MAX / 2),
+    )
+}
+
+fn name(config: &Config, context: &Context) -> Cow<'static, str> {
+    match &config.name {
+        Some(name) => name.clone(),
+        None => Cow::Owned(format!("## {}", context.env_config.function_name)),
+    }
+}

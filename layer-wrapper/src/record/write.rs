@@ -1,0 +1,282 @@
+use std::borrow::Cow;
+
+use xray_document::{AnnotationValue, Namespace, SegmentId, Timestamp, sanitize_name};
+
+use super::details::{AwsValue, Details, Http, Metadata, cut};
+use super::json;
+use crate::failure::{Cause, Exception};
+
+/// Characters of an exception's message that survive when the document must shrink.
+const SHORT_MESSAGE_CHARS: usize = 250;
+
+/// Bytes of a subsegment without metadata, to grow the buffer once for it.
+const TYPICAL_BYTES: usize = 256;
+
+/// Writes the members of a finished subsegment: an object without its braces, its
+/// `subsegments` and, where it is sent alone, its `type`, `trace_id` and `parent_id`.
+fn fragment(out: &mut Vec<u8>, id: SegmentId, start: Timestamp, end: Timestamp, details: &Details) {
+    head(out, id, start, &details.name);
+    json::key(out, "end_time");
+    json::timestamp(out, end.max(start));
+    members(out, details);
+}
+
+/// Like [`fragment`], for a subsegment that has only begun.
+pub(crate) fn in_progress(out: &mut Vec<u8>, id: SegmentId, start: Timestamp, details: &Details) {
+    head(out, id, start, &details.name);
+    json::key(out, "in_progress");
+    out.extend_from_slice(b"true");
+    members(out, details);
+}
+
+/// Like [`fragment`], but not over `limit` bytes: what must go, goes in the order of its
+/// size and of how little it is missed: the largest metadata, then the causes of the
+/// exception, then all but the name. What was trimmed says so; whether it was is returned.
+pub(crate) fn fragment_within(
+    out: &mut Vec<u8>,
+    limit: usize,
+    id: SegmentId,
+    start: Timestamp,
+    end: Timestamp,
+    details: &mut Details,
+) -> bool {
+    let from = out.len();
+    out.reserve(TYPICAL_BYTES);
+    let mut truncated = false;
+    loop {
+        fragment(out, id, start, end, details);
+        if out.len() - from <= limit {
+            return truncated;
+        }
+        out.truncate(from);
+        shrink(details);
+        truncated = true;
+    }
+}
+
+/// One step towards a smaller document; each step leaves less, so that they end.
+fn shrink(details: &mut Details) {
+    let largest = details
+        .metadata
+        .iter()
+        .enumerate()
+        .max_by_key(|(_, m)| m.json.len());
+    if let Some((place, metadata)) = largest
+        && metadata.json.len() > 4
+    {
+        details.metadata.swap_remove(place);
+    } else if let Some(Cause::Exceptions(exceptions)) = &mut details.cause
+        && exceptions
+            .iter()
+            .any(|e| e.cause.is_some() || e.message.len() > 4 * SHORT_MESSAGE_CHARS)
+    {
+        exceptions.truncate(1);
+        for exception in exceptions {
+            exception.cause = None;
+            cut(&mut exception.message, SHORT_MESSAGE_CHARS);
+        }
+    } else {
+        let name = std::mem::take(&mut details.name);
+        let kept = Details::new(name);
+        *details = Details {
+            namespace: details.namespace,
+            flags: details.flags,
+            ..kept
+        };
+    }
+    details.mark("truncated");
+}
+
+fn head(out: &mut Vec<u8>, id: SegmentId, start: Timestamp, name: &str) {
+    out.extend_from_slice(b"\"name\":");
+    self::name(out, name);
+    json::key(out, "id");
+    json::id(out, id);
+    json::key(out, "start_time");
+    json::timestamp(out, start);
+}
+
+fn name(out: &mut Vec<u8>, name: &str) {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b" _.:/%&#=+-@".contains(&b);
+    if !name.is_empty() && name.len() <= 200 && name.bytes().all(plain) && name != " " {
+        out.push(b'"');
+        out.extend_from_slice(name.as_bytes());
+        out.push(b'"');
+    } else {
+        json::string(out, &sanitize_name(name));
+    }
+}
+
+fn members(out: &mut Vec<u8>, details: &Details) {
+    if let Some(namespace) = details.namespace {
+        json::key(out, "namespace");
+        json::string(
+            out,
+            match namespace {
+                Namespace::Aws => "aws",
+                Namespace::Remote => "remote",
+            },
+        );
+    }
+    let flags = [
+        ("error", details.flags.error),
+        ("throttle", details.flags.throttle),
+        ("fault", details.flags.fault),
+    ];
+    for (key, _) in flags.into_iter().filter(|(_, set)| *set) {
+        json::key(out, key);
+        out.extend_from_slice(b"true");
+    }
+    if let Some(cause) = &details.cause {
+        self::cause(out, cause);
+    }
+    if let Some(http) = &details.http {
+        self::http(out, http);
+    }
+    if !details.aws.is_empty() {
+        json::key(out, "aws");
+        object(out, &details.aws, |out, (key, value)| {
+            json::string(out, key);
+            out.push(b':');
+            aws_value(out, value);
+        });
+    }
+    if !details.annotations.is_empty() {
+        json::key(out, "annotations");
+        object(out, &details.annotations, |out, (key, value)| {
+            json::string(out, key);
+            out.push(b':');
+            annotation(out, value);
+        });
+    }
+    if !details.metadata.is_empty() {
+        json::key(out, "metadata");
+        metadata(out, &details.metadata);
+    }
+}
+
+fn cause(out: &mut Vec<u8>, cause: &Cause) {
+    json::key(out, "cause");
+    match cause {
+        Cause::Reference(id) => json::id(out, *id),
+        Cause::Exceptions(exceptions) => {
+            out.extend_from_slice(b"{\"exceptions\":[");
+            separated(out, exceptions, exception);
+            out.extend_from_slice(b"]}");
+        }
+    }
+}
+
+fn exception(out: &mut Vec<u8>, exception: &Exception) {
+    out.extend_from_slice(b"{\"id\":");
+    json::id(out, exception.id);
+    json::key(out, "message");
+    json::string(out, &exception.message);
+    json::key(out, "type");
+    json::string(out, &exception.kind);
+    if exception.remote {
+        json::key(out, "remote");
+        out.extend_from_slice(b"true");
+    }
+    if let Some(cause) = exception.cause {
+        json::key(out, "cause");
+        json::id(out, cause);
+    }
+    out.push(b'}');
+}
+
+fn http(out: &mut Vec<u8>, http: &Http) {
+    json::key(out, "http");
+    out.push(b'{');
+    let has_request = !http.url.is_empty();
+    if has_request {
+        out.extend_from_slice(b"\"request\":{\"method\":");
+        json::string(out, &http.method);
+        json::key(out, "url");
+        json::string(out, &http.url);
+        if http.traced {
+            json::key(out, "traced");
+            out.extend_from_slice(b"true");
+        }
+        out.push(b'}');
+    }
+    if let Some(status) = http.status {
+        if has_request {
+            out.push(b',');
+        }
+        out.extend_from_slice(b"\"response\":{\"status\":");
+        json::integer(out, u64::from(status));
+        if let Some(length) = http.content_length {
+            json::key(out, "content_length");
+            json::integer(out, length);
+        }
+        out.push(b'}');
+    }
+    out.push(b'}');
+}
+
+fn aws_value(out: &mut Vec<u8>, value: &AwsValue) {
+    match value {
+        AwsValue::Text(text) => json::string(out, text),
+        AwsValue::Count(count) => json::integer(out, *count),
+        AwsValue::Names(names) => {
+            out.push(b'[');
+            separated(out, names, |out, name| json::string(out, name));
+            out.push(b']');
+        }
+    }
+}
+
+fn annotation(out: &mut Vec<u8>, value: &AnnotationValue) {
+    match value {
+        AnnotationValue::Boolean(true) => out.extend_from_slice(b"true"),
+        AnnotationValue::Boolean(false) => out.extend_from_slice(b"false"),
+        AnnotationValue::Number(number) => out.extend_from_slice(number.to_string().as_bytes()),
+        AnnotationValue::String(text) => json::string(out, text),
+    }
+}
+
+/// Grouped by namespace, each in the order of its first value.
+fn metadata(out: &mut Vec<u8>, metadata: &[Metadata]) {
+    let mut namespaces: Vec<&Cow<'static, str>> = Vec::with_capacity(2);
+    for entry in metadata {
+        if !namespaces.contains(&&entry.namespace) {
+            namespaces.push(&entry.namespace);
+        }
+    }
+    object(out, &namespaces, |out, namespace| {
+        json::string(out, namespace);
+        out.push(b':');
+        let own = metadata
+            .iter()
+            .filter(|entry| entry.namespace == **namespace);
+        object(out, own, |out, entry| {
+            json::string(out, &entry.key);
+            out.push(b':');
+            out.extend_from_slice(entry.json.as_bytes());
+        });
+    });
+}
+
+fn object<T>(
+    out: &mut Vec<u8>,
+    items: impl IntoIterator<Item = T>,
+    write: impl Fn(&mut Vec<u8>, T),
+) {
+    out.push(b'{');
+    separated(out, items, write);
+    out.push(b'}');
+}
+
+fn separated<T>(
+    out: &mut Vec<u8>,
+    items: impl IntoIterator<Item = T>,
+    write: impl Fn(&mut Vec<u8>, T),
+) {
+    for (place, item) in items.into_iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        write(out, item);
+    }
+}

@@ -1,0 +1,172 @@
+use std::sync::Arc;
+
+use tracing_core::span::{Attributes, Id, Record};
+use tracing_core::{Event, Level, LevelFilter, Metadata, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::{LookupSpan, SpanRef};
+
+use super::entered;
+use super::visit::{ErrorField, Fields};
+use crate::context;
+use crate::failure::Failure;
+use crate::record::Details;
+use crate::subsegment::{Open, Subsegment};
+
+/// The crates whose spans are plumbing: the calls that they serve are recorded as such.
+const PLUMBING: [&str; 8] = [
+    "aws_",
+    "h2",
+    "hyper",
+    "lambda_runtime",
+    "lambda_http",
+    "reqwest",
+    "rustls",
+    "tower",
+];
+
+/// A layer for a `tracing` subscriber: every span becomes a subsegment.
+///
+/// ```
+/// use tracing_subscriber::layer::SubscriberExt as _;
+///
+/// let subscriber = tracing_subscriber::registry().with(xray_lambda::tracing_layer());
+/// ```
+///
+/// Fields that begin with `annotation.` are indexed, the others are metadata. With
+/// `#[instrument(err)]` an `Err` is a fault.
+///
+/// A filter for logs belongs on the layer that writes them
+/// (`fmt::layer().with_filter(..)`): one on the whole subscriber would take spans away from
+/// this layer, too.
+pub fn tracing_layer() -> TracingLayer {
+    TracingLayer {
+        max_level: LevelFilter::INFO,
+    }
+}
+
+/// See [`tracing_layer`].
+#[derive(Debug, Clone)]
+pub struct TracingLayer {
+    max_level: LevelFilter,
+}
+
+impl TracingLayer {
+    /// Records spans down to this level; `INFO` unless it is called. It has nothing to do
+    /// with the level of the logs.
+    #[must_use]
+    pub fn max_level(mut self, level: Level) -> Self {
+        self.max_level = LevelFilter::from_level(level);
+        self
+    }
+
+    /// Spans that are not wanted are transparent: what is within them belongs to the span
+    /// around them.
+    fn wants(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= self.max_level
+            && !PLUMBING
+                .iter()
+                .any(|plumbing| is_of(metadata.target(), plumbing))
+    }
+}
+
+/// Whether a target is a crate's, or with `aws_` that of a family of crates.
+fn is_of(target: &str, name: &str) -> bool {
+    target.strip_prefix(name).is_some_and(|rest| {
+        name.ends_with('_') || rest.is_empty() || rest.starts_with("::") || rest.starts_with('_')
+    })
+}
+
+/// The subsegment of a span, in the registry.
+struct Span(Subsegment);
+
+impl<S> Layer<S> for TracingLayer
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: Context<'_, S>) {
+        if !self.wants(attributes.metadata()) {
+            return;
+        }
+        // A parent that is named wins. Otherwise the current subsegment does: it is that of
+        // the span around this one, or one that was begun within it since.
+        let named = attributes
+            .parent()
+            .and_then(|parent| open_of(ctx.span(parent)));
+        let Some(parent) = named
+            .or_else(context::get)
+            .filter(|parent| parent.is_recording())
+        else {
+            return;
+        };
+        let Some(span) = ctx.span(id) else { return };
+        let mut details = Details::new(attributes.metadata().name().into());
+        attributes.record(&mut Fields(&mut details));
+        span.extensions_mut()
+            .insert(Span(Subsegment::begin(&parent, details)));
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, ctx: Context<'_, S>) {
+        if let Some(open) = ctx.span(id).and_then(own) {
+            let mut recorded = Details::new("".into());
+            values.record(&mut Fields(&mut recorded));
+            open.edit(|details| details.merge(recorded));
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
+        if *event.metadata().level() != Level::ERROR {
+            return;
+        }
+        let mut error = ErrorField::default();
+        event.record(&mut error);
+        if let Some(message) = error.0
+            && let Some(open) = open_of(ctx.event_span(event))
+        {
+            open.fail(|| Failure::new("Error", message));
+        }
+    }
+
+    fn on_enter(&self, id: &Id, ctx: Context<'_, S>) {
+        if let Some(open) = ctx.span(id).and_then(own) {
+            entered::push(id, open);
+        }
+    }
+
+    fn on_exit(&self, id: &Id, ctx: Context<'_, S>) {
+        if ctx.span(id).and_then(own).is_some() {
+            entered::pop(id);
+        }
+    }
+
+    fn on_close(&self, id: Id, ctx: Context<'_, S>) {
+        if let Some(span) = ctx.span(&id) {
+            let ended = span.extensions_mut().remove::<Span>();
+            drop(ended);
+        }
+    }
+}
+
+/// The subsegment of a span itself.
+fn own<S: for<'a> LookupSpan<'a>>(span: SpanRef<'_, S>) -> Option<Arc<Open>> {
+    span.extensions()
+        .get::<Span>()
+        .and_then(|span| span.0.open().cloned())
+}
+
+/// The subsegment of a span, or of the nearest span around it that has one.
+fn open_of<S: for<'a> LookupSpan<'a>>(span: Option<SpanRef<'_, S>>) -> Option<Arc<Open>> {
+    span?.scope().find_map(own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of;
+
+    #[test]
+    fn a_crate_is_not_taken_for_another_that_begins_like_it() {
+        assert!(is_of("hyper::client", "hyper") && is_of("hyper_util::x", "hyper"));
+        assert!(is_of("aws_smithy_runtime::client", "aws_") && is_of("h2", "h2"));
+        assert!(!is_of("towers_of_hanoi", "tower") && !is_of("awsome", "aws_"));
+    }
+}

@@ -1,0 +1,281 @@
+//! Calls of the AWS SDK, against a scripted DynamoDB.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
+
+mod support;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use futures_util::future::{join, select};
+use support::{Error, PARENT, ROOT, Receiver, invoke, metadata, sampled};
+use xray_document::{Cause, Namespace, Subsegment};
+use xray_lambda::subsegment;
+
+/// A DynamoDB that gives the answers it was told to, and keeps the traces it was sent.
+/// After the last answer it gives none.
+#[derive(Debug, Clone)]
+struct DynamoDb {
+    answers: Arc<Mutex<VecDeque<Answer>>>,
+    traces: Arc<Mutex<Vec<String>>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Answer {
+    Http(u16, &'static str),
+    ConnectionRefused,
+}
+
+impl HttpConnector for DynamoDb {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let header = request.headers().get("x-amzn-trace-id").unwrap_or_default();
+        self.traces.lock().unwrap().push(header.to_owned());
+        let signed = request.headers().get("authorization").unwrap();
+        assert!(
+            !signed.to_ascii_lowercase().contains("x-amzn-trace-id"),
+            "{signed}"
+        );
+        match self.answers.lock().unwrap().pop_front() {
+            Some(Answer::Http(status, body)) => {
+                let mut response =
+                    HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
+                response.headers_mut().insert("x-amzn-requestid", "REQ1");
+                response
+                    .headers_mut()
+                    .insert("content-length", body.len().to_string());
+                HttpConnectorFuture::ready(Ok(response))
+            }
+            Some(Answer::ConnectionRefused) => {
+                let error = std::io::Error::new(std::io::ErrorKind::ConnectionRefused, "refused");
+                HttpConnectorFuture::ready(Err(ConnectorError::io(error.into())))
+            }
+            None => HttpConnectorFuture::new(std::future::pending()),
+        }
+    }
+}
+
+impl DynamoDb {
+    fn that_answers(answers: impl IntoIterator<Item = Answer>) -> Self {
+        let answers = answers.into_iter().collect();
+        Self {
+            answers: Arc::new(Mutex::new(answers)),
+            traces: Arc::default(),
+        }
+    }
+
+    fn client(&self) -> aws_sdk_dynamodb::Client {
+        let connector = SharedHttpConnector::new(self.clone());
+        let retries = RetryConfig::standard()
+            .with_max_attempts(2)
+            .with_initial_backoff(Duration::from_millis(1));
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(Credentials::new("AKID", "secret", None, None, "test"))
+            .http_client(http_client_fn(move |_, _| connector.clone()))
+            .retry_config(retries)
+            .interceptor(xray_lambda::aws::Interceptor::new())
+            // A second one stands down.
+            .interceptor(xray_lambda::aws::Interceptor::new())
+            .build();
+        aws_sdk_dynamodb::Client::from_conf(config)
+    }
+
+    fn traces(&self) -> Vec<String> {
+        self.traces.lock().unwrap().clone()
+    }
+}
+
+async fn put(client: &aws_sdk_dynamodb::Client, table: &str) -> Result<(), Error> {
+    let item = AttributeValue::S("1".to_owned());
+    client
+        .put_item()
+        .table_name(table)
+        .item("pk", item)
+        .send()
+        .await?;
+    Ok(())
+}
+
+fn exception(subsegment: &Subsegment) -> (&str, &str, bool) {
+    let Some(Cause::Exceptions(cause)) = &subsegment.cause else {
+        panic!("{:?}", subsegment.cause)
+    };
+    let first = &cause.exceptions[0];
+    (
+        first.kind.as_deref().unwrap(),
+        first.message.as_deref().unwrap(),
+        first.remote == Some(true),
+    )
+}
+
+#[tokio::test]
+async fn a_call_that_was_retried_is_one_subsegment_with_everything_known_of_it() {
+    let dynamodb = DynamoDb::that_answers([Answer::Http(503, "{}"), Answer::Http(200, "{}")]);
+    let client = dynamodb.client();
+    let receiver = Receiver::start();
+    invoke(&receiver.layer(), Some(&sampled()), async |_| {
+        subsegment("write")
+            .capture(put(&client, "orders-table"))
+            .await
+    })
+    .await
+    .unwrap();
+
+    let trace = receiver.invocation();
+    let call = trace.get("DynamoDB");
+    assert_eq!(trace.parent("DynamoDB"), "write");
+    assert_eq!(call.namespace, Some(Namespace::Aws));
+    let aws = |key| call.aws.str(key);
+    assert_eq!(aws("operation").as_deref(), Some("PutItem"));
+    assert_eq!(aws("table_name").as_deref(), Some("orders-table"));
+    assert_eq!(aws("region").as_deref(), Some("eu-central-1"));
+    assert_eq!(aws("request_id").as_deref(), Some("REQ1"));
+    assert_eq!(
+        call.aws.get::<Vec<String>>("resource_names").unwrap(),
+        ["orders-table"]
+    );
+    assert_eq!(call.aws.get::<u32>("retries"), Some(1));
+    let response = call.http.as_ref().unwrap().response.as_ref().unwrap();
+    assert_eq!(
+        (response.status, response.content_length),
+        (Some(200), Some(2))
+    );
+    assert!(!call.fault && !call.error && !call.throttle && call.metadata.is_empty());
+
+    let header = format!(
+        "Root={ROOT};Parent={};Sampled=1;Lineage=2:c3e4b99a:0",
+        call.id
+    );
+    assert_eq!(dynamodb.traces(), [header.clone(), header]);
+}
+
+#[tokio::test]
+async fn a_throttled_call_is_throttle_and_error_and_not_fault() {
+    let body = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"too fast"}"#;
+    let dynamodb = DynamoDb::that_answers([Answer::Http(400, body), Answer::Http(400, body)]);
+    let client = dynamodb.client();
+    let receiver = Receiver::start();
+    let result = invoke(&receiver.layer(), Some(&sampled()), async |_| {
+        put(&client, "t").await
+    })
+    .await;
+    assert!(result.is_err());
+    let trace = receiver.invocation();
+    let call = trace.get("DynamoDB");
+    assert!(call.throttle && call.error && !call.fault);
+    assert_eq!(
+        exception(call),
+        ("ProvisionedThroughputExceededException", "too fast", true)
+    );
+    assert!(trace.get("## orders").fault);
+}
+
+#[tokio::test]
+async fn a_refused_call_is_an_error_and_an_unanswered_one_a_fault() {
+    let body = r#"{"__type":"x#ResourceNotFoundException","message":"no table"}"#;
+    let refused = Answer::ConnectionRefused;
+    let dynamodb = DynamoDb::that_answers([Answer::Http(400, body), refused, refused]);
+    let client = dynamodb.client();
+    let receiver = Receiver::start();
+    invoke(&receiver.layer(), Some(&sampled()), async |_| {
+        let refused = subsegment("refused").trace(put(&client, "t")).await;
+        let unanswered = subsegment("unanswered").trace(put(&client, "t")).await;
+        assert!(refused.is_err() && unanswered.is_err());
+        Ok(())
+    })
+    .await
+    .unwrap();
+    let trace = receiver.invocation();
+    let mut calls: Vec<_> = trace
+        .all()
+        .filter(|subsegment| subsegment.name == "DynamoDB")
+        .collect();
+    calls.sort_by_key(|call| call.start_time);
+    let [refused, unanswered] = calls.as_slice() else {
+        panic!("{:?}", trace.names())
+    };
+    assert!(refused.error && !refused.fault);
+    assert_eq!(
+        exception(refused),
+        ("ResourceNotFoundException", "no table", true)
+    );
+    assert!(unanswered.fault && !unanswered.error);
+    assert!(!exception(unanswered).2);
+    assert!(unanswered.http.is_none());
+}
+
+#[tokio::test]
+async fn concurrent_calls_of_one_client_do_not_mix() {
+    let dynamodb = DynamoDb::that_answers([Answer::Http(200, "{}"), Answer::Http(200, "{}")]);
+    let client = dynamodb.client();
+    let receiver = Receiver::start();
+    invoke(&receiver.layer(), Some(&sampled()), async |_| {
+        let a = subsegment("a").capture(put(&client, "table-a"));
+        let b = subsegment("b").capture(put(&client, "table-b"));
+        let (a, b) = join(a, b).await;
+        a.and(b)
+    })
+    .await
+    .unwrap();
+    let trace = receiver.invocation();
+    for (parent, table) in [("a", "table-a"), ("b", "table-b")] {
+        let parent = trace.get(parent).id;
+        let call = trace
+            .all()
+            .find(|call| trace.parent_of(call.id) == parent)
+            .unwrap();
+        assert_eq!(call.aws.str("table_name").as_deref(), Some(table));
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_was_dropped_is_cancelled() {
+    let dynamodb = DynamoDb::that_answers([]);
+    let client = dynamodb.client();
+    let receiver = Receiver::start();
+    invoke(&receiver.layer(), Some(&sampled()), async |_| {
+        let call = Box::pin(put(&client, "t"));
+        drop(
+            select(
+                call,
+                Box::pin(tokio::time::sleep(Duration::from_millis(20))),
+            )
+            .await,
+        );
+        Ok(())
+    })
+    .await
+    .unwrap();
+    let trace = receiver.invocation();
+    let call = trace.get("DynamoDB");
+    assert_eq!(metadata(call, "xray_lambda", "cancelled"), true);
+    assert_eq!(call.aws.str("table_name").as_deref(), Some("t"));
+    assert!(!call.fault);
+}
+
+#[tokio::test]
+async fn an_unsampled_trace_goes_on_and_outside_an_invocation_there_is_none() {
+    let dynamodb = DynamoDb::that_answers([Answer::Http(200, "{}"), Answer::Http(200, "{}")]);
+    let client = dynamodb.client();
+    let receiver = Receiver::start();
+    let header = format!("Root={ROOT};Parent={PARENT};Sampled=0");
+    invoke(&receiver.layer(), Some(&header), async |_| {
+        put(&client, "t").await
+    })
+    .await
+    .unwrap();
+    put(&client, "t").await.unwrap();
+    assert_eq!(dynamodb.traces(), [header, String::new()]);
+    assert!(receiver.invocation().is_empty());
+}

@@ -1,0 +1,42 @@
+//! A function that is traced by the wrapper, under `run_concurrent` as a function on
+//! Managed Instances is.
+//!
+//! Event: `{"tenant": "a", "together": true}`; with `together`, the answer waits until
+//! another invocation is in the same place.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::{Value, json};
+use tokio::sync::Barrier;
+use tower_layer::Layer as _;
+use xray_lambda::{XRayLayer, subsegment};
+
+/// Two invocations, of which neither goes on before the other.
+static TOGETHER: LazyLock<Barrier> = LazyLock::new(|| Barrier::new(2));
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    lambda_runtime::run_concurrent(XRayLayer::new().layer(service_fn(handle))).await
+}
+
+async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
+    let tenant = event.payload["tenant"].as_str().unwrap_or("none").to_owned();
+    subsegment("work").annotate("tenant", tenant.as_str()).capture(work(&event.payload, &tenant)).await?;
+    Ok(json!({ "tenant": tenant, "trace": event.context.xray_trace_id }))
+}
+
+async fn work(event: &Value, tenant: &str) -> Result<(), Error> {
+    if event["together"] == true {
+        TOGETHER.wait().await;
+        // Long enough to be seen in a telemetry whose clock ticks in milliseconds.
+        subsegment("hold").annotate("tenant", tenant).trace(tokio::time::sleep(Duration::from_millis(20))).await;
+        TOGETHER.wait().await;
+    }
+    subsegment("inner").annotate("tenant", tenant).run(|| ());
+    if event["do"] == "fail" {
+        return Err("the event says so".into());
+    }
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! The demo API from its first request to what boto3 reads of its traces: the DynamoDB
+//! in process, and dynalite as a second opinion.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+use xray_lambda_tests::demo::Demo;
+use xray_lambda_tests::documents::Documents;
+use xray_lambda_tests::process::Process;
+use xray_lambda_tests::{artifact, client, http, port};
+
+#[tokio::test]
+async fn a_cold_write_is_one_complete_trace() {
+    let demo = Demo::start(&[]).await;
+    let answer = demo.write(&json!({ "tenant": "acme", "message": "hello" })).await;
+    assert_eq!(answer.status, 201, "{}\n{}", answer.body, demo.log());
+    let item = answer.json();
+    let trace = demo.traces(&[answer.trace_id()]).await;
+
+    trace.assert_strict();
+    let trace = trace.flat();
+    let write = Write::of(&trace);
+    let init = trace.one("Init");
+    assert_eq!(init["parent_id"], write.function["id"]);
+
+    assert_eq!(write.validate["annotations"]["tenant"], "acme");
+    assert_eq!(write.validate["metadata"]["lab"]["debug"]["wrotePk"], item["pk"]);
+    assert_eq!(write.put["namespace"], "aws");
+    assert_eq!(write.put["aws"]["operation"], "PutItem");
+    assert_eq!(write.put["http"]["response"]["status"], 200);
+    for filled in ["table_name", "request_id", "region"] {
+        let value = write.put["aws"][filled].as_str().unwrap_or_default();
+        assert!(!value.is_empty(), "no `{filled}` in {}", write.put);
+    }
+}
+
+#[tokio::test]
+async fn only_the_first_request_of_an_environment_shows_an_init() {
+    let demo = Demo::start(&[]).await;
+    let cold = demo.write(&json!({ "tenant": "acme" })).await;
+    let warm = demo.write(&json!({ "tenant": "acme" })).await;
+    let ids = [cold.trace_id(), warm.trace_id()];
+    let traces = demo.traces(&ids).await.flat();
+
+    for (id, init) in ids.iter().zip([1, 0]) {
+        let trace = traces.of_trace(id);
+        Write::of(&trace);
+        assert_eq!(trace.named("Init").len(), init, "{trace}");
+        let cold_start = init == 1;
+        let annotated = |document: &&Value| document["annotations"]["ColdStart"] == cold_start;
+        assert_eq!(trace.as_slice().iter().filter(annotated).count(), 1, "{trace}");
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_is_called_is_inferred_below_the_call() {
+    let demo = Demo::start(&[]).await;
+    let answer = demo.write(&json!({ "tenant": "acme" })).await;
+    let trace = demo.traces(&[answer.trace_id()]).await.flat();
+
+    let inferred: Vec<_> =
+        trace.as_slice().iter().filter(|document| document["inferred"] == true).collect();
+    let [table] = inferred[..] else { panic!("one inferred segment, not {trace}") };
+    assert_eq!(table["origin"], "AWS::DynamoDB::Table");
+    assert_eq!(table["parent_id"], Write::of(&trace).put["id"]);
+}
+
+#[tokio::test]
+async fn a_report_is_one_trace_through_two_functions() {
+    let demo = Demo::start(&[]).await;
+    let item = demo.write(&json!({ "tenant": "acme", "message": "hello" })).await.json();
+    let pk = item["pk"].as_str().expect("the item's pk");
+    let answer = demo.get(&format!("/reports/{pk}")).await;
+    assert_eq!(answer.status, 200, "{}\n{}", answer.body, demo.log());
+    assert_eq!(answer.json()["messageLength"], 5);
+    let trace = demo.traces(&[answer.trace_id()]).await;
+
+    trace.assert_strict();
+    let trace = trace.sent().flat();
+    for origin in ["AWS::ApiGateway::Stage", "AWS::Lambda", "AWS::Lambda::Function"] {
+        assert_eq!(trace.of_origin(origin).len(), 2, "{origin} in {trace}");
+    }
+    let report = trace.one("build_report");
+    let read = trace.one("read_and_respond");
+    assert_eq!(read["annotations"]["pk"], pk);
+    // The call lies below the report, and all of the second function below the call.
+    let calls: Vec<_> =
+        trace.as_slice().iter().filter(|document| document["namespace"] == "remote").collect();
+    let [call] = calls[..] else { panic!("one remote call, not {trace}") };
+    assert!(trace.is_above(report, call), "{trace}");
+    assert!(trace.is_above(call, read), "{trace}");
+    assert_eq!(call["http"]["response"]["status"], 200);
+}
+
+#[tokio::test]
+async fn a_handler_that_fails_is_a_fault_with_its_cause() {
+    let demo = Demo::start(&[]).await;
+    let failed = demo.write(&json!({ "tenant": "acme", "fail": true })).await;
+    assert_eq!(failed.status, 502, "{}\n{}", failed.body, demo.log());
+    let next = demo.write(&json!({ "tenant": "acme" })).await;
+    assert_eq!(next.status, 201, "{}\n{}", next.body, demo.log());
+    let trace = demo.traces(&[failed.trace_id()]).await;
+
+    trace.assert_strict();
+    let trace = trace.sent().flat();
+    let validate = trace.one("validate_and_write");
+    assert_eq!(validate["fault"], true);
+    let exceptions = validate["cause"]["exceptions"].as_array().expect("the exceptions");
+    let messages: Vec<_> = exceptions.iter().map(|exception| &exception["message"]).collect();
+    assert_eq!(messages, ["the supplier did not confirm", "connection reset by peer"]);
+    for origin in ["AWS::Lambda::Function", "AWS::ApiGateway::Stage"] {
+        assert_eq!(trace.of_origin(origin)[0]["fault"], true, "{origin} in {trace}");
+    }
+}
+
+#[tokio::test]
+async fn answers_are_the_labs_own() {
+    let demo = Demo::start(&[]).await;
+    let invalid = demo.write(&Value::String("no object".to_owned())).await;
+    assert_eq!((invalid.status, invalid.json()), (400, json!({ "error": "Invalid JSON body" })));
+    let unknown = demo.get("/items/nothing").await;
+    let not_found = json!({ "error": "Not found", "pk": "nothing" });
+    assert_eq!((unknown.status, unknown.json()), (404, not_found));
+
+    let written = demo.write(&json!({ "tenant": "acme", "message": "hello" })).await.json();
+    let pk = written["pk"].as_str().expect("the item's pk");
+    let read = demo.get(&format!("/items/{pk}")).await;
+    assert_eq!((read.status, read.json()), (200, written));
+}
+
+#[tokio::test]
+async fn the_demo_is_the_same_with_dynalite() {
+    let program = artifact::repository().join("tests/node/node_modules/.bin/dynalite");
+    assert!(program.exists(), "{} is missing: run tests/setup.sh", program.display());
+    let [listen] = port::free();
+    let mut command = Command::new(program);
+    command.args(["--host", "127.0.0.1", "--port", &listen.to_string(), "--createTableMs", "0"]);
+    let _dynalite = Process::spawn("dynalite", command);
+    let address = format!("127.0.0.1:{listen}");
+    http::listening(&address).await;
+    let dynalite = format!("http://{address}");
+
+    let demo = Demo::start(&["--dynamodb-endpoint", &dynalite]).await;
+    let written = demo.write(&json!({ "tenant": "acme", "message": "hello" })).await;
+    assert_eq!(written.status, 201, "{}\n{}", written.body, demo.log());
+    let pk = written.json()["pk"].as_str().expect("the item's pk").to_owned();
+    let read = demo.get(&format!("/items/{pk}")).await;
+    assert_eq!((read.status, read.json()), (200, written.json()));
+
+    let tables = client::aws_cli(&dynalite, &["dynamodb", "list-tables"]).await;
+    let table = tables["TableNames"][0].as_str().expect("the demo's table").to_owned();
+    let kept = client::aws_cli(&dynalite, &["dynamodb", "scan", "--table-name", &table]).await;
+    assert_eq!(kept["Items"][0]["pk"]["S"], pk.as_str(), "{kept}");
+
+    let trace = demo.traces(&[written.trace_id()]).await;
+    trace.assert_strict();
+    let trace = trace.flat();
+    assert_eq!(Write::of(&trace).put["aws"]["table_name"], table.as_str());
+}
+
+/// The parts of a write's trace, each found under the part before.
+struct Write {
+    function: Value,
+    validate: Value,
+    put: Value,
+}
+
+impl Write {
+    fn of(trace: &Documents) -> Self {
+        let trace = &trace.sent();
+        let one = |origin: &str| match trace.of_origin(origin)[..] {
+            [segment] => segment.clone(),
+            ref found => panic!("{} segments of {origin} in {trace}", found.len()),
+        };
+        let stage = one("AWS::ApiGateway::Stage");
+        assert!(stage["parent_id"].is_null(), "{stage}");
+        let service = one("AWS::Lambda");
+        let function = one("AWS::Lambda::Function");
+        let validate = trace.one("validate_and_write").clone();
+        let put = trace.one("DynamoDB").clone();
+        // Between the stage and the function's service, and between the function and its
+        // handler's work, there may be subsegments of their own.
+        assert!(trace.is_above(&stage, &service), "{trace}");
+        assert_eq!(function["parent_id"], service["id"]);
+        assert!(trace.is_above(&function, &validate), "{trace}");
+        assert_eq!(put["parent_id"], validate["id"]);
+        Self { function, validate, put }
+    }
+}

@@ -1,0 +1,160 @@
+//! The extension under AWS's own Lambda emulator, with an unmodified Python function
+//! that the official X-Ray SDK traces.
+
+use serde_json::json;
+use xray_lambda_tests::emulator::{Emulator, Function, Mode};
+use xray_lambda_tests::receiver::Receiver;
+use xray_lambda_tests::{artifact, port, python};
+
+const ROOT: &str = "1-6750a1b2-00112233445566778899aabb";
+const PARENT: &str = "0efbd19962d95b05";
+
+fn trace() -> String {
+    format!("Root={ROOT};Parent={PARENT};Sampled=1")
+}
+
+/// A sandbox with the Python function and the extension, which sends to `receiver`.
+async fn python_function(receiver: &Receiver, timeout_seconds: u32) -> Emulator {
+    let folder = artifact::repository().join("tests/functions/python");
+    let bootstrap = folder.join("bootstrap");
+    let handler = folder.join("handler.py");
+    let function = Function {
+        handler: "handler.handler",
+        files: vec![("bootstrap", &bootstrap), ("handler.py", &handler)],
+        environment: vec![
+            ("TESTS_PYTHON", python::program("python").display().to_string()),
+            ("AWS_ENDPOINT_URL_XRAY", receiver.url()),
+            ("AWS_XRAY_DAEMON_ADDRESS", port::daemon_address()),
+            ("AWS_LAMBDA_FUNCTION_NAME", "orders".to_owned()),
+            ("AWS_LAMBDA_FUNCTION_TIMEOUT", timeout_seconds.to_string()),
+        ],
+    };
+    Emulator::start(Mode::Classic, &function).await
+}
+
+#[tokio::test]
+async fn subsegments_of_the_official_python_sdk_reach_x_ray() {
+    let receiver = Receiver::start();
+    let sandbox = python_function(&receiver, 30).await;
+
+    let answer = sandbox.invoke(Some(&trace()), &json!({ "tenant": "a", "trace": trace() })).await;
+    assert_eq!(answer.json()["tenant"], "a", "{}", sandbox.log());
+
+    // The emulator waits for the extension's `/next`: all was sent before the answer.
+    let documents = receiver.until("`work`", |d| !d.flat().named("work").is_empty()).await;
+    documents.assert_valid();
+    let flat = documents.flat();
+    let work = flat.one("work");
+    assert_eq!(work["trace_id"], ROOT);
+    assert_eq!(work["parent_id"], PARENT);
+    assert_eq!(work["annotations"]["tenant"], "a");
+    assert_eq!(work["metadata"]["test"]["event"]["tenant"], "a");
+    assert_eq!(flat.one("inner")["parent_id"], work["id"]);
+}
+
+#[tokio::test]
+async fn what_is_sent_is_signed_for_x_ray() {
+    let receiver = Receiver::start();
+    let sandbox = python_function(&receiver, 30).await;
+    sandbox.invoke(Some(&trace()), &json!({ "trace": trace() })).await;
+    receiver.until("`work`", |d| !d.flat().named("work").is_empty()).await;
+
+    let requests = receiver.requests();
+    let put = requests.iter().find(|request| request.path == "/TraceSegments");
+    let authorization = &put.expect("a PutTraceSegments").authorization;
+    assert!(authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"), "{authorization}");
+    assert!(authorization.contains("/eu-west-1/xray/aws4_request"), "{authorization}");
+}
+
+#[tokio::test]
+async fn refused_telemetry_leaves_a_working_extension() {
+    let receiver = Receiver::start();
+    let mut sandbox = python_function(&receiver, 30).await;
+
+    for tenant in ["a", "b", "c"] {
+        let answer = sandbox.invoke(Some(&trace()), &json!({ "tenant": tenant, "trace": trace() })).await;
+        assert_eq!(answer.json()["tenant"], tenant, "{}", sandbox.log());
+    }
+    sandbox.shut_down().await;
+    assert_eq!(receiver.documents().flat().named("work").len(), 3, "{}", sandbox.log());
+}
+
+#[tokio::test]
+async fn a_failure_of_the_handler_is_in_the_trace() {
+    let receiver = Receiver::start();
+    let sandbox = python_function(&receiver, 30).await;
+
+    let answer = sandbox.invoke(Some(&trace()), &json!({ "do": "fail", "trace": trace() })).await;
+    assert_eq!(answer.json()["errorType"], "ValueError");
+
+    let documents = receiver.until("`work`", |d| !d.flat().named("work").is_empty()).await;
+    let flat = documents.flat();
+    let work = flat.one("work");
+    assert_eq!(work["fault"], true);
+    assert_eq!(work["cause"]["exceptions"][0]["message"], "the event says so");
+}
+
+#[tokio::test]
+async fn after_a_crash_of_the_function_the_next_invocation_is_traced() {
+    let receiver = Receiver::start();
+    let mut sandbox = python_function(&receiver, 30).await;
+
+    let crashed = sandbox.invoke(Some(&trace()), &json!({ "do": "exit", "tenant": "crash", "trace": trace() })).await;
+    assert_eq!(crashed.json()["errorType"], "Runtime.ExitError", "{}", sandbox.log());
+    let next = sandbox.invoke(Some(&trace()), &json!({ "tenant": "next", "trace": trace() })).await;
+    assert_eq!(next.json()["tenant"], "next", "{}", sandbox.log());
+
+    sandbox.shut_down().await;
+    assert_eq!(tenants(&receiver), ["crash", "next"], "{}", sandbox.log());
+}
+
+#[tokio::test]
+async fn after_a_timeout_of_the_function_the_next_invocation_is_traced() {
+    let receiver = Receiver::start();
+    let mut sandbox = python_function(&receiver, 2).await;
+
+    let late = sandbox.invoke(Some(&trace()), &json!({ "do": "hang", "tenant": "late", "trace": trace() })).await;
+    assert!(late.body.contains("Task timed out after 2.00 seconds"), "{}", late.body);
+    let next = sandbox.invoke(Some(&trace()), &json!({ "tenant": "next", "trace": trace() })).await;
+    assert_eq!(next.json()["tenant"], "next", "{}", sandbox.log());
+
+    sandbox.shut_down().await;
+    assert_eq!(tenants(&receiver), ["late", "next"], "{}", sandbox.log());
+}
+
+#[tokio::test]
+async fn what_x_ray_did_not_take_in_time_is_sent_at_shutdown() {
+    let mut receiver = Receiver::start();
+    let mut sandbox = python_function(&receiver, 30).await;
+
+    receiver.go_away().await;
+    let answer = sandbox.invoke(Some(&trace()), &json!({ "tenant": "a", "trace": trace() })).await;
+    assert_eq!(answer.json()["tenant"], "a", "{}", sandbox.log());
+    receiver.come_back();
+    assert!(receiver.documents().as_slice().is_empty());
+
+    sandbox.shut_down().await;
+    assert_eq!(tenants(&receiver), ["a"], "{}", sandbox.log());
+}
+
+#[tokio::test]
+async fn the_extension_exits_by_itself_after_shutdown() {
+    let receiver = Receiver::start();
+    let mut sandbox = python_function(&receiver, 30).await;
+    sandbox.invoke(Some(&trace()), &json!({ "trace": trace() })).await;
+
+    let before = std::time::Instant::now();
+    sandbox.shut_down().await;
+    // The emulator gives an extension two seconds, and then kills it.
+    let log = sandbox.log();
+    assert!(before.elapsed().as_millis() < 1900, "it took {:?}:\n{log}", before.elapsed());
+    let killed = log.lines().find(|line| line.contains("SIGKILL") && line.contains("extension"));
+    assert_eq!(killed, None, "{log}");
+}
+
+/// The `tenant` of each `work` that arrived, in their order.
+fn tenants(receiver: &Receiver) -> Vec<String> {
+    let flat = receiver.documents().flat();
+    let tenants = flat.named("work").into_iter().map(|work| &work["annotations"]["tenant"]);
+    tenants.map(|tenant| tenant.as_str().unwrap_or_default().to_owned()).collect()
+}

@@ -1,0 +1,137 @@
+//! Lambda Managed Instances under AWS's own code: a Rust function with two workers, the
+//! wrapper and the extension, AWS's Telemetry API and trace header.
+
+use serde_json::{Value, json};
+use xray_lambda_tests::documents::Documents;
+use xray_lambda_tests::emulator::{Emulator, Function, Mode};
+use xray_lambda_tests::receiver::Receiver;
+use xray_lambda_tests::{artifact, port};
+
+const FIRST: Request = Request {
+    root: "1-6750a1b2-00112233445566778899aab1",
+    parent: "53995c3f42cd8ad1",
+    tenant: "first",
+};
+const SECOND: Request = Request {
+    root: "1-6750a1b2-00112233445566778899aab2",
+    parent: "53995c3f42cd8ad2",
+    tenant: "second",
+};
+
+struct Request {
+    root: &'static str,
+    parent: &'static str,
+    tenant: &'static str,
+}
+
+impl Request {
+    fn header(&self) -> String {
+        format!("Root={};Parent={};Sampled=1", self.root, self.parent)
+    }
+
+    /// An event whose invocation ends only together with another.
+    fn together(&self) -> Value {
+        json!({ "tenant": self.tenant, "together": true })
+    }
+}
+
+async fn rust_function(receiver: &Receiver) -> Emulator {
+    let bootstrap = artifact::traced_function();
+    let function = Function {
+        handler: "bootstrap",
+        files: vec![("bootstrap", &bootstrap)],
+        environment: vec![
+            ("AWS_ENDPOINT_URL_XRAY", receiver.url()),
+            ("AWS_XRAY_DAEMON_ADDRESS", port::daemon_address()),
+            ("AWS_LAMBDA_FUNCTION_NAME", "orders".to_owned()),
+        ],
+    };
+    Emulator::start(Mode::ManagedInstances { workers: 2 }, &function).await
+}
+
+/// Two requests, each of which is in the function while the other is.
+async fn two_at_once(sandbox: &Emulator) {
+    let (first_header, second_header) = (FIRST.header(), SECOND.header());
+    let (first_event, second_event) = (FIRST.together(), SECOND.together());
+    let (first, second) = tokio::join!(
+        sandbox.invoke(Some(&first_header), &first_event),
+        sandbox.invoke(Some(&second_header), &second_event),
+    );
+    assert_eq!(first.json()["tenant"], "first", "{}", sandbox.log());
+    assert_eq!(first.json()["trace"], first_header);
+    assert_eq!(second.json()["tenant"], "second", "{}", sandbox.log());
+}
+
+#[tokio::test]
+async fn two_requests_at_once_are_two_traces_each_under_its_own_parent() {
+    let receiver = Receiver::start();
+    let mut sandbox = rust_function(&receiver).await;
+    two_at_once(&sandbox).await;
+    sandbox.shut_down().await;
+
+    let documents = receiver.documents();
+    documents.assert_strict();
+    for request in [FIRST, SECOND] {
+        let trace = documents.of_trace(request.root).flat();
+        let work = trace.one("work");
+        assert_eq!(work["annotations"]["tenant"], request.tenant);
+        assert_eq!(roots_parent(&trace, work), request.parent, "{documents}");
+        for below in ["hold", "inner"] {
+            assert_eq!(trace.one(below)["parent_id"], work["id"]);
+            assert_eq!(trace.one(below)["annotations"]["tenant"], request.tenant);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_platforms_spans_hang_under_each_requests_own_parent() {
+    let receiver = Receiver::start();
+    let mut sandbox = rust_function(&receiver).await;
+    two_at_once(&sandbox).await;
+    sandbox.shut_down().await;
+
+    let documents = receiver.documents();
+    for request in [FIRST, SECOND] {
+        let trace = documents.of_trace(request.root).flat();
+        let latency = trace.one("Response latency");
+        assert_eq!(latency["parent_id"], request.parent);
+        let hold = trace.one("hold");
+        let time = |document: &Value, name: &str| document[name].as_f64().expect("a time");
+        // AWS's clock in the telemetry ticks in milliseconds.
+        assert!(time(latency, "start_time") <= time(hold, "start_time") + 0.001, "{documents}");
+        assert!(time(latency, "end_time") + 0.001 >= time(hold, "end_time"), "{documents}");
+    }
+}
+
+#[tokio::test]
+async fn an_unsampled_request_leaves_no_document() {
+    let receiver = Receiver::start();
+    let mut sandbox = rust_function(&receiver).await;
+    let unsampled = FIRST.header().replace("Sampled=1", "Sampled=0");
+    let answer = sandbox.invoke(Some(&unsampled), &json!({ "tenant": "first" })).await;
+    assert_eq!(answer.json()["tenant"], "first", "{}", sandbox.log());
+    let answer = sandbox.invoke(Some(&SECOND.header()), &json!({ "tenant": "second" })).await;
+    assert_eq!(answer.json()["tenant"], "second", "{}", sandbox.log());
+    sandbox.shut_down().await;
+
+    let documents = receiver.documents();
+    assert!(documents.of_trace(FIRST.root).as_slice().is_empty(), "{documents}");
+    assert_eq!(documents.of_trace(SECOND.root).flat().named("work").len(), 1, "{documents}");
+}
+
+#[tokio::test]
+async fn documents_arrive_while_the_instance_goes_on() {
+    let receiver = Receiver::start();
+    let sandbox = rust_function(&receiver).await;
+    let answer = sandbox.invoke(Some(&FIRST.header()), &json!({ "tenant": "first" })).await;
+    assert_eq!(answer.json()["tenant"], "first", "{}", sandbox.log());
+    // No SHUTDOWN, and no other invocation.
+    receiver.until("`work`", |documents| !documents.flat().named("work").is_empty()).await;
+}
+
+/// The parent of the topmost of the documents above `document`.
+fn roots_parent<'a>(trace: &'a Documents, document: &'a Value) -> &'a Value {
+    let parent = &document["parent_id"];
+    let above = trace.as_slice().iter().find(|candidate| candidate["id"] == *parent);
+    above.map_or(parent, |above| roots_parent(trace, above))
+}

@@ -1,0 +1,161 @@
+//! A sandbox of `lambda-simulator` with the extension and a function.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant, SystemTime};
+
+use lambda_simulator::{FreezeMode, Invocation, InvocationState, InvocationStatus, ShutdownReason, Simulator};
+use serde_json::Value;
+use xray_document::TraceId;
+use xray_lambda_tests::process::Process;
+use xray_lambda_tests::{PATIENCE, artifact, port, process, python};
+
+/// The deadline that invocations have.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The parent in the header of every invocation: Lambda's segment, were there one.
+pub(crate) const PARENT: &str = "0efbd19962d95b05";
+
+/// A simulated sandbox: the simulator, the extension and a function.
+pub(crate) struct Sandbox {
+    simulator: Simulator,
+    extension: Process,
+    function: Process,
+    /// The ids of all documents that the plain function's socket took.
+    sent: BTreeSet<String>,
+    /// The trace of each invocation.
+    traces: Vec<TraceId>,
+}
+
+impl Sandbox {
+    /// Starts a sandbox with a function that knows nothing of this repository's wrapper,
+    /// and an extension that sends to `x_ray`.
+    pub(crate) async fn start(x_ray: &str) -> Self {
+        Self::with(&artifact::plain_function(), x_ray).await
+    }
+
+    /// Starts a sandbox with any function.
+    pub(crate) async fn with(function: &Path, x_ray: &str) -> Self {
+        let simulator = Simulator::builder()
+            .function_name("orders")
+            .region("eu-west-1")
+            .invocation_timeout(TIMEOUT)
+            .extension_ready_timeout(TIMEOUT)
+            .freeze_mode(FreezeMode::Process)
+            .build()
+            .await
+            .expect("the simulator");
+        let daemon = port::daemon_address();
+        let spawn = |name: &str, program: &Path| {
+            let mut command = Command::new(program);
+            command.env_clear().envs(simulator.lambda_env_vars()).envs(python::credentials());
+            command.env_remove("LD_LIBRARY_PATH");
+            command.env("AWS_ENDPOINT_URL_XRAY", x_ray);
+            command.env("AWS_XRAY_DAEMON_ADDRESS", &daemon);
+            let process = Process::spawn(name, command);
+            simulator.register_freeze_pid(process.id());
+            process
+        };
+        let extension = spawn("the extension", &artifact::extension());
+        let waits = || async {
+            match simulator.get_registered_extensions().await.first() {
+                Some(extension) => simulator.first_next_poll_at(&extension.id).await.is_some(),
+                None => extension.has_ended(),
+            }
+        };
+        let waiting = simulator.wait_for(waits, PATIENCE).await;
+        assert!(
+            waiting.is_ok() && !extension.has_ended(),
+            "the extension does not ask for its first event:\n{}",
+            extension.log()
+        );
+        let function = spawn("the function", function);
+        Self { simulator, extension, function, sent: BTreeSet::new(), traces: Vec::new() }
+    }
+
+    /// Invokes the function, and returns when it has answered.
+    pub(crate) async fn invoke(&mut self, event: Value) {
+        let state = self.finish(event).await;
+        assert_eq!(state.status, InvocationStatus::Success, "{}", self.log());
+        let answer = state.response.expect("a success has a response").payload;
+        let sent = answer["sent"].as_array().into_iter().flatten();
+        self.sent.extend(sent.filter_map(Value::as_str).map(str::to_owned));
+    }
+
+    /// Invokes the function with an event that makes it fail.
+    pub(crate) async fn fail(&mut self, event: Value) {
+        let state = self.finish(event).await;
+        assert_eq!(state.status, InvocationStatus::Error, "{}", self.log());
+    }
+
+    async fn finish(&mut self, event: Value) -> InvocationState {
+        let trace = TraceId::random(now_seconds());
+        self.traces.push(trace);
+        let mut invocation = Invocation::new(event, millis(TIMEOUT));
+        invocation.trace_id = format!("Root={trace};Parent={PARENT};Sampled=1");
+        let request = self.simulator.enqueue(invocation).await;
+        let state = self.simulator.wait_for_invocation_complete(&request, PATIENCE).await;
+        state.unwrap_or_else(|error| panic!("{error}\n{}", self.log()))
+    }
+
+    /// Waits until the function and the extension have called `/next` and are stopped.
+    pub(crate) async fn frozen(&self) {
+        let frozen = self.simulator.wait_for_frozen(PATIENCE).await;
+        frozen.unwrap_or_else(|error| panic!("{error}\n{}", self.log()));
+    }
+
+    /// Ends the sandbox and waits for the extension to exit by itself, as it must within
+    /// two seconds: the ids of the documents that the function sent.
+    pub(crate) async fn shut_down(mut self) -> BTreeSet<String> {
+        let before = Instant::now();
+        let processes = [self.function.id(), self.extension.id()];
+        // The simulator's report of the last invocation may come after it has sent
+        // SHUTDOWN, and then it freezes once more, as Lambda never does.
+        let keep_thawed = async {
+            loop {
+                // A process that has ended needs no thawing.
+                let _ = processes.map(process::thaw);
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let end = async {
+            self.simulator.graceful_shutdown(ShutdownReason::Spindown).await;
+            self.extension.exit().await
+        };
+        let status = tokio::select! {
+            status = end => status,
+            () = keep_thawed => unreachable!("it goes on for ever"),
+        };
+        assert!(before.elapsed() < Duration::from_secs(2), "SHUTDOWN took {:?}", before.elapsed());
+        assert!(status.success(), "{status}:\n{}", self.extension.log());
+        self.sent
+    }
+
+    /// The ids of the documents that the function has sent so far.
+    pub(crate) fn sent(&self) -> &BTreeSet<String> {
+        &self.sent
+    }
+
+    /// The traces of the invocations so far.
+    pub(crate) fn traces(&self) -> &[TraceId] {
+        &self.traces
+    }
+
+    pub(crate) fn simulator(&self) -> &Simulator {
+        &self.simulator
+    }
+
+    fn log(&self) -> String {
+        format!("function:\n{}extension:\n{}", self.function.log(), self.extension.log())
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).expect("a timeout of seconds")
+}
+
+fn now_seconds() -> u32 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.map_or(0, |now| u32::try_from(now.as_secs()).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,183 @@
+//! The extension under a second Lambda that others wrote: `lambda-simulator`, with its
+//! own Telemetry API (schema 2022-12-13) and freezing by SIGSTOP.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use lambda_simulator::DeliveryPolicy;
+use serde_json::json;
+use xray_lambda_tests::artifact;
+use xray_lambda_tests::receiver::{Answer, Receiver};
+
+use crate::sandbox::{PARENT, Sandbox, TIMEOUT};
+
+#[tokio::test]
+async fn a_thousand_invocations_with_freezing_between_them_lose_no_document() {
+    let receiver = Receiver::start();
+    let mut sandbox = Sandbox::start(&receiver.url()).await;
+    for _ in 0..1000 {
+        sandbox.invoke(json!({ "documents": 2 })).await;
+        sandbox.frozen().await;
+    }
+    let sent = sandbox.shut_down().await;
+    assert_eq!(sent.len(), 2000);
+    assert_nothing_lost(&receiver, &sent);
+}
+
+#[tokio::test]
+async fn a_thousand_invocations_of_a_traced_function_are_a_thousand_whole_traces() {
+    let receiver = Receiver::start();
+    let mut sandbox = Sandbox::with(&artifact::traced_function(), &receiver.url()).await;
+    for _ in 0..1000 {
+        sandbox.invoke(json!({ "tenant": "a" })).await;
+        sandbox.frozen().await;
+    }
+    let traces: Vec<_> = sandbox.traces().iter().map(ToString::to_string).collect();
+    sandbox.shut_down().await;
+
+    let documents = receiver.documents();
+    documents.assert_strict();
+    let flat = documents.flat();
+    for name in ["work", "inner"] {
+        let found: BTreeSet<_> =
+            flat.named(name).iter().filter_map(|found| found["trace_id"].as_str()).collect();
+        let lost: Vec<_> = traces.iter().filter(|trace| !found.contains(trace.as_str())).collect();
+        assert!(lost.is_empty(), "`{name}` is lost in {} of 1000 traces", lost.len());
+    }
+}
+
+#[tokio::test]
+async fn the_wrappers_word_that_all_is_sent_needs_no_telemetry() {
+    let receiver = Receiver::start();
+    let mut sandbox = Sandbox::with(&artifact::traced_function(), &receiver.url()).await;
+    let late = DeliveryPolicy::Suppress;
+    sandbox.simulator().set_telemetry_delivery_policy("platform.runtimeDone", late).await;
+    for count in 1..=3 {
+        let before = Instant::now();
+        sandbox.invoke(json!({ "tenant": "a" })).await;
+        sandbox.frozen().await;
+        assert!(before.elapsed() < TIMEOUT / 2, "the extension waited for runtimeDone");
+        assert_eq!(receiver.documents().flat().named("work").len(), count);
+    }
+    sandbox.shut_down().await;
+}
+
+#[tokio::test]
+async fn documents_are_at_x_ray_before_the_sandbox_freezes() {
+    let receiver = Receiver::start();
+    let mut sandbox = Sandbox::start(&receiver.url()).await;
+    sandbox.invoke(json!({ "documents": 3 })).await;
+    sandbox.frozen().await;
+    assert_nothing_lost(&receiver, sandbox.sent());
+}
+
+#[tokio::test]
+async fn nothing_is_lost_when_the_connections_die_in_a_freeze() {
+    let mut receiver = Receiver::start();
+    let mut sandbox = Sandbox::start(&receiver.url()).await;
+    for _ in 0..50 {
+        sandbox.invoke(json!({ "documents": 2 })).await;
+        sandbox.frozen().await;
+        receiver.go_away().await;
+        receiver.come_back();
+    }
+    let sent = sandbox.shut_down().await;
+    assert_eq!(sent.len(), 100);
+    assert_nothing_lost(&receiver, &sent);
+}
+
+#[tokio::test]
+async fn a_shutdown_right_after_an_invocation_loses_nothing() {
+    let receiver = Receiver::start();
+    let mut sent = BTreeSet::new();
+    for _ in 0..20 {
+        let mut sandbox = Sandbox::start(&receiver.url()).await;
+        sandbox.invoke(json!({ "documents": 5 })).await;
+        sent.append(&mut sandbox.shut_down().await);
+    }
+    assert_eq!(sent.len(), 100);
+    assert_nothing_lost(&receiver, &sent);
+}
+
+#[tokio::test]
+async fn while_x_ray_is_away_no_invocation_fails_and_nothing_that_fits_is_lost() {
+    let mut receiver = Receiver::start();
+    let mut sandbox = Sandbox::start(&receiver.url()).await;
+    sandbox.invoke(json!({ "documents": 2 })).await;
+    sandbox.frozen().await;
+
+    receiver.go_away().await;
+    for _ in 0..20 {
+        // `invoke` asserts its success.
+        sandbox.invoke(json!({ "documents": 2, "bytes": 500 })).await;
+        sandbox.frozen().await;
+    }
+    receiver.come_back();
+    sandbox.invoke(json!({ "documents": 2 })).await;
+    sandbox.frozen().await;
+
+    let sent = sandbox.shut_down().await;
+    assert_eq!(sent.len(), 44);
+    assert_nothing_lost(&receiver, &sent);
+}
+
+#[tokio::test]
+async fn what_was_throttled_or_cut_off_is_sent_again() {
+    let receiver = Receiver::start();
+    let mut sandbox = Sandbox::start(&receiver.url()).await;
+    receiver.answer_next([Answer::Throttle, Answer::Unavailable, Answer::HangUp]);
+    for _ in 0..5 {
+        sandbox.invoke(json!({ "documents": 2 })).await;
+        sandbox.frozen().await;
+    }
+    let sent = sandbox.shut_down().await;
+    assert_eq!(sent.len(), 10);
+    assert_nothing_lost(&receiver, &sent);
+    let refused = receiver.requests().iter().filter(|r| r.answer != Answer::Accept).count();
+    assert_eq!(refused, 3, "the script was not played to its end");
+}
+
+#[tokio::test]
+async fn without_any_telemetry_every_invocation_ends_and_nothing_is_lost() {
+    let receiver = Receiver::start();
+    let mut sandbox = Sandbox::start(&receiver.url()).await;
+    for event in ["platform.start", "platform.runtimeDone", "platform.report"] {
+        sandbox.simulator().set_telemetry_delivery_policy(event, DeliveryPolicy::Suppress).await;
+    }
+    for _ in 0..3 {
+        let before = Instant::now();
+        sandbox.invoke(json!({ "documents": 2 })).await;
+        sandbox.frozen().await;
+        assert!(before.elapsed() < TIMEOUT, "the extension used up the deadline");
+    }
+    let sent = sandbox.shut_down().await;
+    assert_eq!(sent.len(), 6);
+    assert_nothing_lost(&receiver, &sent);
+}
+
+#[tokio::test]
+async fn a_failure_that_telemetry_tells_of_is_drawn_under_lambdas_segment() {
+    let receiver = Receiver::start();
+    let mut sandbox = Sandbox::start(&receiver.url()).await;
+    sandbox.fail(json!({ "fail": true })).await;
+    sandbox.frozen().await;
+    sandbox.invoke(json!({ "documents": 1 })).await;
+    sandbox.frozen().await;
+    let root = sandbox.traces()[0].to_string();
+    sandbox.shut_down().await;
+
+    let documents = receiver.documents().of_trace(&root);
+    documents.assert_strict();
+    let failures = documents.as_slice().iter().filter(|document| document["fault"] == true);
+    let failures: Vec<_> = failures.collect();
+    let [failure] = failures[..] else { panic!("one failure, not {documents}") };
+    assert_eq!(failure["parent_id"], PARENT);
+    assert_eq!(failure["type"], "subsegment");
+}
+
+fn assert_nothing_lost(receiver: &Receiver, sent: &BTreeSet<String>) {
+    let documents = receiver.documents();
+    documents.assert_valid();
+    let lost: Vec<_> = sent.difference(&documents.ids()).cloned().collect();
+    assert!(lost.is_empty(), "{} of {} documents are lost: {lost:?}", lost.len(), sent.len());
+}

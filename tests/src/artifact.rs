@@ -1,0 +1,56 @@
+//! The workspace's own binaries, as Cargo built them beside the test.
+
+use std::path::PathBuf;
+
+/// The binary `name` of the crate `package`.
+///
+/// Cargo builds a test's own package only, so the others must have been built before:
+/// `make test` does.
+///
+/// # Panics
+/// Where the binary is missing.
+#[must_use]
+pub fn binary(package: &str, name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own path");
+    // target/debug/deps/real_parts-0123456789abcdef
+    let profile = test.ancestors().nth(2).expect("a test lies in target/<profile>/deps");
+    let binary = profile.join(name);
+    assert!(
+        binary.is_file(),
+        "{} is missing: run `make test`, or `cargo build -p {package}` first",
+        binary.display()
+    );
+    binary
+}
+
+/// The extension.
+#[must_use]
+pub fn extension() -> PathBuf {
+    binary("xray-lambda-extension", "xray-lambda-extension")
+}
+
+/// The world on one machine.
+#[must_use]
+pub fn xray_local() -> PathBuf {
+    binary("xray-local", "xray-local")
+}
+
+/// A function that sends documents to the daemon's address as any X-Ray SDK does.
+#[must_use]
+pub fn plain_function() -> PathBuf {
+    binary("xray-lambda-tests", "plain-function")
+}
+
+/// A function that is traced by the wrapper.
+#[must_use]
+pub fn traced_function() -> PathBuf {
+    binary("xray-lambda-tests", "traced-function")
+}
+
+/// The root of the repository.
+#[must_use]
+pub fn repository() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .canonicalize()
+        .expect("the repository that the test was built from is still there")
+}

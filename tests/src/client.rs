@@ -1,0 +1,43 @@
+//! AWS's own clients, at an endpoint of ours or of another.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::documents::Documents;
+use crate::process::Process;
+use crate::python;
+
+/// An operation of X-Ray through boto3: its answer, with times as epoch seconds. An
+/// error of the service is `{"Error": {"Code", "Message"}, "Status"}`.
+pub async fn boto3(endpoint: &str, operation: &str, parameters: &Value) -> Value {
+    let arguments = [endpoint, operation, &parameters.to_string()];
+    read(&python::run("scripts/call.py", &arguments).await)
+}
+
+/// The documents of up to five traces, as boto3's `batch_get_traces` gives them.
+pub async fn batch_get_traces(endpoint: &str, ids: &[String]) -> Documents {
+    let answer = boto3(endpoint, "batch_get_traces", &json!({ "TraceIds": ids })).await;
+    let segments = answer["Traces"].as_array().into_iter().flatten();
+    let segments = segments.flat_map(|trace| trace["Segments"].as_array().cloned());
+    let mut documents = Documents::default();
+    documents.extend(
+        segments.flatten().filter_map(|segment| Some(segment["Document"].as_str()?.to_owned())),
+    );
+    documents
+}
+
+/// A command of the AWS CLI, such as `aws xray get-groups`: what it prints, as JSON.
+/// Null where it prints nothing.
+pub async fn aws_cli(endpoint: &str, arguments: &[&str]) -> Value {
+    let mut command = Command::new(python::program("aws"));
+    command.args(["--endpoint-url", endpoint, "--output", "json"]).args(arguments);
+    command.env_clear().envs(python::credentials());
+    command.env("PATH", "/usr/bin:/bin").env("AWS_PAGER", "");
+    let printed = Process::spawn("the AWS CLI", command).success().await;
+    if printed.trim().is_empty() { Value::Null } else { read(&printed) }
+}
+
+fn read(printed: &str) -> Value {
+    serde_json::from_str(printed).unwrap_or_else(|error| panic!("{error} in {printed}"))
+}

@@ -1,0 +1,75 @@
+//! The demo API under `xray-local`, as `make demo` runs it.
+
+use hyper::Method;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::documents::Documents;
+use crate::http::Answer;
+use crate::local::{self, XrayLocal};
+use crate::{artifact, client, http};
+
+/// The running demo, with a store of its own.
+#[derive(Debug)]
+pub struct Demo {
+    local: XrayLocal,
+    api: String,
+    data: TempDir,
+    // Deleted with the demo.
+    _layer: TempDir,
+}
+
+impl Demo {
+    /// Starts the demo on free ports, with these arguments to `start-api` besides.
+    ///
+    /// # Panics
+    /// Where a part of it has not been built.
+    pub async fn start(arguments: &[&str]) -> Self {
+        let data = tempfile::tempdir().expect("a temporary folder");
+        let layer = local::layer();
+        let items = artifact::binary("demo-api", "items");
+        let _ = artifact::binary("demo-api", "reports");
+        // target/debug/items
+        let target = items.ancestors().nth(2).expect("the target folder").display().to_string();
+        let template = artifact::repository().join("template.yaml").display().to_string();
+        let layers = ["X86", "Arm64"]
+            .map(|name| format!("XRayLambdaLayer{name}={}", layer.path().display()));
+        let mut command = vec!["start-api", "--template", &template, "--target-dir", &target];
+        command.extend(["--port", "0", "--xray-listen", "127.0.0.1:0"]);
+        command.extend(["--layer", &layers[0], "--layer", &layers[1]]);
+        command.extend(arguments);
+        let local = XrayLocal::start(data.path(), &command);
+        let api = local.url("demo-api").await;
+        Self { local, api, data, _layer: layer }
+    }
+
+    /// `POST /items`
+    pub async fn write(&self, item: &Value) -> Answer {
+        let headers = [("content-type", "application/json")];
+        http::post(&format!("{}/items", self.api), &headers, &item.to_string()).await
+    }
+
+    /// `GET` of any path.
+    pub async fn get(&self, path: &str) -> Answer {
+        http::send(Method::GET, &format!("{}{path}", self.api), &[], "").await
+    }
+
+    /// What it has said so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.local.log()
+    }
+
+    /// Ends the demo, so that all is in the store, and reads these traces with boto3
+    /// from the same store.
+    ///
+    /// # Panics
+    /// Where it does not end well.
+    pub async fn traces(self, ids: &[String]) -> Documents {
+        let log = self.local.log();
+        let status = self.local.stop().await;
+        assert!(status.success(), "{status}:\n{log}");
+        let served = XrayLocal::serve(self.data.path());
+        client::batch_get_traces(&served.url("X-Ray API").await, ids).await
+    }
+}

@@ -1,0 +1,103 @@
+//! One HTTP request at a time, without a pool and without TLS.
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::{HeaderMap, Method, Request};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use xray_document::{TRACE_HEADER, TraceHeader};
+
+use crate::PATIENCE;
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    /// The trace that the answer says it belongs to: `Root` of `X-Amzn-Trace-Id`.
+    ///
+    /// # Panics
+    /// Where it says none.
+    #[must_use]
+    pub fn trace_id(&self) -> String {
+        let header = self.headers.get(TRACE_HEADER).and_then(|value| value.to_str().ok());
+        let root = header.and_then(|header| TraceHeader::parse(header).root);
+        root.unwrap_or_else(|| panic!("no trace in {self:?}")).to_string()
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Panics
+    /// Where it is none.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body)
+            .unwrap_or_else(|error| panic!("{error} in the answer {}: {}", self.status, self.body))
+    }
+}
+
+/// Sends a request to `http://HOST:PORT/…`.
+///
+/// # Panics
+/// Where no answer comes within [`PATIENCE`].
+pub async fn send(method: Method, url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    match tokio::time::timeout(PATIENCE, exchange(method, url, headers, body)).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => panic!("{url}: {error}"),
+        Err(_) => panic!("{url} does not answer"),
+    }
+}
+
+/// [`send`] with POST.
+pub async fn post(url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    send(Method::POST, url, headers, body).await
+}
+
+/// [`send`] with GET.
+pub async fn get(url: &str) -> Answer {
+    send(Method::GET, url, &[], "").await
+}
+
+/// Waits until something listens at `HOST:PORT`.
+///
+/// # Panics
+/// Where nothing does within [`PATIENCE`].
+pub async fn listening(address: &str) {
+    let connect = async {
+        while TcpStream::connect(address).await.is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    let connected = tokio::time::timeout(PATIENCE, connect).await;
+    assert!(connected.is_ok(), "nothing listens at {address}");
+}
+
+async fn exchange(
+    method: Method,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Result<Answer, Box<dyn std::error::Error>> {
+    let rest = url.strip_prefix("http://").ok_or("the URL must begin with http://")?;
+    let (address, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let stream = TcpStream::connect(address).await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let connection = tokio::spawn(connection);
+    let mut request =
+        Request::builder().method(method).uri(format!("/{path}")).header("Host", address);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Full::new(Bytes::from(body.to_owned())))?;
+    let response = sender.send_request(request).await?;
+    let status = response.status().as_u16();
+    let headers = response.headers().clone();
+    let body = response.into_body().collect().await?.to_bytes();
+    connection.abort();
+    Ok(Answer { status, headers, body: String::from_utf8(body.to_vec())? })
+}

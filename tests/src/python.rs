@@ -1,0 +1,75 @@
+//! The virtual environment that `tests/setup.sh` makes, and the programs in it.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::artifact;
+use crate::process::Process;
+
+/// A program of the virtual environment: `python`, `aws`, `sam`, `moto_server`, …
+///
+/// # Panics
+/// Where it is missing.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
+    let program = environment().join("bin").join(name);
+    assert!(
+        program.exists(),
+        "{} is missing: run tests/setup.sh, which installs the third-party parts",
+        program.display()
+    );
+    program
+}
+
+/// The folder of an installed package's files: `site-packages/<path>`.
+///
+/// # Panics
+/// Where it is missing.
+#[must_use]
+pub fn installed(path: &str) -> PathBuf {
+    let lib = environment().join("lib");
+    let found = std::fs::read_dir(&lib)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|python| python.path().join("site-packages").join(path))
+        .find(|file| file.exists());
+    found.unwrap_or_else(|| {
+        panic!(
+            "{path} is missing in {}: run tests/setup.sh, which installs the third-party parts",
+            lib.display()
+        )
+    })
+}
+
+/// A script of `tests/functions/python` or `tests/scripts`, run to its end: what it
+/// printed.
+///
+/// # Panics
+/// Where it fails: with all that it said.
+pub async fn run(script: &str, arguments: &[&str]) -> String {
+    let mut command = Command::new(program("python"));
+    command
+        .arg(artifact::repository().join("tests").join(script))
+        .args(arguments)
+        .env_clear()
+        .envs(credentials())
+        .env("PATH", "/usr/bin:/bin");
+    Process::spawn(script, command).success().await
+}
+
+/// What every AWS client wants before it signs anything; the receivers check nothing.
+#[must_use]
+pub fn credentials() -> [(&'static str, &'static str); 4] {
+    [
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_DEFAULT_REGION", "eu-west-1"),
+    ]
+}
+
+fn environment() -> PathBuf {
+    std::env::var_os("XRAY_LAMBDA_VENV")
+        .map_or_else(|| artifact::repository().join(".venv"), PathBuf::from)
+}

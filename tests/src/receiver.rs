@@ -1,0 +1,220 @@
+//! A receiver in X-Ray's place: takes `PutTraceSegments`, keeps what came, and
+//! answers as the test says.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::PATIENCE;
+use crate::documents::Documents;
+
+/// Listens on a port of its own until it is dropped.
+#[derive(Debug)]
+pub struct Receiver {
+    address: SocketAddr,
+    state: Arc<watch::Sender<State>>,
+    server: Option<JoinHandle<()>>,
+    // Bound and never listening: keeps the port while the receiver is away.
+    _port: TcpSocket,
+}
+
+/// What the receiver says to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// 200, and every document is taken.
+    Accept,
+    /// 429 with X-Ray's error shape, and no document is taken.
+    Throttle,
+    /// 503, and no document is taken.
+    Unavailable,
+    /// The connection is closed without a word.
+    HangUp,
+}
+
+/// A request as it came.
+#[derive(Debug, Clone)]
+pub struct Received {
+    pub path: String,
+    /// The headers that matter to a test: `authorization`, `content-type`, `user-agent`.
+    pub authorization: String,
+    pub body: String,
+    pub answer: Answer,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    script: VecDeque<Answer>,
+    requests: Vec<Received>,
+    accepted: Documents,
+}
+
+impl Receiver {
+    /// Starts one that accepts everything.
+    ///
+    /// # Panics
+    /// Where no port is free.
+    #[must_use]
+    pub fn start() -> Self {
+        let port = bind(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let address = port.local_addr().expect("a bound port");
+        let state = Arc::new(watch::Sender::new(State::default()));
+        let mut receiver = Self { address, state, server: None, _port: port };
+        receiver.come_back();
+        receiver
+    }
+
+    /// The value for `AWS_ENDPOINT_URL_XRAY`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Answers the next requests like this, and accepts all after them.
+    pub fn answer_next(&self, answers: impl IntoIterator<Item = Answer>) {
+        self.state.send_modify(|state| state.script.extend(answers));
+    }
+
+    /// Closes the port and every connection, as when X-Ray cannot be reached.
+    pub async fn go_away(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.abort();
+            // Dropped with it: the listener and the connections.
+            let _ = server.await;
+        }
+    }
+
+    /// Listens on the same port again.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime.
+    pub fn come_back(&mut self) {
+        let listener = bind(self.address).listen(128);
+        let listener =
+            listener.unwrap_or_else(|error| panic!("cannot listen at {}: {error}", self.address));
+        self.server = Some(tokio::spawn(serve(listener, Arc::clone(&self.state))));
+    }
+
+    /// Every request so far, whatever was answered.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Received> {
+        self.state.borrow().requests.clone()
+    }
+
+    /// Every accepted document so far, in the order in which they came.
+    #[must_use]
+    pub fn documents(&self) -> Documents {
+        self.state.borrow().accepted.clone()
+    }
+
+    /// Waits until the accepted documents are as `enough` wants them.
+    ///
+    /// # Panics
+    /// Where they are not within [`PATIENCE`]: with what there is instead.
+    pub async fn until(&self, what: &str, enough: impl Fn(&Documents) -> bool) -> Documents {
+        let mut state = self.state.subscribe();
+        let arrived = state.wait_for(|state| enough(&state.accepted));
+        let arrived = tokio::time::timeout(PATIENCE, arrived).await.is_ok();
+        let documents = self.documents();
+        assert!(arrived, "{what} did not arrive; there is\n{documents}");
+        documents
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        if let Some(server) = &self.server {
+            server.abort();
+        }
+    }
+}
+
+/// A socket that shares its port with the other sockets of its receiver.
+fn bind(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    let bound = socket.set_reuseport(true).and_then(|()| socket.bind(address));
+    bound.unwrap_or_else(|error| panic!("cannot bind {address}: {error}"));
+    socket
+}
+
+async fn serve(listener: TcpListener, state: Arc<watch::Sender<State>>) {
+    let mut connections = JoinSet::new();
+    loop {
+        // An accepted connection that failed at once is the client's affair.
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        let state = Arc::clone(&state);
+        connections.spawn(async move {
+            let service = service_fn(|request| answer(request, &state));
+            // Clients that go away, and `Answer::HangUp`, end it with an error.
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+    }
+}
+
+/// The receiver hangs up: an error is how a hyper service says so.
+#[derive(Debug)]
+struct HangUp;
+
+impl std::fmt::Display for HangUp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the test's script says to hang up")
+    }
+}
+
+impl std::error::Error for HangUp {}
+
+impl From<Infallible> for HangUp {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    state: &watch::Sender<State>,
+) -> Result<Response<Full<Bytes>>, HangUp> {
+    let path = request.uri().path().to_owned();
+    let authorization = request.headers().get("authorization");
+    let authorization =
+        authorization.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let Ok(body) = request.into_body().collect().await else { return Err(HangUp) };
+    let body = String::from_utf8_lossy(&body.to_bytes()).into_owned();
+
+    let mut answer = Answer::Accept;
+    state.send_modify(|state| {
+        answer = state.script.pop_front().unwrap_or(Answer::Accept);
+        if answer == Answer::Accept && path == "/TraceSegments" {
+            state.accepted.extend(put_trace_segments(&body));
+        }
+        state.requests.push(Received { path, authorization, body, answer });
+    });
+    let respond = |status: u16, body: Value| {
+        let response = Response::builder().status(status).header("content-type", "application/json");
+        response.body(Full::new(Bytes::from(body.to_string()))).map_err(|_| HangUp)
+    };
+    match answer {
+        Answer::Accept => respond(200, json!({ "UnprocessedTraceSegments": [] })),
+        Answer::Throttle => respond(429, json!({ "__type": "ThrottledException", "Message": "Rate exceeded" })),
+        Answer::Unavailable => respond(503, json!({ "message": "Service Unavailable" })),
+        Answer::HangUp => Err(HangUp),
+    }
+}
+
+/// The documents of a `PutTraceSegments` body; a body of another shape has none.
+fn put_trace_segments(body: &str) -> Vec<String> {
+    let body: Value = serde_json::from_str(body).unwrap_or_default();
+    let documents = body["TraceSegmentDocuments"].as_array().cloned().unwrap_or_default();
+    documents.iter().filter_map(|document| Some(document.as_str()?.to_owned())).collect()
+}
