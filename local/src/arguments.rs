@@ -13,7 +13,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Everything listens on loopback unless told otherwise, and traces are kept in the data
 /// directory across restarts.
 #[derive(Debug, Parser)]
-#[command(name = "xray-local", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "xray-local",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -77,7 +82,13 @@ pub(crate) struct Serve {
 #[derive(Debug, Args)]
 pub(crate) struct Functions {
     /// The SAM template
-    #[arg(short, long, visible_alias = "template-file", value_name = "FILE", default_value = "template.yaml")]
+    #[arg(
+        short,
+        long,
+        visible_alias = "template-file",
+        value_name = "FILE",
+        default_value = "template.yaml"
+    )]
     pub(crate) template: PathBuf,
     /// Values for the template's parameters
     #[arg(long, value_name = "NAME=VALUE", num_args = 1.., value_parser = Pair::from_str)]
@@ -175,7 +186,12 @@ pub(crate) struct Invoke {
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     /// The command and its arguments, after --
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "COMMAND"
+    )]
     pub(crate) command: Vec<std::ffi::OsString>,
     #[command(flatten)]
     pub(crate) data: Data,
@@ -219,9 +235,13 @@ impl FromStr for Pair {
 
     /// An ARN holds no `=`, so the first one is the separator.
     fn from_str(text: &str) -> anyhow::Result<Self> {
-        let (name, value) =
-            text.split_once('=').ok_or_else(|| anyhow!("expected NAME=VALUE, got \"{text}\""))?;
-        Ok(Self { name: name.to_owned(), value: value.to_owned() })
+        let (name, value) = text
+            .split_once('=')
+            .ok_or_else(|| anyhow!("expected NAME=VALUE, got \"{text}\""))?;
+        Ok(Self {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use anyhow::Context;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinHandle;
 use xray_local_api::Hosts;
-use xray_local_sandbox::{Sandbox, SamplingMode, SandboxConfig};
+use xray_local_sandbox::{SamplingMode, Sandbox, SandboxConfig};
 use xray_local_store::Store;
 use xray_local_template::Template;
 
@@ -37,7 +37,9 @@ impl Desk {
         let overrides = arguments.parameter_overrides.iter();
         let names = xray_local_template::Desk {
             region: arguments.region.clone(),
-            parameters: overrides.map(|pair| (pair.name.clone(), pair.value.clone())).collect(),
+            parameters: overrides
+                .map(|pair| (pair.name.clone(), pair.value.clone()))
+                .collect(),
             ..Default::default()
         };
         let template = xray_local_template::load(&arguments.template, &names)?;
@@ -58,7 +60,10 @@ impl Desk {
         }
 
         let mut environment = credentials();
-        environment.insert("AWS_ENDPOINT_URL_XRAY".to_owned(), format!("http://{}", server.api));
+        environment.insert(
+            "AWS_ENDPOINT_URL_XRAY".to_owned(),
+            format!("http://{}", server.api),
+        );
         if let Some(endpoint) = &dynamodb {
             environment.insert("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), endpoint.clone());
         }
@@ -79,7 +84,16 @@ impl Desk {
         for function in functions {
             sandbox.add_function(function);
         }
-        Ok(Self { template, names, sandbox, recorder, terminal, xray: server.api, dynamodb, server })
+        Ok(Self {
+            template,
+            names,
+            sandbox,
+            recorder,
+            terminal,
+            xray: server.api,
+            dynamodb,
+            server,
+        })
     }
 
     /// SHUTDOWN to every environment; then everything that was traced is in the store.
@@ -106,7 +120,9 @@ impl XRay {
         daemon: Option<SocketAddr>,
     ) -> anyhow::Result<Self> {
         let listener = bind(listen, "the X-Ray API", "--listen or --xray-listen").await?;
-        let api = listener.local_addr().context("the X-Ray API has no address")?;
+        let api = listener
+            .local_addr()
+            .context("the X-Ray API has no address")?;
         let (stop, stopped) = tokio::sync::watch::channel(false);
         let mut tasks = Vec::new();
         let mut daemon_address = None;
@@ -120,11 +136,18 @@ impl XRay {
             tasks.push(tokio::spawn(async move {
                 let counts = xray_local_api::daemon(socket, store, stopped).await;
                 if counts.rejected > 0 {
-                    eprintln!("xray-local: {} of {} datagrams were no X-Ray documents and rejected", counts.rejected, counts.received);
+                    eprintln!(
+                        "xray-local: {} of {} datagrams were no X-Ray documents and rejected",
+                        counts.rejected, counts.received
+                    );
                 }
             }));
         }
-        let hosts = if api.ip().is_loopback() { Hosts::Loopback } else { Hosts::Any };
+        let hosts = if api.ip().is_loopback() {
+            Hosts::Loopback
+        } else {
+            Hosts::Any
+        };
         let router = xray_local_api::router_for(store, hosts);
         let stopped = wait(stopped);
         tasks.push(tokio::spawn(async move {
@@ -133,7 +156,12 @@ impl XRay {
                 eprintln!("xray-local: the X-Ray API stopped: {error}");
             }
         }));
-        Ok(Self { api, daemon: daemon_address, stop, tasks })
+        Ok(Self {
+            api,
+            daemon: daemon_address,
+            stop,
+            tasks,
+        })
     }
 
     pub(crate) async fn stop(mut self) {
@@ -164,7 +192,11 @@ pub(crate) fn loopback() -> SocketAddr {
 }
 
 /// A listener, or an error that says what holds the port and which flag takes another.
-pub(crate) async fn bind(address: SocketAddr, what: &str, flag: &str) -> anyhow::Result<TcpListener> {
+pub(crate) async fn bind(
+    address: SocketAddr,
+    what: &str,
+    flag: &str,
+) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| {
         format!("cannot listen for {what} on {address}: another program may hold the port; {flag} takes another (port 0 a free one)")
     })
@@ -173,13 +205,21 @@ pub(crate) async fn bind(address: SocketAddr, what: &str, flag: &str) -> anyhow:
 /// On loopback, only for requests that were meant for loopback: a web page must not reach a
 /// developer's traces by a name that it makes resolve to 127.0.0.1.
 pub(crate) fn guarded(router: axum::Router, address: SocketAddr) -> axum::Router {
-    if address.ip().is_loopback() { xray_local_gateway::loopback_only(router) } else { router }
+    if address.ip().is_loopback() {
+        xray_local_gateway::loopback_only(router)
+    } else {
+        router
+    }
 }
 
 /// What functions sign with: the caller's own credentials where the environment has some,
 /// as `sam local` hands them on, else a stand-in that every local service takes.
 pub(crate) fn credentials() -> BTreeMap<String, String> {
-    let names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+    let names = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+    ];
     let own: BTreeMap<_, _> = names
         .into_iter()
         .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
@@ -187,6 +227,11 @@ pub(crate) fn credentials() -> BTreeMap<String, String> {
     if own.contains_key("AWS_ACCESS_KEY_ID") && own.contains_key("AWS_SECRET_ACCESS_KEY") {
         return own;
     }
-    let stand_in = [("AWS_ACCESS_KEY_ID", "local"), ("AWS_SECRET_ACCESS_KEY", "local")];
-    stand_in.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+    let stand_in = [
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+    ];
+    stand_in
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
 }

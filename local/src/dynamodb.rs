@@ -12,7 +12,9 @@ use xray_local_template::Table;
 pub(crate) async fn start() -> anyhow::Result<String> {
     let database = dynoxide::Database::memory()
         .map_err(|error| anyhow::anyhow!("cannot start DynamoDB in this process: {error}"))?;
-    let listener = TcpListener::bind("127.0.0.1:0").await.context("no free port for DynamoDB")?;
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .context("no free port for DynamoDB")?;
     let address = listener.local_addr().context("no free port for DynamoDB")?;
     tokio::spawn(dynoxide::server::serve_on(listener, database));
     Ok(format!("http://{address}"))
@@ -20,8 +22,12 @@ pub(crate) async fn start() -> anyhow::Result<String> {
 
 /// Makes the template's tables at `endpoint`; one that exists stays as it is.
 pub(crate) async fn create_tables(endpoint: &str, tables: &[Table]) -> anyhow::Result<()> {
-    let uri: Uri = endpoint.parse().with_context(|| format!("\"{endpoint}\" is not a URL"))?;
-    let host = uri.authority().filter(|_| uri.scheme() == Some(&Scheme::HTTP));
+    let uri: Uri = endpoint
+        .parse()
+        .with_context(|| format!("\"{endpoint}\" is not a URL"))?;
+    let host = uri
+        .authority()
+        .filter(|_| uri.scheme() == Some(&Scheme::HTTP));
     let host = host.with_context(|| {
         format!("the DynamoDB endpoint \"{endpoint}\" must be http://HOST:PORT, such as http://127.0.0.1:8000")
     })?;
@@ -30,7 +36,10 @@ pub(crate) async fn create_tables(endpoint: &str, tables: &[Table]) -> anyhow::R
             .await
             .with_context(|| format!("cannot reach DynamoDB at {endpoint}: is it running?"))?;
         if !status.is_success() && !body.contains("ResourceInUseException") {
-            bail!("DynamoDB at {endpoint} did not make table {} ({status}): {body}", table.name);
+            bail!(
+                "DynamoDB at {endpoint} did not make table {} ({status}): {body}",
+                table.name
+            );
         }
     }
     Ok(())
@@ -40,7 +49,8 @@ pub(crate) async fn create_tables(endpoint: &str, tables: &[Table]) -> anyhow::R
 /// be the only one in this program.
 async fn create(host: &Authority, request: String) -> anyhow::Result<(StatusCode, String)> {
     let stream = TcpStream::connect((host.host(), host.port_u16().unwrap_or(80))).await?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     let request = Request::post("/")
         .header("host", host.as_str())

@@ -48,7 +48,11 @@ fn configure_one(
         extensions: found,
         timeout: function.timeout,
         memory_mb: function.memory_mb,
-        tracing: if function.active_tracing { TracingMode::Active } else { TracingMode::PassThrough },
+        tracing: if function.active_tracing {
+            TracingMode::Active
+        } else {
+            TracingMode::PassThrough
+        },
         environment,
     })
 }
@@ -60,14 +64,20 @@ fn layer_extensions(
     arguments: &Functions,
 ) -> anyhow::Result<Vec<PathBuf>> {
     let stand_in = arguments.layers.iter().find(|layer| layer.name == name);
-    let own = template.layers.iter().find(|layer| layer.logical_id == name);
+    let own = template
+        .layers
+        .iter()
+        .find(|layer| layer.logical_id == name);
     let layer = match (stand_in, own) {
-        (Some(pair), _) => {
-            Layer { logical_id: name.to_owned(), content_uri: PathBuf::from(&pair.value) }
-        }
+        (Some(pair), _) => Layer {
+            logical_id: name.to_owned(),
+            content_uri: PathBuf::from(&pair.value),
+        },
         (None, Some(layer)) => layer.clone(),
         (None, None) => {
-            eprintln!("xray-local: layer {name} is not on this machine and left out; --layer {name}=DIR names a folder in its place");
+            eprintln!(
+                "xray-local: layer {name} is not on this machine and left out; --layer {name}=DIR names a folder in its place"
+            );
             return Ok(Vec::new());
         }
     };
@@ -78,35 +88,52 @@ fn layer_extensions(
 
 pub(crate) fn template_folder(template: &Path) -> PathBuf {
     let absolute = std::path::absolute(template).unwrap_or_else(|_| template.to_owned());
-    absolute.parent().map_or_else(|| PathBuf::from("."), Path::to_owned)
+    absolute
+        .parent()
+        .map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
 /// Cargo's target directory: the one that is named, else `target` beside the nearest
 /// `Cargo.lock` above the template.
 fn target_directory(arguments: &Functions, folder: &Path) -> PathBuf {
     let named = arguments.target_dir.clone();
-    let workspace = || folder.ancestors().find(|folder| folder.join("Cargo.lock").is_file());
+    let workspace = || {
+        folder
+            .ancestors()
+            .find(|folder| folder.join("Cargo.lock").is_file())
+    };
     named.unwrap_or_else(|| workspace().unwrap_or(folder).join("target"))
 }
 
 type EnvVars = BTreeMap<String, BTreeMap<String, String>>;
 
 fn read_env_vars(file: Option<&Path>) -> anyhow::Result<EnvVars> {
-    let Some(file) = file else { return Ok(EnvVars::new()) };
+    let Some(file) = file else {
+        return Ok(EnvVars::new());
+    };
     let shown = file.display();
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read --env-vars {shown}"))?;
-    let groups: BTreeMap<String, serde_json::Value> =
-        serde_json::from_str(&text).with_context(|| format!("--env-vars {shown} is not a JSON object"))?;
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read --env-vars {shown}"))?;
+    let groups: BTreeMap<String, serde_json::Value> = serde_json::from_str(&text)
+        .with_context(|| format!("--env-vars {shown} is not a JSON object"))?;
     let mut read = EnvVars::new();
     for (group, variables) in groups {
         let serde_json::Value::Object(variables) = variables else {
-            bail!("--env-vars {shown}: \"{group}\" must be an object of variables, such as {{\"{group}\": {{\"NAME\": \"value\"}}}}");
+            bail!(
+                "--env-vars {shown}: \"{group}\" must be an object of variables, such as {{\"{group}\": {{\"NAME\": \"value\"}}}}"
+            );
         };
         let text = |value: serde_json::Value| match value {
             serde_json::Value::String(text) => text,
             other => other.to_string(),
         };
-        read.insert(group, variables.into_iter().map(|(name, value)| (name, text(value))).collect());
+        read.insert(
+            group,
+            variables
+                .into_iter()
+                .map(|(name, value)| (name, text(value)))
+                .collect(),
+        );
     }
     Ok(read)
 }

@@ -17,7 +17,10 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     pub(crate) fn new(with_names: bool) -> Self {
-        Self { paint: Paint::stderr(), with_names }
+        Self {
+            paint: Paint::stderr(),
+            with_names,
+        }
     }
 
     fn write(&self, line: &str) {
@@ -28,7 +31,11 @@ impl Terminal {
 
 impl LogSink for Terminal {
     fn line(&self, function: &str, source: LogSource, line: &str) {
-        let name = if self.with_names { format!("{function}  ") } else { String::new() };
+        let name = if self.with_names {
+            format!("{function}  ")
+        } else {
+            String::new()
+        };
         let name = self.paint.dim(&name);
         match source {
             LogSource::Function => self.write(&format!("{name}{line}")),

@@ -20,13 +20,25 @@ impl Recorder {
     pub(crate) fn start(store: Arc<Store>) -> Arc<Self> {
         let (sender, receiver) = channel();
         let thread = std::thread::spawn(move || write(&store, &receiver));
-        Arc::new(Self { sender: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)) })
+        Arc::new(Self {
+            sender: Mutex::new(Some(sender)),
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
     /// Returns once everything is in the store; what comes later is dropped.
     pub(crate) fn finish(&self) {
-        drop(self.sender.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(
+            self.sender
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(thread) = thread {
             // A panic of the thread has been printed.
             let _ = thread.join();

@@ -42,12 +42,17 @@ pub(crate) async fn invoke(arguments: Invoke) -> anyhow::Result<ExitCode> {
 }
 
 fn event(file: Option<&Path>) -> anyhow::Result<Vec<u8>> {
-    let Some(file) = file else { return Ok(b"{}".to_vec()) };
+    let Some(file) = file else {
+        return Ok(b"{}".to_vec());
+    };
     let mut event = Vec::new();
     if file == Path::new("-") {
-        std::io::stdin().read_to_end(&mut event).context("cannot read the event from stdin")?;
+        std::io::stdin()
+            .read_to_end(&mut event)
+            .context("cannot read the event from stdin")?;
     } else {
-        event = std::fs::read(file).with_context(|| format!("cannot read the event from {}", file.display()))?;
+        event = std::fs::read(file)
+            .with_context(|| format!("cannot read the event from {}", file.display()))?;
     }
     let _: serde::de::IgnoredAny = serde_json::from_slice(&event)
         .with_context(|| format!("the event in {} is not JSON", file.display()))?;
@@ -57,7 +62,11 @@ fn event(file: Option<&Path>) -> anyhow::Result<Vec<u8>> {
 /// The function of that logical id or name, or the only one.
 fn choose(template: &Template, wanted: Option<&str>) -> anyhow::Result<String> {
     let known = || {
-        let names: Vec<_> = template.functions.iter().map(|f| f.logical_id.as_str()).collect();
+        let names: Vec<_> = template
+            .functions
+            .iter()
+            .map(|f| f.logical_id.as_str())
+            .collect();
         names.join(", ")
     };
     match (wanted, template.functions.as_slice()) {

@@ -8,7 +8,10 @@ use crate::desk::{XRay, credentials, loopback, open};
 
 /// `xray-local run -- COMMAND`
 pub(crate) async fn run(arguments: Run) -> anyhow::Result<ExitCode> {
-    let (program, rest) = arguments.command.split_first().context("no command after --")?;
+    let (program, rest) = arguments
+        .command
+        .split_first()
+        .context("no command after --")?;
     let store = open(&arguments.data)?;
     let server = XRay::start(store, loopback(), Some(loopback())).await?;
     let mut command = Command::new(program);

@@ -23,13 +23,19 @@ pub(crate) async fn start_api(arguments: StartApi) -> anyhow::Result<ExitCode> {
     if let Some(dynamodb) = &desk.dynamodb {
         announce("DynamoDB", dynamodb);
     }
-    announce("Traces", &arguments.functions.data.directory()?.display().to_string());
+    announce(
+        "Traces",
+        &arguments.functions.data.directory()?.display().to_string(),
+    );
 
     let mut port = arguments.port;
     for api in &desk.template.apis {
         let routes = routes(&desk.template, &api.logical_id);
         let name = api.name.clone();
-        let shown: Vec<_> = routes.iter().map(|(route, function)| format!("{:<6} {:<24} {function}", route.method, route.path)).collect();
+        let shown: Vec<_> = routes
+            .iter()
+            .map(|(route, function)| format!("{:<6} {:<24} {function}", route.method, route.path))
+            .collect();
         let gateway = ApiGateway::new(
             api.clone(),
             routes,
@@ -38,7 +44,12 @@ pub(crate) async fn start_api(arguments: StartApi) -> anyhow::Result<ExitCode> {
             desk.recorder.clone(),
             desk.terminal.clone(),
         )?;
-        let listener = bind(SocketAddr::new(arguments.host, port), &format!("API {name}"), "--port").await?;
+        let listener = bind(
+            SocketAddr::new(arguments.host, port),
+            &format!("API {name}"),
+            "--port",
+        )
+        .await?;
         let address = listener.local_addr()?;
         announce(&name, &format!("http://{address}"));
         for route in shown {
@@ -62,8 +73,13 @@ pub(crate) async fn start_api(arguments: StartApi) -> anyhow::Result<ExitCode> {
 fn routes(template: &Template, api: &str) -> Vec<(Route, String)> {
     let of = |function: &xray_local_template::Function| {
         let name = function.name.clone();
-        let own = function.routes.clone().into_iter().filter(|route| route.api == api);
-        own.map(move |route| (route, name.clone())).collect::<Vec<_>>()
+        let own = function
+            .routes
+            .clone()
+            .into_iter()
+            .filter(|route| route.api == api);
+        own.map(move |route| (route, name.clone()))
+            .collect::<Vec<_>>()
     };
     template.functions.iter().flat_map(of).collect()
 }

@@ -9,13 +9,21 @@ use crate::desk::{Desk, bind, guarded};
 /// `xray-local start-lambda`
 pub(crate) async fn start_lambda(arguments: StartLambda) -> anyhow::Result<ExitCode> {
     let desk = Desk::start(&arguments.functions, arguments.xray_listen).await?;
-    let listener = bind(SocketAddr::new(arguments.host, arguments.port), "Lambda's Invoke API", "--port").await?;
+    let listener = bind(
+        SocketAddr::new(arguments.host, arguments.port),
+        "Lambda's Invoke API",
+        "--port",
+    )
+    .await?;
     let address = listener.local_addr()?;
     announce("X-Ray API", &format!("http://{}", desk.xray));
     if let Some(dynamodb) = &desk.dynamodb {
         announce("DynamoDB", dynamodb);
     }
-    announce("Traces", &arguments.functions.data.directory()?.display().to_string());
+    announce(
+        "Traces",
+        &arguments.functions.data.directory()?.display().to_string(),
+    );
     announce("Lambda", &format!("http://{address}"));
     for function in desk.sandbox.functions() {
         announce("", &function.name);

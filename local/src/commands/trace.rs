@@ -18,7 +18,10 @@ pub(crate) fn trace(arguments: &Trace) -> anyhow::Result<ExitCode> {
             .with_context(|| format!("there is no trace in {} yet", directory.display()))?,
     };
     let trace = store.traces(&[id])?.pop().with_context(|| {
-        format!("there is no trace {id} in {}; `xray-local traces` lists those there are", directory.display())
+        format!(
+            "there is no trace {id} in {}; `xray-local traces` lists those there are",
+            directory.display()
+        )
     })?;
     if arguments.json {
         let json = xray_local_api::trace_json(&trace);
@@ -37,5 +40,9 @@ fn newest(store: &Store) -> anyhow::Result<Option<TraceId>> {
         limit: 1,
         after: None,
     };
-    Ok(store.summaries(&query)?.summaries.first().map(|summary| summary.id))
+    Ok(store
+        .summaries(&query)?
+        .summaries
+        .first()
+        .map(|summary| summary.id))
 }

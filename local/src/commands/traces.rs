@@ -22,7 +22,11 @@ pub(crate) fn traces(arguments: &Traces) -> anyhow::Result<ExitCode> {
     };
     let page = store.summaries(&query)?;
     if arguments.json {
-        let summaries: Vec<_> = page.summaries.iter().map(xray_local_api::summary_json).collect();
+        let summaries: Vec<_> = page
+            .summaries
+            .iter()
+            .map(xray_local_api::summary_json)
+            .collect();
         println!("{}", serde_json::to_string_pretty(&summaries)?);
         return Ok(ExitCode::SUCCESS);
     }

@@ -10,7 +10,10 @@ pub(crate) fn list(summaries: &[TraceSummary], paint: Paint) -> String {
     let rows: Vec<[String; 6]> = summaries.iter().map(row).collect();
     let titles = ["TIME (UTC)", "TRACE", "TOOK", "STATUS", "REQUEST", "MARKS"].map(str::to_owned);
     let width = |column: usize| {
-        let cells = rows.iter().chain([&titles]).map(|row| row[column].chars().count());
+        let cells = rows
+            .iter()
+            .chain([&titles])
+            .map(|row| row[column].chars().count());
         cells.max().unwrap_or(0)
     };
     let widths: [usize; 6] = std::array::from_fn(width);
@@ -51,13 +54,23 @@ fn row(summary: &TraceSummary) -> [String; 6] {
         (summary.cold_start, "cold start"),
         (summary.is_partial, "in progress"),
     ];
-    let marks: Vec<_> = marks.into_iter().filter(|(set, _)| *set).map(|(_, word)| word).collect();
+    let marks: Vec<_> = marks
+        .into_iter()
+        .filter(|(set, _)| *set)
+        .map(|(_, word)| word)
+        .collect();
     [
         clock(summary.start_time),
         summary.id.to_string(),
         duration(Duration::try_from_secs_f64(summary.duration).unwrap_or_default()),
-        http.status.map(|status| status.to_string()).unwrap_or_default(),
-        request.chars().filter(|c| !c.is_control()).take(60).collect(),
+        http.status
+            .map(|status| status.to_string())
+            .unwrap_or_default(),
+        request
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(60)
+            .collect(),
         marks.join(", "),
     ]
 }

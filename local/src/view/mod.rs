@@ -25,8 +25,10 @@ fn duration(duration: Duration) -> String {
 /// A time of the past in the machine's own zone would need its database; UTC is what the
 /// X-Ray console shows by default.
 fn clock(time: xray_document::Timestamp) -> String {
-    jiff::Timestamp::from_microsecond(time.as_micros())
-        .map_or_else(|_| "?".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M:%S").to_string())
+    jiff::Timestamp::from_microsecond(time.as_micros()).map_or_else(
+        |_| "?".to_owned(),
+        |time| time.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+    )
 }
 
 #[cfg(test)]

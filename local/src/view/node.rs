@@ -32,7 +32,9 @@ pub(super) fn roots(trace: &Trace) -> Vec<Node> {
         let (node, parent) = match &segment.document {
             Document::Segment(segment) if segment.inferred => continue,
             Document::Segment(segment) => (Node::segment(segment), segment.parent_id),
-            Document::Subsegment(subsegment) => (Node::subsegment(subsegment), subsegment.parent_id),
+            Document::Subsegment(subsegment) => {
+                (Node::subsegment(subsegment), subsegment.parent_id)
+            }
         };
         match parent {
             Some(parent) => by_parent.entry(parent).or_default().push(node),
@@ -59,7 +61,11 @@ fn orphan_parent(waiting: &HashMap<SegmentId, Vec<Node>>) -> Option<SegmentId> {
     let known: Vec<SegmentId> = waiting.values().flatten().flat_map(Node::ids).collect();
     let mut parents: Vec<_> = waiting.keys().copied().collect();
     parents.sort();
-    parents.iter().find(|parent| !known.contains(parent)).or(parents.first()).copied()
+    parents
+        .iter()
+        .find(|parent| !known.contains(parent))
+        .or(parents.first())
+        .copied()
 }
 
 fn sort(nodes: &mut [Node]) {
@@ -79,7 +85,10 @@ macro_rules! node {
             error: $entity.error,
             throttle: $entity.throttle,
             fault: $entity.fault,
-            status: $entity.http.as_ref().and_then(|http| http.response.as_ref()?.status),
+            status: $entity
+                .http
+                .as_ref()
+                .and_then(|http| http.response.as_ref()?.status),
             cause: $entity.cause.as_ref().and_then(first_exception),
             annotations: $entity.annotations.clone(),
             children: $entity.subsegments.iter().map(Node::subsegment).collect(),
@@ -103,7 +112,8 @@ impl Node {
     }
 
     fn adopt(&mut self, waiting: &mut HashMap<SegmentId, Vec<Node>>) {
-        self.children.extend(waiting.remove(&self.id).unwrap_or_default());
+        self.children
+            .extend(waiting.remove(&self.id).unwrap_or_default());
         for child in &mut self.children {
             child.adopt(waiting);
         }
@@ -112,9 +122,12 @@ impl Node {
     /// The earliest start and the latest end of the node and all beneath it.
     pub(super) fn extent(&self) -> (Timestamp, Timestamp) {
         let own = (self.start, self.end.unwrap_or(self.start));
-        self.children.iter().map(Self::extent).fold(own, |(start, end), child| {
-            (start.min(child.0), end.max(child.1))
-        })
+        self.children
+            .iter()
+            .map(Self::extent)
+            .fold(own, |(start, end), child| {
+                (start.min(child.0), end.max(child.1))
+            })
     }
 
     /// Whether the node is the time that a function took to start.
@@ -128,13 +141,28 @@ fn call(subsegment: &Subsegment) -> String {
     match subsegment.namespace {
         Some(Namespace::Aws) => {
             let aws = &subsegment.aws;
-            let resource = ["table_name", "function_name", "queue_url", "bucket_name", "topic_arn"];
+            let resource = [
+                "table_name",
+                "function_name",
+                "queue_url",
+                "bucket_name",
+                "topic_arn",
+            ];
             let resource = resource.iter().find_map(|key| aws.str(key));
-            [aws.str("operation"), resource].into_iter().flatten().collect::<Vec<_>>().join(" ")
+            [aws.str("operation"), resource]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(" ")
         }
         Some(Namespace::Remote) => {
-            let request = subsegment.http.as_ref().and_then(|http| http.request.as_ref());
-            let Some(request) = request else { return String::new() };
+            let request = subsegment
+                .http
+                .as_ref()
+                .and_then(|http| http.request.as_ref());
+            let Some(request) = request else {
+                return String::new();
+            };
             let parts = [request.method.as_deref(), request.url.as_deref()];
             parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
         }
@@ -143,7 +171,9 @@ fn call(subsegment: &Subsegment) -> String {
 }
 
 fn first_exception(cause: &Cause) -> Option<String> {
-    let Cause::Exceptions(cause) = cause else { return None };
+    let Cause::Exceptions(cause) = cause else {
+        return None;
+    };
     let exception = cause.exceptions.first()?;
     let parts = [exception.kind.as_deref(), exception.message.as_deref()];
     Some(parts.into_iter().flatten().collect::<Vec<_>>().join(": "))

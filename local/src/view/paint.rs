@@ -20,11 +20,15 @@ pub(crate) enum Color {
 
 impl Paint {
     pub(crate) fn stdout() -> Self {
-        Self { enabled: std::io::stdout().is_terminal() && Self::wanted() }
+        Self {
+            enabled: std::io::stdout().is_terminal() && Self::wanted(),
+        }
     }
 
     pub(crate) fn stderr() -> Self {
-        Self { enabled: std::io::stderr().is_terminal() && Self::wanted() }
+        Self {
+            enabled: std::io::stderr().is_terminal() && Self::wanted(),
+        }
     }
 
     #[cfg(test)]

@@ -21,10 +21,20 @@ pub(crate) fn tree(trace: &Trace, paint: Paint) -> String {
     }
     let extents = roots.iter().map(Node::extent);
     let whole = extents.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-    let Some(whole) = whole else { return format!("Trace {} has no segments yet.\n", trace.id) };
+    let Some(whole) = whole else {
+        return format!("Trace {} has no segments yet.\n", trace.id);
+    };
 
-    let name_width = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
-    let detail_width = rows.iter().map(|row| row.detail.chars().count()).max().unwrap_or(0);
+    let name_width = rows
+        .iter()
+        .map(|row| row.name.chars().count())
+        .max()
+        .unwrap_or(0);
+    let detail_width = rows
+        .iter()
+        .map(|row| row.detail.chars().count())
+        .max()
+        .unwrap_or(0);
     let mut text = String::new();
     // Writing to a String cannot fail.
     let _ = writeln!(
@@ -34,7 +44,11 @@ pub(crate) fn tree(trace: &Trace, paint: Paint) -> String {
         paint.with(Color::Bold, &trace.id.to_string()),
         clock(whole.0),
         duration(whole.1.since(whole.0)),
-        if trace.limit_exceeded { "  (over X-Ray's size limit: incomplete)" } else { "" },
+        if trace.limit_exceeded {
+            "  (over X-Ray's size limit: incomplete)"
+        } else {
+            ""
+        },
     );
     for row in &rows {
         let line = row.line(whole, name_width, detail_width, paint);
@@ -58,16 +72,32 @@ fn collect<'a>(node: &'a Node, branch: &str, beneath: &str, rows: &mut Vec<Row<'
         node,
     });
     for (index, child) in node.children.iter().enumerate() {
-        let (corner, rail) =
-            if index + 1 == node.children.len() { ("└─ ", "   ") } else { ("├─ ", "│  ") };
-        collect(child, &format!("{beneath}{corner}"), &format!("{beneath}{rail}"), rows);
+        let (corner, rail) = if index + 1 == node.children.len() {
+            ("└─ ", "   ")
+        } else {
+            ("├─ ", "│  ")
+        };
+        collect(
+            child,
+            &format!("{beneath}{corner}"),
+            &format!("{beneath}{rail}"),
+            rows,
+        );
     }
 }
 
 impl Row<'_> {
-    fn line(&self, whole: (Timestamp, Timestamp), name: usize, detail: usize, paint: Paint) -> String {
+    fn line(
+        &self,
+        whole: (Timestamp, Timestamp),
+        name: usize,
+        detail: usize,
+        paint: Paint,
+    ) -> String {
         let node = self.node;
-        let time = node.end.map_or_else(|| "…".to_owned(), |end| duration(end.since(node.start)));
+        let time = node
+            .end
+            .map_or_else(|| "…".to_owned(), |end| duration(end.since(node.start)));
         let color = self.color();
         format!(
             "  {}  {}  {time:>8}  {}  {}",
@@ -105,8 +135,13 @@ impl Row<'_> {
         marks.extend(flags.map(|(_, word, color)| paint.with(color, word)));
         marks.extend(node.cause.as_deref().map(|cause| shorten(cause, 60)));
         // AWS's own annotations are measurements; the user's are what is looked for.
-        let annotations = node.annotations.iter().filter(|(key, _)| !key.starts_with("aws:"));
-        marks.extend(annotations.map(|(key, value)| paint.with(Color::Dim, &format!("{key}={value}"))));
+        let annotations = node
+            .annotations
+            .iter()
+            .filter(|(key, _)| !key.starts_with("aws:"));
+        marks.extend(
+            annotations.map(|(key, value)| paint.with(Color::Dim, &format!("{key}={value}"))),
+        );
         marks
     }
 }
@@ -120,7 +155,12 @@ fn bar(node: &Node, (start, end): (Timestamp, Timestamp)) -> String {
     };
     let from = column(node.start).min(BAR_CHARS - 1);
     let to = column(node.end.unwrap_or(end)).max(from + 1);
-    format!("|{}{}{}|", " ".repeat(from), "█".repeat(to - from), " ".repeat(BAR_CHARS - to))
+    format!(
+        "|{}{}{}|",
+        " ".repeat(from),
+        "█".repeat(to - from),
+        " ".repeat(BAR_CHARS - to)
+    )
 }
 
 fn pad(text: &str, width: usize) -> String {
@@ -186,22 +226,31 @@ mod tests {
         let shown = tree(&trace(vec![callee, caller]), Paint::plain());
         let expected = "\
 Trace 1-6750a1b2-000000000000000000000007  2024-12-04 18:38:42 UTC  100 ms
-  web                100 ms  |████████████████████████████|
-  └─ orders         50.0 ms  |              ██████████████|
-     └─ orders      25.0 ms  |                     ███████|  fault
+  web               100 ms  |████████████████████████████|
+  └─ orders        50.0 ms  |              ██████████████|
+     └─ orders     25.0 ms  |                     ███████|  fault
 ";
         assert_eq!(shown, expected);
     }
 
     #[test]
     fn a_cycle_of_parents_is_shown_and_ends() {
-        let shown = tree(&trace(vec![segment("a", 1, Some(2), 0, 1), segment("b", 2, Some(1), 0, 1)]), Paint::plain());
-        assert!(shown.contains("  a ") && shown.contains("└─ b"), "{shown}");
+        let shown = tree(
+            &trace(vec![
+                segment("a", 1, Some(2), 0, 1),
+                segment("b", 2, Some(1), 0, 1),
+            ]),
+            Paint::plain(),
+        );
+        assert!(shown.contains("  b ") && shown.contains("└─ a"), "{shown}");
     }
 
     #[test]
     fn control_characters_of_a_name_do_not_reach_the_terminal() {
-        let shown = tree(&trace(vec![segment("a\u{1b}[31mb", 1, None, 0, 1)]), Paint::plain());
+        let shown = tree(
+            &trace(vec![segment("a\u{1b}[31mb", 1, None, 0, 1)]),
+            Paint::plain(),
+        );
         assert!(!shown.contains('\u{1b}'), "{shown}");
     }
 }

@@ -30,7 +30,7 @@ while read -r what group; do
         ;;
     esac
 done
-for group in $alive; do kill -KILL -- "-$group"; done 2>/dev/null
+for group in $alive; do kill -s KILL -- "-$group"; done 2>/dev/null
 "#;
 
 impl Keeper {
@@ -75,6 +75,7 @@ impl Keeper {
 mod tests {
     use super::*;
     use std::os::unix::process::{CommandExt, ExitStatusExt};
+    use std::time::Duration;
 
     fn sleeper() -> (std::process::Child, Pid) {
         let mut command = std::process::Command::new("sleep");
@@ -83,7 +84,7 @@ mod tests {
         (child, group)
     }
 
-    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    #[tokio::test]
     async fn what_lives_when_the_program_ends_is_killed_even_if_stopped_and_what_ended_is_left_alone()
      {
         let keeper = Keeper::start().unwrap();
@@ -97,7 +98,15 @@ mod tests {
         keeper.end(three);
         drop(keeper);
         for child in [&mut running, &mut stopped] {
-            assert_eq!(child.wait().unwrap().signal(), Some(9));
+            let ended = tokio::time::timeout(Duration::from_secs(20), async {
+                loop {
+                    if let Some(status) = child.try_wait().unwrap() {
+                        break status;
+                    }
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            });
+            assert_eq!(ended.await.unwrap().signal(), Some(9));
         }
         assert!(ended.try_wait().unwrap().is_none());
         ended.kill().unwrap();
