@@ -20,7 +20,9 @@ test:
 bench:
 	@bash scripts/bench.sh
 
+# Where the other architecture's standard library cannot be had, layer.sh says so.
 layer:
+	@rustup target add x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu >/dev/null 2>&1 || true
 	@bash scripts/layer.sh
 
 lint:

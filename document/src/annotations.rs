@@ -18,7 +18,10 @@ pub enum AnnotationValue {
 /// Whether an annotation of this key can be found by a filter expression. SDKs write
 /// `[A-Za-z0-9_]`; `.` is accepted since 2024, and AWS's own services write `:`.
 pub fn is_annotation_key(key: &str) -> bool {
-    !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:".contains(&b))
+    !key.is_empty()
+        && key
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_.:".contains(&b))
 }
 
 impl From<&str> for AnnotationValue {

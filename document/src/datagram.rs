@@ -60,7 +60,9 @@ impl<'a> Datagram<'a> {
         }
         let signal: Signal<'_> =
             serde_json::from_str(body).map_err(|_| DatagramError::BadSignal)?;
-        Ok(Self::Done { request_id: signal.done })
+        Ok(Self::Done {
+            request_id: signal.done,
+        })
     }
 
     /// Appends the datagram's bytes to `out`.
@@ -118,15 +120,35 @@ mod tests {
     fn what_the_daemon_rejects_is_rejected_with_its_reason() {
         let cases: [(&[u8], DatagramError); 7] = [
             (b"", DatagramError::NoSeparator),
-            (b"{\"format\":\"json\",\"version\":1}", DatagramError::NoSeparator),
-            (b"{\"format\":\"json\",\"version\":1}\n", DatagramError::Empty),
-            (b"{\"format\":\"json\",\"version\":2}\n{}", DatagramError::BadHeader),
-            (b"{\"format\":\"xml\",\"version\":1}\n{}", DatagramError::BadHeader),
+            (
+                b"{\"format\":\"json\",\"version\":1}",
+                DatagramError::NoSeparator,
+            ),
+            (
+                b"{\"format\":\"json\",\"version\":1}\n",
+                DatagramError::Empty,
+            ),
+            (
+                b"{\"format\":\"json\",\"version\":2}\n{}",
+                DatagramError::BadHeader,
+            ),
+            (
+                b"{\"format\":\"xml\",\"version\":1}\n{}",
+                DatagramError::BadHeader,
+            ),
             (b"T1S\nabc", DatagramError::BadHeader),
-            (b"{\"format\":\"json\",\"version\":1}\n\xff", DatagramError::NotUtf8),
+            (
+                b"{\"format\":\"json\",\"version\":1}\n\xff",
+                DatagramError::NotUtf8,
+            ),
         ];
         for (datagram, error) in cases {
-            assert_eq!(Datagram::parse(datagram), Err(error), "{}", datagram.escape_ascii());
+            assert_eq!(
+                Datagram::parse(datagram),
+                Err(error),
+                "{}",
+                datagram.escape_ascii()
+            );
         }
     }
 
@@ -134,7 +156,10 @@ mod tests {
     fn a_signal_is_read_back_and_no_daemon_takes_it_for_a_document() {
         let mut bytes = Vec::new();
         Datagram::Done { request_id: "8b2c" }.write_to(&mut bytes);
-        assert_eq!(Datagram::parse(&bytes), Ok(Datagram::Done { request_id: "8b2c" }));
+        assert_eq!(
+            Datagram::parse(&bytes),
+            Ok(Datagram::Done { request_id: "8b2c" })
+        );
         assert!(!bytes.starts_with(b"{\"format\":\"json\""));
     }
 }

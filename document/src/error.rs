@@ -14,7 +14,11 @@ pub struct DocumentError {
 
 impl fmt::Display for DocumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Invalid segment. ErrorCode: {:?}, Cause: {}", self.code, self.detail)
+        write!(
+            f,
+            "Invalid segment. ErrorCode: {:?}, Cause: {}",
+            self.code, self.detail
+        )
     }
 }
 

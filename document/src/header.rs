@@ -34,7 +34,12 @@ pub enum Sampled {
 impl TraceHeader {
     /// A header for a call made by `parent` in the trace `root`.
     pub fn new(root: TraceId, parent: SegmentId, sampled: Sampled) -> Self {
-        Self { root: Some(root), parent: Some(parent), sampled, extra: Vec::new() }
+        Self {
+            root: Some(root),
+            parent: Some(parent),
+            sampled,
+            extra: Vec::new(),
+        }
     }
 
     /// Reads a header. Never fails: the order is free, keys are compared without
@@ -44,7 +49,9 @@ impl TraceHeader {
         let mut header = Self::default();
         let mut extra_bytes = 0;
         for pair in text.split(';') {
-            let Some((key, value)) = pair.split_once('=') else { continue };
+            let Some((key, value)) = pair.split_once('=') else {
+                continue;
+            };
             let (key, value) = (key.trim(), value.trim());
             if key.eq_ignore_ascii_case("root") {
                 header.root = value.parse().ok();
@@ -72,11 +79,18 @@ impl TraceHeader {
     /// `Sampled`. Later versions are read by their first four fields, as W3C asks.
     pub fn from_traceparent(text: &str) -> Option<Self> {
         let mut fields = text.trim().split('-');
-        let (version, trace, parent, flags) =
-            (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
-        let lower_hex =
-            |s: &str| s.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-        let shaped = version.len() == 2 && trace.len() == 32 && parent.len() == 16 && flags.len() == 2;
+        let (version, trace, parent, flags) = (
+            fields.next()?,
+            fields.next()?,
+            fields.next()?,
+            fields.next()?,
+        );
+        let lower_hex = |s: &str| {
+            s.bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        };
+        let shaped =
+            version.len() == 2 && trace.len() == 32 && parent.len() == 16 && flags.len() == 2;
         let hex = [version, trace, parent, flags].into_iter().all(lower_hex);
         if !shaped || !hex || version == "ff" || (version == "00" && fields.next().is_some()) {
             return None;
@@ -84,8 +98,16 @@ impl TraceHeader {
         let root = u128::from_str_radix(trace, 16).ok().filter(|&id| id != 0)?;
         let parent = u64::from_str_radix(parent, 16).ok().filter(|&id| id != 0)?;
         let flags = u8::from_str_radix(flags, 16).ok()?;
-        let sampled = if flags & 1 == 1 { Sampled::Yes } else { Sampled::No };
-        Some(Self::new(TraceId::from_u128(root), SegmentId::from_u64(parent), sampled))
+        let sampled = if flags & 1 == 1 {
+            Sampled::Yes
+        } else {
+            Sampled::No
+        };
+        Some(Self::new(
+            TraceId::from_u128(root),
+            SegmentId::from_u64(parent),
+            sampled,
+        ))
     }
 
     /// Writes W3C's `traceparent`; `None` without a root and a parent. What is not
@@ -153,7 +175,10 @@ mod tests {
     fn a_traceparent_and_back_is_the_same() {
         let text = "00-4efaaf4d1e8720b39541901950019ee5-53995c3f42cd8ad8-01";
         let header = TraceHeader::from_traceparent(text).unwrap();
-        assert_eq!(header.root.unwrap().to_string(), "1-4efaaf4d-1e8720b39541901950019ee5");
+        assert_eq!(
+            header.root.unwrap().to_string(),
+            "1-4efaaf4d-1e8720b39541901950019ee5"
+        );
         assert_eq!(header.to_traceparent().as_deref(), Some(text));
     }
 

@@ -172,15 +172,31 @@ mod tests {
 
     #[test]
     fn a_random_trace_id_carries_its_second() {
-        assert_eq!(TraceId::random(1_733_337_522).epoch_seconds(), 1_733_337_522);
+        assert_eq!(
+            TraceId::random(1_733_337_522).epoch_seconds(),
+            1_733_337_522
+        );
     }
 
     #[test]
     fn what_is_not_an_id_is_refused() {
-        for text in ["", "1-", "2-6750a1b2-00112233445566778899aabb", "1-6750a1b2-00112233445566778899aab", "1-6750a1b2-0011223344556677é899aab", "1-+750a1b2-00112233445566778899aabb"] {
+        for text in [
+            "",
+            "1-",
+            "2-6750a1b2-00112233445566778899aabb",
+            "1-6750a1b2-00112233445566778899aab",
+            "1-6750a1b2-0011223344556677é899aab",
+            "1-+750a1b2-00112233445566778899aabb",
+        ] {
             assert_eq!(text.parse::<TraceId>(), Err(IdError::TraceId), "{text}");
         }
-        for text in ["", "53995c3f42cd8ad", "53995c3f42cd8ad88", "+3995c3f42cd8ad8", "53995c3f42cd8adg"] {
+        for text in [
+            "",
+            "53995c3f42cd8ad",
+            "53995c3f42cd8ad88",
+            "+3995c3f42cd8ad8",
+            "53995c3f42cd8adg",
+        ] {
             assert_eq!(text.parse::<SegmentId>(), Err(IdError::SegmentId), "{text}");
         }
     }

@@ -14,7 +14,10 @@ pub fn sanitize_name(name: &str) -> Cow<'_, str> {
         return Cow::Borrowed(name);
     }
     let kept = name.chars().take(MAX_NAME_CHARS);
-    Cow::Owned(kept.map(|c| if is_name_char(c) { c } else { '_' }).collect())
+    Cow::Owned(
+        kept.map(|c| if is_name_char(c) { c } else { '_' })
+            .collect(),
+    )
 }
 
 pub(crate) fn is_name(name: &str) -> bool {
@@ -31,7 +34,10 @@ mod tests {
 
     #[test]
     fn a_good_name_is_borrowed() {
-        assert!(matches!(sanitize_name("## größe_1.2:3/4%5&6#7=8+9\\-@"), Cow::Borrowed(_)));
+        assert!(matches!(
+            sanitize_name("## größe_1.2:3/4%5&6#7=8+9\\-@"),
+            Cow::Borrowed(_)
+        ));
     }
 
     #[test]

@@ -57,7 +57,11 @@ impl Document {
     /// [`ErrorCode::MissingTraceId`] and [`ErrorCode::MissingParentId`] for a lone
     /// subsegment without them.
     pub fn to_json(&self) -> Result<String, DocumentError> {
-        let refuse = |code, detail: String| DocumentError { id: Some(self.id()), code, detail };
+        let refuse = |code, detail: String| DocumentError {
+            id: Some(self.id()),
+            code,
+            detail,
+        };
         let mut strict = self.clone();
         match &mut strict {
             Self::Segment(segment) => {
@@ -69,7 +73,10 @@ impl Document {
                     return Err(refuse(ErrorCode::MissingTraceId, "no trace_id".to_owned()));
                 }
                 if subsegment.parent_id.is_none() {
-                    return Err(refuse(ErrorCode::MissingParentId, "no parent_id".to_owned()));
+                    return Err(refuse(
+                        ErrorCode::MissingParentId,
+                        "no parent_id".to_owned(),
+                    ));
                 }
                 subsegment.kind = Some(Kind::Subsegment);
                 subsegment.make_strict();
@@ -189,7 +196,12 @@ entity! {
 
 impl Segment {
     /// A segment in progress, with only its mandatory fields.
-    pub fn new(name: impl Into<String>, trace_id: TraceId, id: SegmentId, start_time: Timestamp) -> Self {
+    pub fn new(
+        name: impl Into<String>,
+        trace_id: TraceId,
+        id: SegmentId,
+        start_time: Timestamp,
+    ) -> Self {
         Self {
             name: name.into(),
             id,
@@ -316,37 +328,77 @@ impl Aws {
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Http {
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "tolerant::optional")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "tolerant::optional"
+    )]
     pub request: Option<HttpRequest>,
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "tolerant::optional")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "tolerant::optional"
+    )]
     pub response: Option<HttpResponse>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct HttpRequest {
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "tolerant::optional")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "tolerant::optional"
+    )]
     pub method: Option<String>,
     /// Scheme, host and path; SDKs leave the query out.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "tolerant::optional")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "tolerant::optional"
+    )]
     pub url: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "tolerant::optional")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "tolerant::optional"
+    )]
     pub user_agent: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "tolerant::optional")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "tolerant::optional"
+    )]
     pub client_ip: Option<String>,
     /// `client_ip` came from `X-Forwarded-For`. Segments only.
-    #[serde(default, skip_serializing_if = "is_false", deserialize_with = "tolerant::or_default")]
+    #[serde(
+        default,
+        skip_serializing_if = "is_false",
+        deserialize_with = "tolerant::or_default"
+    )]
     pub x_forwarded_for: bool,
     /// The callee will send a segment of its own. Subsegments only.
-    #[serde(default, skip_serializing_if = "is_false", deserialize_with = "tolerant::or_default")]
+    #[serde(
+        default,
+        skip_serializing_if = "is_false",
+        deserialize_with = "tolerant::or_default"
+    )]
     pub traced: bool,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct HttpResponse {
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "tolerant::whole_number")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "tolerant::whole_number"
+    )]
     pub status: Option<i64>,
     /// Bytes; -1 where the SDK did not know.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "tolerant::whole_number")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "tolerant::whole_number"
+    )]
     pub content_length: Option<i64>,
 }
 
@@ -463,7 +515,11 @@ pub struct Sql {
 pub struct Link {
     pub trace_id: TraceId,
     pub id: SegmentId,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "tolerant::entries")]
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "tolerant::entries"
+    )]
     pub attributes: BTreeMap<String, AnnotationValue>,
 }
 
@@ -486,10 +542,17 @@ struct Probe<'a> {
 
 impl<'a> Probe<'a> {
     fn parse(json: &'a str) -> Result<Self, DocumentError> {
-        let refuse = |code, detail| DocumentError { id: None, code, detail };
+        let refuse = |code, detail| DocumentError {
+            id: None,
+            code,
+            detail,
+        };
         if json.trim_start().starts_with('[') {
             // A bare array is answered with MissingId by the service (humanmade/aws-xray#29).
-            return Err(refuse(ErrorCode::MissingId, "an array, not a document".to_owned()));
+            return Err(refuse(
+                ErrorCode::MissingId,
+                "an array, not a document".to_owned(),
+            ));
         }
         let probe: Self = serde_json::from_str(json)
             .map_err(|error| refuse(ErrorCode::ParseError, error.to_string()))?;
@@ -507,10 +570,30 @@ impl<'a> Probe<'a> {
             return Err(self.error(ErrorCode::SegmentTooLarge, detail));
         }
         let fields = [
-            (self.id, ErrorCode::MissingId, ErrorCode::InvalidId, is_a::<SegmentId> as fn(&str) -> bool),
-            (self.trace_id, ErrorCode::MissingTraceId, ErrorCode::InvalidTraceId, is_a::<TraceId>),
-            (self.name, ErrorCode::MissingName, ErrorCode::InvalidName, is_a_name),
-            (self.start_time, ErrorCode::MissingStartTime, ErrorCode::InvalidTime, is_a::<Timestamp>),
+            (
+                self.id,
+                ErrorCode::MissingId,
+                ErrorCode::InvalidId,
+                is_a::<SegmentId> as fn(&str) -> bool,
+            ),
+            (
+                self.trace_id,
+                ErrorCode::MissingTraceId,
+                ErrorCode::InvalidTraceId,
+                is_a::<TraceId>,
+            ),
+            (
+                self.name,
+                ErrorCode::MissingName,
+                ErrorCode::InvalidName,
+                is_a_name,
+            ),
+            (
+                self.start_time,
+                ErrorCode::MissingStartTime,
+                ErrorCode::InvalidTime,
+                is_a::<Timestamp>,
+            ),
         ];
         for (value, missing, invalid, valid) in fields {
             let Some(value) = value else {
@@ -521,9 +604,10 @@ impl<'a> Probe<'a> {
             }
         }
         match self.parent_id {
-            None if self.is_subsegment() => {
-                Err(self.error(ErrorCode::MissingParentId, "the field is missing".to_owned()))
-            }
+            None if self.is_subsegment() => Err(self.error(
+                ErrorCode::MissingParentId,
+                "the field is missing".to_owned(),
+            )),
             Some(id) if self.is_subsegment() && !is_a::<SegmentId>(id.get()) => {
                 Err(self.error(ErrorCode::InvalidParentId, excerpt(id.get())))
             }

@@ -47,7 +47,9 @@ where
     D: Deserializer<'de>,
 {
     let raw: Vec<Box<RawValue>> = or_default(deserializer)?;
-    let kept = raw.iter().filter_map(|element| serde_json::from_str(element.get()).ok());
+    let kept = raw
+        .iter()
+        .filter_map(|element| serde_json::from_str(element.get()).ok());
     Ok(kept.collect())
 }
 
@@ -58,7 +60,10 @@ where
 {
     let raw = <&RawValue>::deserialize(deserializer)?;
     let text = raw.get().trim_matches('"');
-    let whole = text.parse::<f64>().ok().filter(|number| number.fract() == 0.0);
+    let whole = text
+        .parse::<f64>()
+        .ok()
+        .filter(|number| number.fract() == 0.0);
     Ok(text.parse().ok().or(whole.map(|number| number as i64)))
 }
 

@@ -1,5 +1,8 @@
 //! Datagrams that the official SDKs really send.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops where it is")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on stops where it is"
+)]
 
 use xray_document::{AnnotationValue, Cause, Datagram, Document, Namespace, Segment, Subsegment};
 

@@ -1,5 +1,8 @@
 //! The daemon's datagram, for any bytes.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops where it is")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on stops where it is"
+)]
 
 use proptest::prelude::*;
 use xray_document::{DATAGRAM_HEADER, Datagram};

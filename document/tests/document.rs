@@ -1,5 +1,8 @@
 //! Documents of any content: read or refused, and strict once written.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops where it is")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on stops where it is"
+)]
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};

@@ -1,5 +1,8 @@
 //! Documents as they are written, member by member: reviewed like code.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops where it is")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on stops where it is"
+)]
 
 use std::time::Duration;
 

@@ -1,5 +1,8 @@
 //! The trace header, for any text and any header.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops where it is")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on stops where it is"
+)]
 
 use proptest::prelude::*;
 use xray_document::limits::MAX_HEADER_EXTRA_BYTES;
