@@ -9,8 +9,8 @@ bash tests/setup.sh
 # One package at a time: features unify within a command.
 cargo build --locked --profile layer -p xray-lambda-extension
 cargo build --locked --release -p xray-local
-cargo build --locked --profile layer --manifest-path benches/Cargo.toml --bin bare-extension
+cargo build --locked --profile layer --manifest-path benches/Cargo.toml --bin bare-extension --bin bare-std
 cargo build --locked --release --manifest-path benches/Cargo.toml --bin xray-lambda-benches
 "$target/release/xray-lambda-benches" \
-  "$target/layer/xray-lambda-extension" "$target/layer/bare-extension" \
+  "$target/layer/xray-lambda-extension" "$target/layer/bare-extension" "$target/layer/bare-std" \
   "$target/release/xray-local" "${XRAY_LAMBDA_VENV:-$PWD/.venv}/bin/moto_server"

@@ -9,28 +9,32 @@ use std::path::PathBuf;
 
 fn main() {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    let [extension, bare, xray_local, moto] = arguments.as_slice() else {
-        eprintln!("usage: xray-lambda-benches EXTENSION BARE-EXTENSION XRAY-LOCAL MOTO-SERVER");
+    let [extension, bare, floor, xray_local, moto] = arguments.as_slice() else {
+        eprintln!(
+            "usage: xray-lambda-benches EXTENSION BARE-EXTENSION BARE-STD XRAY-LOCAL MOTO-SERVER"
+        );
         std::process::exit(2);
     };
-    let rows = [
-        start::run(extension, bare),
-        subsegment::subsegment(),
-        subsegment::span(),
-        subsegment::unsampled(),
-        put::run(xray_local, moto),
-    ];
-    println!("\n{:<58} {:>14} {:>14} {:>10}", "", "ours", "peer", "ratio");
-    for row in rows {
+    let mut rows = Vec::from(start::run(extension, bare, floor));
+    rows.push(subsegment::subsegment());
+    rows.push(subsegment::span());
+    rows.push(subsegment::unsampled());
+    rows.push(put::run(xray_local, moto));
+    println!("| figure (peer) | ours | peer | ours / peer |\n|---|---:|---:|---:|");
+    for Row {
+        what,
+        unit,
+        ours,
+        peer,
+    } in rows
+    {
+        let digits = if ours < 100.0 { 3 } else { 0 };
         println!(
-            "{:<58} {:>14} {:>14} {:>10}",
-            row.what,
-            format!("{:.3} {}", row.ours, row.unit),
-            format!("{:.3} {}", row.peer, row.unit),
-            format!("{:.2} x", row.ours / row.peer),
+            "| {what} | {ours:.digits$} {unit} | {peer:.digits$} {unit} | {:.2} |",
+            ours / peer
         );
     }
-    println!("\nMedians; ratio = ours / peer of the same run.");
+    println!("\nMedians of one run, in turn with the peer.");
 }
 
 /// One line of the table.

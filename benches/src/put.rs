@@ -20,10 +20,19 @@ pub(crate) fn run(xray_local: &Path, moto: &Path) -> Row {
     let data = std::env::temp_dir().join(format!("xray-bench-{}", std::process::id()));
     let ports = [free_port(), free_port()];
     let mut ours = Command::new(xray_local);
-    ours.args(["serve", "--listen", &format!("127.0.0.1:{}", ports[0]), "--data"]).arg(&data);
+    ours.args([
+        "serve",
+        "--listen",
+        &format!("127.0.0.1:{}", ports[0]),
+        "--data",
+    ])
+    .arg(&data);
     let mut theirs = Command::new(moto);
     theirs.args(["-H", "127.0.0.1", "-p", &ports[1].to_string()]);
-    let services = [Service::start(ours, ports[0]), Service::start(theirs, ports[1])];
+    let services = [
+        Service::start(ours, ports[0]),
+        Service::start(theirs, ports[1]),
+    ];
     let mut rates: [Vec<f64>; 2] = Default::default();
     for _ in 0..ROUNDS {
         for (service, rates) in services.iter().zip(&mut rates) {
@@ -34,7 +43,12 @@ pub(crate) fn run(xray_local: &Path, moto: &Path) -> Row {
     // The system's temporary folder is emptied by the system where this fails.
     let _ = std::fs::remove_dir_all(data);
     let [ours, peer] = rates.map(median);
-    Row { what: "xray-local: PutTraceSegments, documents a second (moto server)", unit: "/s", ours, peer }
+    Row {
+        what: "xray-local: PutTraceSegments, more is better (moto's server)",
+        unit: "documents/s",
+        ours,
+        peer,
+    }
 }
 
 struct Service {
@@ -104,7 +118,10 @@ impl Service {
         let mut answer = vec![0; length];
         reader.read_exact(&mut answer).expect("an answer");
         let answer = String::from_utf8_lossy(&answer);
-        assert!(!answer.contains("ErrorCode"), "documents were refused: {answer}");
+        assert!(
+            !answer.contains("ErrorCode"),
+            "documents were refused: {answer}"
+        );
         if keep {
             *connection = Some(stream);
         }
@@ -130,13 +147,20 @@ fn document() -> String {
     let trace = TraceId::random((now.as_micros() / 1_000_000) as u32);
     let mut segment = Segment::new("orders", trace, SegmentId::random(), now);
     segment.end_time = Some(now + Duration::from_millis(40));
-    segment.annotations.insert("tenant".to_owned(), "acme".into());
+    segment
+        .annotations
+        .insert("tenant".to_owned(), "acme".into());
     let mut call = Subsegment::new("DynamoDB", SegmentId::random(), now);
     call.end_time = Some(now + Duration::from_millis(5));
     call.namespace = Some(xray_document::Namespace::Aws);
-    call.aws.set("operation", "PutItem").set("table_name", "items").set("region", "us-east-1");
+    call.aws
+        .set("operation", "PutItem")
+        .set("table_name", "items")
+        .set("region", "us-east-1");
     segment.subsegments.push(call);
-    Document::Segment(Box::new(segment)).to_json().expect("a valid document")
+    Document::Segment(Box::new(segment))
+        .to_json()
+        .expect("a valid document")
 }
 
 fn free_port() -> u16 {

@@ -12,10 +12,11 @@ use crate::statistics::median;
 
 const RUNS: usize = 60;
 
-pub(crate) fn run(extension: &Path, bare: &Path) -> Row {
-    let mut times: [Vec<f64>; 2] = Default::default();
+/// Our extension against one made with the `lambda-extension` crate, and against the floor.
+pub(crate) fn run(extension: &Path, bare: &Path, floor: &Path) -> [Row; 2] {
+    let mut times: [Vec<f64>; 3] = Default::default();
     for run in 0..RUNS + 5 {
-        for (program, times) in [extension, bare].into_iter().zip(&mut times) {
+        for (program, times) in [extension, bare, floor].into_iter().zip(&mut times) {
             let ms = once(program);
             // The first runs warm the page cache.
             if run >= 5 {
@@ -23,8 +24,23 @@ pub(crate) fn run(extension: &Path, bare: &Path) -> Row {
             }
         }
     }
-    let [ours, peer] = times.map(median);
-    Row { what: "extension: process start to first /next (bare: lambda-extension)", unit: "ms", ours, peer }
+    let [ours, bare, floor] = times.map(median);
+    let row = |what, peer| Row {
+        what,
+        unit: "ms",
+        ours,
+        peer,
+    };
+    [
+        row(
+            "extension: start to first /next (bare, lambda-extension)",
+            bare,
+        ),
+        row(
+            "extension: start to first /next (bare, standard library)",
+            floor,
+        ),
+    ]
 }
 
 /// Milliseconds that one start took.

@@ -25,17 +25,29 @@ const ROUNDS: usize = 15;
 
 /// `subsegment(…)` against an OpenTelemetry span.
 pub(crate) fn subsegment() -> Row {
-    compare("wrapper: one subsegment (tracing-opentelemetry)", true, Work::Subsegment)
+    compare(
+        "wrapper: one subsegment (tracing-opentelemetry)",
+        true,
+        Work::Subsegment,
+    )
 }
 
 /// The same `tracing` span under either layer.
 pub(crate) fn span() -> Row {
-    compare("wrapper: one tracing span (tracing-opentelemetry)", true, Work::Span)
+    compare(
+        "wrapper: one tracing span (tracing-opentelemetry)",
+        true,
+        Work::Span,
+    )
 }
 
 /// A trace that is not sampled.
 pub(crate) fn unsampled() -> Row {
-    compare("wrapper: one subsegment, not sampled (tracing-opentelemetry)", false, Work::Subsegment)
+    compare(
+        "wrapper: one subsegment, not sampled (tracing-opentelemetry)",
+        false,
+        Work::Subsegment,
+    )
 }
 
 #[derive(Clone, Copy)]
@@ -45,7 +57,9 @@ enum Work {
 }
 
 fn compare(what: &'static str, sampled: bool, work: Work) -> Row {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
     // Somebody has to listen, or the kernel answers each datagram with an error.
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     let address = socket.local_addr().expect("an address");
@@ -54,7 +68,12 @@ fn compare(what: &'static str, sampled: bool, work: Work) -> Row {
         ours.push(runtime.block_on(ours_once(address, sampled, work)));
         peer.push(peer_once(sampled));
     }
-    Row { what, unit: "µs", ours: median(ours), peer: median(peer) }
+    Row {
+        what,
+        unit: "µs",
+        ours: median(ours),
+        peer: median(peer),
+    }
 }
 
 /// Microseconds of one subsegment, its share of the invocation included.
@@ -62,15 +81,22 @@ async fn ours_once(address: SocketAddr, sampled: bool, work: Work) -> f64 {
     let subscriber = tracing_subscriber::registry().with(xray_lambda::tracing_layer());
     let _default = tracing::subscriber::set_default(subscriber);
     let layer = XRayLayer::new().daemon_address(address).name("bench");
-    let mut service = ServiceBuilder::new().layer(layer).service_fn(move |_: LambdaEvent<()>| async move {
-        for number in 0..EACH {
-            match work {
-                Work::Subsegment => xray_lambda::subsegment("work").annotate("number", number).run(|| ()),
-                Work::Span => tracing::info_span!("work", annotation.number = number).in_scope(|| ()),
-            }
-        }
-        Ok::<(), std::convert::Infallible>(())
-    });
+    let mut service =
+        ServiceBuilder::new()
+            .layer(layer)
+            .service_fn(move |_: LambdaEvent<()>| async move {
+                for number in 0..EACH {
+                    match work {
+                        Work::Subsegment => xray_lambda::subsegment("work")
+                            .annotate("number", number)
+                            .run(|| ()),
+                        Work::Span => {
+                            tracing::info_span!("work", annotation.number = number).in_scope(|| ())
+                        }
+                    }
+                }
+                Ok::<(), std::convert::Infallible>(())
+            });
     let mut context = Context::default();
     context.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned();
     context.xray_trace_id = Some(format!(
@@ -80,16 +106,25 @@ async fn ours_once(address: SocketAddr, sampled: bool, work: Work) -> f64 {
     let started = Instant::now();
     for _ in 0..INVOCATIONS {
         let event = LambdaEvent::new((), context.clone());
-        let service = service.ready().await.expect("a service that is always ready");
+        let service = service
+            .ready()
+            .await
+            .expect("a service that is always ready");
         service.call(event).await.expect("a handler that succeeds");
     }
     each(started.elapsed())
 }
 
 fn peer_once(sampled: bool) -> f64 {
-    let sampler = if sampled { Sampler::AlwaysOn } else { Sampler::AlwaysOff };
-    let provider =
-        SdkTracerProvider::builder().with_sampler(sampler).with_simple_exporter(Nowhere).build();
+    let sampler = if sampled {
+        Sampler::AlwaysOn
+    } else {
+        Sampler::AlwaysOff
+    };
+    let provider = SdkTracerProvider::builder()
+        .with_sampler(sampler)
+        .with_simple_exporter(Nowhere)
+        .build();
     let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("bench"));
     let subscriber = tracing_subscriber::registry().with(layer);
     tracing::subscriber::with_default(subscriber, || {
