@@ -1,11 +1,16 @@
 #!/bin/sh
 # Installs the third-party parts that the tests run: Python ones into a virtual
-# environment (XRAY_LAMBDA_VENV, or .venv at the root of the repository), the
-# Node one into tests/node/node_modules. Run again, it only does what changed.
+# environment (XRAY_LAMBDA_VENV, or .venv, from the root of the repository), the Node
+# one into tests/node/node_modules. Run again, it only does what changed.
 set -eu
 
-tests=$(cd "$(dirname "$0")" && pwd)
-venv=${XRAY_LAMBDA_VENV:-$(dirname "$tests")/.venv}
+cd "$(dirname "$0")/.."
+tests=$PWD/tests
+venv=${XRAY_LAMBDA_VENV:-.venv}
+case $venv in
+/*) ;;
+*) venv=$PWD/$venv ;;
+esac
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
@@ -48,6 +53,8 @@ wanted=$(
 )
 wanted=$(printf '%s' "$wanted" | cksum)
 if [ "$(cat "$venv/.installed" 2>/dev/null)" != "$wanted" ]; then
+    [ ! -e "$venv" ] || [ -e "$venv/pyvenv.cfg" ] ||
+        fail "$venv is there and is no virtual environment: move it away"
     rm -rf "$venv"
     quietly "making $venv" "$python" -m venv "$venv"
     quietly "installing SAM CLI, AWS CLI, boto3, the X-Ray SDK, moto and cargo-lambda (about a minute)" \

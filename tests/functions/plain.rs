@@ -34,7 +34,9 @@ async fn handle(socket: &UdpSocket, event: LambdaEvent<Value>) -> Result<Value, 
         let start = Timestamp::now();
         let mut subsegment = Subsegment::new("plain", SegmentId::random(), start);
         subsegment.end_time = Some(Timestamp::now());
-        let padding = serde_json::value::to_raw_value(&json!({ "number": number, "padding": "x".repeat(bytes) }))?;
+        let padding = serde_json::value::to_raw_value(
+            &json!({ "number": number, "padding": "x".repeat(bytes) }),
+        )?;
         subsegment.metadata.insert("test".to_owned(), padding);
         let id = subsegment.id;
         let document = Document::Subsegment(Box::new(subsegment.independent(trace, parent)));

@@ -22,8 +22,14 @@ async fn main() -> Result<(), Error> {
 }
 
 async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
-    let tenant = event.payload["tenant"].as_str().unwrap_or("none").to_owned();
-    subsegment("work").annotate("tenant", tenant.as_str()).capture(work(&event.payload, &tenant)).await?;
+    let tenant = event.payload["tenant"]
+        .as_str()
+        .unwrap_or("none")
+        .to_owned();
+    subsegment("work")
+        .annotate("tenant", tenant.as_str())
+        .capture(work(&event.payload, &tenant))
+        .await?;
     Ok(json!({ "tenant": tenant, "trace": event.context.xray_trace_id }))
 }
 
@@ -31,7 +37,10 @@ async fn work(event: &Value, tenant: &str) -> Result<(), Error> {
     if event["together"] == true {
         TOGETHER.wait().await;
         // Long enough to be seen in a telemetry whose clock ticks in milliseconds.
-        subsegment("hold").annotate("tenant", tenant).trace(tokio::time::sleep(Duration::from_millis(20))).await;
+        subsegment("hold")
+            .annotate("tenant", tenant)
+            .trace(tokio::time::sleep(Duration::from_millis(20)))
+            .await;
         TOGETHER.wait().await;
     }
     subsegment("inner").annotate("tenant", tenant).run(|| ());

@@ -12,7 +12,9 @@ use xray_lambda_tests::{artifact, client, http, port};
 #[tokio::test]
 async fn a_cold_write_is_one_complete_trace() {
     let demo = Demo::start(&[]).await;
-    let answer = demo.write(&json!({ "tenant": "acme", "message": "hello" })).await;
+    let answer = demo
+        .write(&json!({ "tenant": "acme", "message": "hello" }))
+        .await;
     assert_eq!(answer.status, 201, "{}\n{}", answer.body, demo.log());
     let item = answer.json();
     let trace = demo.traces(&[answer.trace_id()]).await;
@@ -24,7 +26,10 @@ async fn a_cold_write_is_one_complete_trace() {
     assert_eq!(init["parent_id"], write.function["id"]);
 
     assert_eq!(write.validate["annotations"]["tenant"], "acme");
-    assert_eq!(write.validate["metadata"]["lab"]["debug"]["wrotePk"], item["pk"]);
+    assert_eq!(
+        write.validate["metadata"]["lab"]["debug"]["wrotePk"],
+        item["pk"]
+    );
     assert_eq!(write.put["namespace"], "aws");
     assert_eq!(write.put["aws"]["operation"], "PutItem");
     assert_eq!(write.put["http"]["response"]["status"], 200);
@@ -48,7 +53,11 @@ async fn only_the_first_request_of_an_environment_shows_an_init() {
         assert_eq!(trace.named("Init").len(), init, "{trace}");
         let cold_start = init == 1;
         let annotated = |document: &&Value| document["annotations"]["ColdStart"] == cold_start;
-        assert_eq!(trace.as_slice().iter().filter(annotated).count(), 1, "{trace}");
+        assert_eq!(
+            trace.as_slice().iter().filter(annotated).count(),
+            1,
+            "{trace}"
+        );
     }
 }
 
@@ -58,9 +67,14 @@ async fn a_table_that_is_called_is_inferred_below_the_call() {
     let answer = demo.write(&json!({ "tenant": "acme" })).await;
     let trace = demo.traces(&[answer.trace_id()]).await.flat();
 
-    let inferred: Vec<_> =
-        trace.as_slice().iter().filter(|document| document["inferred"] == true).collect();
-    let [table] = inferred[..] else { panic!("one inferred segment, not {trace}") };
+    let inferred: Vec<_> = trace
+        .as_slice()
+        .iter()
+        .filter(|document| document["inferred"] == true)
+        .collect();
+    let [table] = inferred[..] else {
+        panic!("one inferred segment, not {trace}")
+    };
     assert_eq!(table["origin"], "AWS::DynamoDB::Table");
     assert_eq!(table["parent_id"], Write::of(&trace).put["id"]);
 }
@@ -68,7 +82,10 @@ async fn a_table_that_is_called_is_inferred_below_the_call() {
 #[tokio::test]
 async fn a_report_is_one_trace_through_two_functions() {
     let demo = Demo::start(&[]).await;
-    let item = demo.write(&json!({ "tenant": "acme", "message": "hello" })).await.json();
+    let item = demo
+        .write(&json!({ "tenant": "acme", "message": "hello" }))
+        .await
+        .json();
     let pk = item["pk"].as_str().expect("the item's pk");
     let answer = demo.get(&format!("/reports/{pk}")).await;
     assert_eq!(answer.status, 200, "{}\n{}", answer.body, demo.log());
@@ -77,16 +94,25 @@ async fn a_report_is_one_trace_through_two_functions() {
 
     trace.assert_strict();
     let trace = trace.sent().flat();
-    for origin in ["AWS::ApiGateway::Stage", "AWS::Lambda", "AWS::Lambda::Function"] {
+    for origin in [
+        "AWS::ApiGateway::Stage",
+        "AWS::Lambda",
+        "AWS::Lambda::Function",
+    ] {
         assert_eq!(trace.of_origin(origin).len(), 2, "{origin} in {trace}");
     }
     let report = trace.one("build_report");
     let read = trace.one("read_and_respond");
     assert_eq!(read["annotations"]["pk"], pk);
     // The call lies below the report, and all of the second function below the call.
-    let calls: Vec<_> =
-        trace.as_slice().iter().filter(|document| document["namespace"] == "remote").collect();
-    let [call] = calls[..] else { panic!("one remote call, not {trace}") };
+    let calls: Vec<_> = trace
+        .as_slice()
+        .iter()
+        .filter(|document| document["namespace"] == "remote")
+        .collect();
+    let [call] = calls[..] else {
+        panic!("one remote call, not {trace}")
+    };
     assert!(trace.is_above(report, call), "{trace}");
     assert!(trace.is_above(call, read), "{trace}");
     assert_eq!(call["http"]["response"]["status"], 200);
@@ -105,11 +131,23 @@ async fn a_handler_that_fails_is_a_fault_with_its_cause() {
     let trace = trace.sent().flat();
     let validate = trace.one("validate_and_write");
     assert_eq!(validate["fault"], true);
-    let exceptions = validate["cause"]["exceptions"].as_array().expect("the exceptions");
-    let messages: Vec<_> = exceptions.iter().map(|exception| &exception["message"]).collect();
-    assert_eq!(messages, ["the supplier did not confirm", "connection reset by peer"]);
+    let exceptions = validate["cause"]["exceptions"]
+        .as_array()
+        .expect("the exceptions");
+    let messages: Vec<_> = exceptions
+        .iter()
+        .map(|exception| &exception["message"])
+        .collect();
+    assert_eq!(
+        messages,
+        ["the supplier did not confirm", "connection reset by peer"]
+    );
     for origin in ["AWS::Lambda::Function", "AWS::ApiGateway::Stage"] {
-        assert_eq!(trace.of_origin(origin)[0]["fault"], true, "{origin} in {trace}");
+        assert_eq!(
+            trace.of_origin(origin)[0]["fault"],
+            true,
+            "{origin} in {trace}"
+        );
     }
 }
 
@@ -117,12 +155,18 @@ async fn a_handler_that_fails_is_a_fault_with_its_cause() {
 async fn answers_are_the_labs_own() {
     let demo = Demo::start(&[]).await;
     let invalid = demo.write(&Value::String("no object".to_owned())).await;
-    assert_eq!((invalid.status, invalid.json()), (400, json!({ "error": "Invalid JSON body" })));
+    assert_eq!(
+        (invalid.status, invalid.json()),
+        (400, json!({ "error": "Invalid JSON body" }))
+    );
     let unknown = demo.get("/items/nothing").await;
     let not_found = json!({ "error": "Not found", "pk": "nothing" });
     assert_eq!((unknown.status, unknown.json()), (404, not_found));
 
-    let written = demo.write(&json!({ "tenant": "acme", "message": "hello" })).await.json();
+    let written = demo
+        .write(&json!({ "tenant": "acme", "message": "hello" }))
+        .await
+        .json();
     let pk = written["pk"].as_str().expect("the item's pk");
     let read = demo.get(&format!("/items/{pk}")).await;
     assert_eq!((read.status, read.json()), (200, written));
@@ -131,24 +175,43 @@ async fn answers_are_the_labs_own() {
 #[tokio::test]
 async fn the_demo_is_the_same_with_dynalite() {
     let program = artifact::repository().join("tests/node/node_modules/.bin/dynalite");
-    assert!(program.exists(), "{} is missing: run tests/setup.sh", program.display());
+    assert!(
+        program.exists(),
+        "{} is missing: run tests/setup.sh",
+        program.display()
+    );
     let [listen] = port::free();
     let mut command = Command::new(program);
-    command.args(["--host", "127.0.0.1", "--port", &listen.to_string(), "--createTableMs", "0"]);
+    command.args([
+        "--host",
+        "127.0.0.1",
+        "--port",
+        &listen.to_string(),
+        "--createTableMs",
+        "0",
+    ]);
     let _dynalite = Process::spawn("dynalite", command);
     let address = format!("127.0.0.1:{listen}");
     http::listening(&address).await;
     let dynalite = format!("http://{address}");
 
     let demo = Demo::start(&["--dynamodb-endpoint", &dynalite]).await;
-    let written = demo.write(&json!({ "tenant": "acme", "message": "hello" })).await;
+    let written = demo
+        .write(&json!({ "tenant": "acme", "message": "hello" }))
+        .await;
     assert_eq!(written.status, 201, "{}\n{}", written.body, demo.log());
-    let pk = written.json()["pk"].as_str().expect("the item's pk").to_owned();
+    let pk = written.json()["pk"]
+        .as_str()
+        .expect("the item's pk")
+        .to_owned();
     let read = demo.get(&format!("/items/{pk}")).await;
     assert_eq!((read.status, read.json()), (200, written.json()));
 
     let tables = client::aws_cli(&dynalite, &["dynamodb", "list-tables"]).await;
-    let table = tables["TableNames"][0].as_str().expect("the demo's table").to_owned();
+    let table = tables["TableNames"][0]
+        .as_str()
+        .expect("the demo's table")
+        .to_owned();
     let kept = client::aws_cli(&dynalite, &["dynamodb", "scan", "--table-name", &table]).await;
     assert_eq!(kept["Items"][0]["pk"]["S"], pk.as_str(), "{kept}");
 
@@ -184,6 +247,10 @@ impl Write {
         assert_eq!(function["parent_id"], service["id"]);
         assert!(trace.is_above(&function, &validate), "{trace}");
         assert_eq!(put["parent_id"], validate["id"]);
-        Self { function, validate, put }
+        Self {
+            function,
+            validate,
+            put,
+        }
     }
 }

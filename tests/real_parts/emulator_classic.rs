@@ -22,7 +22,10 @@ async fn python_function(receiver: &Receiver, timeout_seconds: u32) -> Emulator 
         handler: "handler.handler",
         files: vec![("bootstrap", &bootstrap), ("handler.py", &handler)],
         environment: vec![
-            ("TESTS_PYTHON", python::program("python").display().to_string()),
+            (
+                "TESTS_PYTHON",
+                python::program("python").display().to_string(),
+            ),
             ("AWS_ENDPOINT_URL_XRAY", receiver.url()),
             ("AWS_XRAY_DAEMON_ADDRESS", port::daemon_address()),
             ("AWS_LAMBDA_FUNCTION_NAME", "orders".to_owned()),
@@ -37,11 +40,15 @@ async fn subsegments_of_the_official_python_sdk_reach_x_ray() {
     let receiver = Receiver::start();
     let sandbox = python_function(&receiver, 30).await;
 
-    let answer = sandbox.invoke(Some(&trace()), &json!({ "tenant": "a", "trace": trace() })).await;
+    let answer = sandbox
+        .invoke(Some(&trace()), &json!({ "tenant": "a", "trace": trace() }))
+        .await;
     assert_eq!(answer.json()["tenant"], "a", "{}", sandbox.log());
 
     // The emulator waits for the extension's `/next`: all was sent before the answer.
-    let documents = receiver.until("`work`", |d| !d.flat().named("work").is_empty()).await;
+    let documents = receiver
+        .until("`work`", |d| !d.flat().named("work").is_empty())
+        .await;
     documents.assert_valid();
     let flat = documents.flat();
     let work = flat.one("work");
@@ -56,14 +63,26 @@ async fn subsegments_of_the_official_python_sdk_reach_x_ray() {
 async fn what_is_sent_is_signed_for_x_ray() {
     let receiver = Receiver::start();
     let sandbox = python_function(&receiver, 30).await;
-    sandbox.invoke(Some(&trace()), &json!({ "trace": trace() })).await;
-    receiver.until("`work`", |d| !d.flat().named("work").is_empty()).await;
+    sandbox
+        .invoke(Some(&trace()), &json!({ "trace": trace() }))
+        .await;
+    receiver
+        .until("`work`", |d| !d.flat().named("work").is_empty())
+        .await;
 
     let requests = receiver.requests();
-    let put = requests.iter().find(|request| request.path == "/TraceSegments");
+    let put = requests
+        .iter()
+        .find(|request| request.path == "/TraceSegments");
     let authorization = &put.expect("a PutTraceSegments").authorization;
-    assert!(authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"), "{authorization}");
-    assert!(authorization.contains("/eu-west-1/xray/aws4_request"), "{authorization}");
+    assert!(
+        authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"),
+        "{authorization}"
+    );
+    assert!(
+        authorization.contains("/eu-west-1/xray/aws4_request"),
+        "{authorization}"
+    );
 }
 
 #[tokio::test]
@@ -72,11 +91,25 @@ async fn refused_telemetry_leaves_a_working_extension() {
     let mut sandbox = python_function(&receiver, 30).await;
 
     for tenant in ["a", "b", "c"] {
-        let answer = sandbox.invoke(Some(&trace()), &json!({ "tenant": tenant, "trace": trace() })).await;
+        let event = json!({ "tenant": tenant, "trace": trace() });
+        let answer = sandbox.invoke(Some(&trace()), &event).await;
         assert_eq!(answer.json()["tenant"], tenant, "{}", sandbox.log());
     }
+    let registered = sandbox.says("registered").await;
+    assert!(registered.contains("xray-lambda-extension"), "{registered}");
+    assert!(
+        registered.ends_with("subscribed to [INVOKE SHUTDOWN]"),
+        "{registered}"
+    );
+    assert_eq!(
+        sandbox.subscribe_to_telemetry().await.status,
+        202,
+        "{}",
+        sandbox.log()
+    );
+
     sandbox.shut_down().await;
-    assert_eq!(receiver.documents().flat().named("work").len(), 3, "{}", sandbox.log());
+    assert_eq!(tenants(&receiver), ["a", "b", "c"], "{}", sandbox.log());
 }
 
 #[tokio::test]
@@ -84,14 +117,21 @@ async fn a_failure_of_the_handler_is_in_the_trace() {
     let receiver = Receiver::start();
     let sandbox = python_function(&receiver, 30).await;
 
-    let answer = sandbox.invoke(Some(&trace()), &json!({ "do": "fail", "trace": trace() })).await;
+    let answer = sandbox
+        .invoke(Some(&trace()), &json!({ "do": "fail", "trace": trace() }))
+        .await;
     assert_eq!(answer.json()["errorType"], "ValueError");
 
-    let documents = receiver.until("`work`", |d| !d.flat().named("work").is_empty()).await;
+    let documents = receiver
+        .until("`work`", |d| !d.flat().named("work").is_empty())
+        .await;
     let flat = documents.flat();
     let work = flat.one("work");
     assert_eq!(work["fault"], true);
-    assert_eq!(work["cause"]["exceptions"][0]["message"], "the event says so");
+    assert_eq!(
+        work["cause"]["exceptions"][0]["message"],
+        "the event says so"
+    );
 }
 
 #[tokio::test]
@@ -99,9 +139,24 @@ async fn after_a_crash_of_the_function_the_next_invocation_is_traced() {
     let receiver = Receiver::start();
     let mut sandbox = python_function(&receiver, 30).await;
 
-    let crashed = sandbox.invoke(Some(&trace()), &json!({ "do": "exit", "tenant": "crash", "trace": trace() })).await;
-    assert_eq!(crashed.json()["errorType"], "Runtime.ExitError", "{}", sandbox.log());
-    let next = sandbox.invoke(Some(&trace()), &json!({ "tenant": "next", "trace": trace() })).await;
+    let crashed = sandbox
+        .invoke(
+            Some(&trace()),
+            &json!({ "do": "exit", "tenant": "crash", "trace": trace() }),
+        )
+        .await;
+    assert_eq!(
+        crashed.json()["errorType"],
+        "Runtime.ExitError",
+        "{}",
+        sandbox.log()
+    );
+    let next = sandbox
+        .invoke(
+            Some(&trace()),
+            &json!({ "tenant": "next", "trace": trace() }),
+        )
+        .await;
     assert_eq!(next.json()["tenant"], "next", "{}", sandbox.log());
 
     sandbox.shut_down().await;
@@ -111,15 +166,31 @@ async fn after_a_crash_of_the_function_the_next_invocation_is_traced() {
 #[tokio::test]
 async fn after_a_timeout_of_the_function_the_next_invocation_is_traced() {
     let receiver = Receiver::start();
-    let mut sandbox = python_function(&receiver, 2).await;
+    // The emulator counts the start of the function, too.
+    let mut sandbox = python_function(&receiver, 6).await;
+    let event =
+        |tenant: &str, what: &str| json!({ "do": what, "tenant": tenant, "trace": trace() });
 
-    let late = sandbox.invoke(Some(&trace()), &json!({ "do": "hang", "tenant": "late", "trace": trace() })).await;
-    assert!(late.body.contains("Task timed out after 2.00 seconds"), "{}", late.body);
-    let next = sandbox.invoke(Some(&trace()), &json!({ "tenant": "next", "trace": trace() })).await;
+    let first = sandbox
+        .invoke(Some(&trace()), &event("first", "work"))
+        .await;
+    assert_eq!(first.json()["tenant"], "first", "{}", sandbox.log());
+    let late = sandbox.invoke(Some(&trace()), &event("late", "hang")).await;
+    assert!(
+        late.body.contains("Task timed out after 6.00 seconds"),
+        "{}",
+        late.body
+    );
+    let next = sandbox.invoke(Some(&trace()), &event("next", "work")).await;
     assert_eq!(next.json()["tenant"], "next", "{}", sandbox.log());
 
     sandbox.shut_down().await;
-    assert_eq!(tenants(&receiver), ["late", "next"], "{}", sandbox.log());
+    assert_eq!(
+        tenants(&receiver),
+        ["first", "late", "next"],
+        "{}",
+        sandbox.log()
+    );
 }
 
 #[tokio::test]
@@ -128,7 +199,9 @@ async fn what_x_ray_did_not_take_in_time_is_sent_at_shutdown() {
     let mut sandbox = python_function(&receiver, 30).await;
 
     receiver.go_away().await;
-    let answer = sandbox.invoke(Some(&trace()), &json!({ "tenant": "a", "trace": trace() })).await;
+    let answer = sandbox
+        .invoke(Some(&trace()), &json!({ "tenant": "a", "trace": trace() }))
+        .await;
     assert_eq!(answer.json()["tenant"], "a", "{}", sandbox.log());
     receiver.come_back();
     assert!(receiver.documents().as_slice().is_empty());
@@ -141,20 +214,33 @@ async fn what_x_ray_did_not_take_in_time_is_sent_at_shutdown() {
 async fn the_extension_exits_by_itself_after_shutdown() {
     let receiver = Receiver::start();
     let mut sandbox = python_function(&receiver, 30).await;
-    sandbox.invoke(Some(&trace()), &json!({ "trace": trace() })).await;
+    sandbox
+        .invoke(Some(&trace()), &json!({ "trace": trace() }))
+        .await;
 
     let before = std::time::Instant::now();
     sandbox.shut_down().await;
     // The emulator gives an extension two seconds, and then kills it.
     let log = sandbox.log();
-    assert!(before.elapsed().as_millis() < 1900, "it took {:?}:\n{log}", before.elapsed());
-    let killed = log.lines().find(|line| line.contains("SIGKILL") && line.contains("extension"));
+    assert!(
+        before.elapsed().as_millis() < 1900,
+        "it took {:?}:\n{log}",
+        before.elapsed()
+    );
+    let killed = log
+        .lines()
+        .find(|line| line.contains("SIGKILL") && line.contains("extension"));
     assert_eq!(killed, None, "{log}");
 }
 
 /// The `tenant` of each `work` that arrived, in their order.
 fn tenants(receiver: &Receiver) -> Vec<String> {
     let flat = receiver.documents().flat();
-    let tenants = flat.named("work").into_iter().map(|work| &work["annotations"]["tenant"]);
-    tenants.map(|tenant| tenant.as_str().unwrap_or_default().to_owned()).collect()
+    let tenants = flat
+        .named("work")
+        .into_iter()
+        .map(|work| &work["annotations"]["tenant"]);
+    tenants
+        .map(|tenant| tenant.as_str().unwrap_or_default().to_owned())
+        .collect()
 }

@@ -21,7 +21,9 @@ async fn moto_keeps_every_document_that_the_extension_sends() {
 
     let mut sandbox = Sandbox::start(&endpoint).await;
     for documents in [1, 7, 60] {
-        sandbox.invoke(json!({ "documents": documents, "bytes": 100 })).await;
+        sandbox
+            .invoke(json!({ "documents": documents, "bytes": 100 }))
+            .await;
         sandbox.frozen().await;
     }
     let traces: Vec<_> = sandbox.traces().iter().map(ToString::to_string).collect();
@@ -30,7 +32,11 @@ async fn moto_keeps_every_document_that_the_extension_sends() {
 
     let documents = client::batch_get_traces(&endpoint, &traces).await;
     documents.assert_strict();
-    assert!(sent.is_subset(&documents.ids()), "moto kept {documents}of {} sent", sent.len());
+    assert!(
+        sent.is_subset(&documents.ids()),
+        "moto kept {documents}of {} sent",
+        sent.len()
+    );
     for document in documents.named("plain") {
         assert_eq!(document["metadata"]["test"]["padding"], "x".repeat(100));
     }

@@ -26,7 +26,8 @@ async fn the_template_passes_sams_linter() {
 async fn sam_builds_every_function_of_the_template() {
     let build = tempfile::tempdir().expect("a temporary folder");
     let mut sam = tool("sam");
-    sam.args(["build", "--template", "template.yaml", "--build-dir"]).arg(build.path());
+    sam.args(["build", "--template", "template.yaml", "--build-dir"])
+        .arg(build.path());
     sam.env("SAM_BUILD_MODE", "debug");
     Process::spawn("sam build", sam).success_within(BUILD).await;
 
@@ -39,8 +40,16 @@ async fn sam_builds_every_function_of_the_template() {
 #[tokio::test]
 async fn cargo_lambda_builds_the_extension_as_a_layer_holds_it() {
     let mut cargo = tool("cargo-lambda");
-    cargo.args(["lambda", "build", "--extension", "--package", "xray-lambda-extension"]);
-    Process::spawn("cargo lambda build", cargo).success_within(BUILD).await;
+    cargo.args([
+        "lambda",
+        "build",
+        "--extension",
+        "--package",
+        "xray-lambda-extension",
+    ]);
+    Process::spawn("cargo lambda build", cargo)
+        .success_within(BUILD)
+        .await;
     assert_program(&target().join("lambda/extensions/xray-lambda-extension"));
 }
 
@@ -48,12 +57,19 @@ async fn cargo_lambda_builds_the_extension_as_a_layer_holds_it() {
 /// from ours.
 fn tool(name: &str) -> Command {
     let program = python::program(name);
-    let environment = program.parent().expect("it lies in bin").display().to_string();
+    let environment = program
+        .parent()
+        .expect("it lies in bin")
+        .display()
+        .to_string();
     let path = std::env::var("PATH").unwrap_or_default();
     let mut command = Command::new(program);
     // What `cargo test` sets for this test is not meant for a Cargo within it.
-    let of_this_test =
-        |name: &str| ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|prefix| name.starts_with(prefix));
+    let of_this_test = |name: &str| {
+        ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+    };
     for (name, _) in std::env::vars().filter(|(name, _)| of_this_test(name)) {
         command.env_remove(name);
     }
@@ -61,7 +77,9 @@ fn tool(name: &str) -> Command {
     // cargo-lambda finds zig through the environment's Python.
     command.env("PATH", format!("{environment}:{path}"));
     command.env("CARGO_TARGET_DIR", target());
-    command.env("SAM_CLI_TELEMETRY", "0").env("AWS_DEFAULT_REGION", "eu-west-1");
+    command
+        .env("SAM_CLI_TELEMETRY", "0")
+        .env("AWS_DEFAULT_REGION", "eu-west-1");
     command.current_dir(artifact::repository());
     command
 }
@@ -69,12 +87,24 @@ fn tool(name: &str) -> Command {
 fn target() -> PathBuf {
     // target/debug/plain-function
     let ours = artifact::plain_function();
-    ours.ancestors().nth(2).expect("the target folder").join("packaging")
+    ours.ancestors()
+        .nth(2)
+        .expect("the target folder")
+        .join("packaging")
 }
 
 fn assert_program(path: &Path) {
     let metadata = fs::metadata(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    assert!(metadata.permissions().mode() & 0o111 != 0, "{} is not executable", path.display());
+    assert!(
+        metadata.permissions().mode() & 0o111 != 0,
+        "{} is not executable",
+        path.display()
+    );
     let program = fs::read(path).expect("it can be read");
-    assert_eq!(program.get(..4), Some(&b"\x7fELF"[..]), "{} is no program", path.display());
+    assert_eq!(
+        program.get(..4),
+        Some(&b"\x7fELF"[..]),
+        "{} is no program",
+        path.display()
+    );
 }

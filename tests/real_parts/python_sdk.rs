@@ -28,9 +28,20 @@ impl Arguments {
 
     fn of(&self, command: &[&str]) -> Vec<String> {
         let layer = format!("XRayLayer={}", self.layer.path().display());
-        let shared =
-            ["--template", &self.template, "--layer", &layer, "--parameter-overrides", &self.python];
-        command.iter().copied().chain(shared).map(str::to_owned).collect()
+        let shared = [
+            "--template",
+            &self.template,
+            "--layer",
+            &layer,
+            "--parameter-overrides",
+            &self.python,
+        ];
+        command
+            .iter()
+            .copied()
+            .chain(shared)
+            .map(str::to_owned)
+            .collect()
     }
 }
 
@@ -42,8 +53,14 @@ async fn an_invocation_of_a_python_function_is_one_trace_in_the_store() {
     std::fs::write(&event, json!({ "tenant": "a" }).to_string()).expect("a temporary file");
     let event = event.display().to_string();
     let header = format!("Root={ROOT};Parent=0efbd19962d95b05;Sampled=1");
-    let invoke =
-        arguments.of(&["invoke", "OrdersFunction", "--event", &event, "--trace-header", &header]);
+    let invoke = arguments.of(&[
+        "invoke",
+        "OrdersFunction",
+        "--event",
+        &event,
+        "--trace-header",
+        &header,
+    ]);
     let invoke: Vec<_> = invoke.iter().map(String::as_str).collect();
 
     let answer = local::run(data.path(), &invoke).await;
@@ -54,23 +71,39 @@ async fn an_invocation_of_a_python_function_is_one_trace_in_the_store() {
     let endpoint = served.url("X-Ray API").await;
     let documents = client::batch_get_traces(&endpoint, &[ROOT.to_owned()]).await;
     assert_traced(&documents);
-    let segment = documents.as_slice().iter().find(|document| document["origin"] == "AWS::Lambda");
-    assert_eq!(segment.expect("AWS::Lambda")["parent_id"], "0efbd19962d95b05");
+    let segment = documents
+        .as_slice()
+        .iter()
+        .find(|document| document["origin"] == "AWS::Lambda");
+    assert_eq!(
+        segment.expect("AWS::Lambda")["parent_id"],
+        "0efbd19962d95b05"
+    );
 }
 
 #[tokio::test]
 async fn start_lambda_serves_a_python_function_to_any_client() {
     let data = tempfile::tempdir().expect("a temporary folder");
     let arguments = Arguments::new();
-    let start = arguments.of(&["start-lambda", "--port", "0", "--xray-listen", "127.0.0.1:0"]);
+    let start = arguments.of(&[
+        "start-lambda",
+        "--port",
+        "0",
+        "--xray-listen",
+        "127.0.0.1:0",
+    ]);
     let start: Vec<_> = start.iter().map(String::as_str).collect();
     let served = XrayLocal::start(data.path(), &start);
     let lambda = served.url("Lambda").await;
 
     let url = format!("{lambda}/2015-03-31/functions/orders/invocations");
     let header = format!("Root={ROOT};Parent=0efbd19962d95b05;Sampled=1");
-    let answer =
-        http::post(&url, &[("X-Amzn-Trace-Id", &header)], &json!({ "tenant": "a" }).to_string()).await;
+    let answer = http::post(
+        &url,
+        &[("X-Amzn-Trace-Id", &header)],
+        &json!({ "tenant": "a" }).to_string(),
+    )
+    .await;
     assert_eq!(answer.status, 200, "{}\n{}", answer.body, served.log());
     assert_eq!(answer.json()["tenant"], "a");
 
@@ -84,8 +117,10 @@ async fn start_lambda_serves_a_python_function_to_any_client() {
 fn assert_traced(documents: &Documents) {
     documents.assert_valid();
     let flat = documents.flat();
-    let function =
-        flat.as_slice().iter().find(|document| document["origin"] == "AWS::Lambda::Function");
+    let function = flat
+        .as_slice()
+        .iter()
+        .find(|document| document["origin"] == "AWS::Lambda::Function");
     let function = function.unwrap_or_else(|| panic!("no AWS::Lambda::Function in {documents}"));
     assert_eq!(function["name"], "orders");
     let work = flat.one("work");

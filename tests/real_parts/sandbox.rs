@@ -5,7 +5,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
-use lambda_simulator::{FreezeMode, Invocation, InvocationState, InvocationStatus, ShutdownReason, Simulator};
+use lambda_simulator::{
+    FreezeMode, Invocation, InvocationState, InvocationStatus, ShutdownReason, Simulator,
+};
 use serde_json::Value;
 use xray_document::TraceId;
 use xray_lambda_tests::process::Process;
@@ -49,7 +51,10 @@ impl Sandbox {
         let daemon = port::daemon_address();
         let spawn = |name: &str, program: &Path| {
             let mut command = Command::new(program);
-            command.env_clear().envs(simulator.lambda_env_vars()).envs(python::credentials());
+            command
+                .env_clear()
+                .envs(simulator.lambda_env_vars())
+                .envs(python::credentials());
             command.env_remove("LD_LIBRARY_PATH");
             command.env("AWS_ENDPOINT_URL_XRAY", x_ray);
             command.env("AWS_XRAY_DAEMON_ADDRESS", &daemon);
@@ -71,7 +76,13 @@ impl Sandbox {
             extension.log()
         );
         let function = spawn("the function", function);
-        Self { simulator, extension, function, sent: BTreeSet::new(), traces: Vec::new() }
+        Self {
+            simulator,
+            extension,
+            function,
+            sent: BTreeSet::new(),
+            traces: Vec::new(),
+        }
     }
 
     /// Invokes the function, and returns when it has answered.
@@ -80,7 +91,8 @@ impl Sandbox {
         assert_eq!(state.status, InvocationStatus::Success, "{}", self.log());
         let answer = state.response.expect("a success has a response").payload;
         let sent = answer["sent"].as_array().into_iter().flatten();
-        self.sent.extend(sent.filter_map(Value::as_str).map(str::to_owned));
+        self.sent
+            .extend(sent.filter_map(Value::as_str).map(str::to_owned));
     }
 
     /// Invokes the function with an event that makes it fail.
@@ -95,7 +107,10 @@ impl Sandbox {
         let mut invocation = Invocation::new(event, millis(TIMEOUT));
         invocation.trace_id = format!("Root={trace};Parent={PARENT};Sampled=1");
         let request = self.simulator.enqueue(invocation).await;
-        let state = self.simulator.wait_for_invocation_complete(&request, PATIENCE).await;
+        let state = self
+            .simulator
+            .wait_for_invocation_complete(&request, PATIENCE)
+            .await;
         state.unwrap_or_else(|error| panic!("{error}\n{}", self.log()))
     }
 
@@ -120,14 +135,20 @@ impl Sandbox {
             }
         };
         let end = async {
-            self.simulator.graceful_shutdown(ShutdownReason::Spindown).await;
+            self.simulator
+                .graceful_shutdown(ShutdownReason::Spindown)
+                .await;
             self.extension.exit().await
         };
         let status = tokio::select! {
             status = end => status,
             () = keep_thawed => unreachable!("it goes on for ever"),
         };
-        assert!(before.elapsed() < Duration::from_secs(2), "SHUTDOWN took {:?}", before.elapsed());
+        assert!(
+            before.elapsed() < Duration::from_secs(2),
+            "SHUTDOWN took {:?}",
+            before.elapsed()
+        );
         assert!(status.success(), "{status}:\n{}", self.extension.log());
         self.sent
     }
@@ -147,7 +168,11 @@ impl Sandbox {
     }
 
     fn log(&self) -> String {
-        format!("function:\n{}extension:\n{}", self.function.log(), self.extension.log())
+        format!(
+            "function:\n{}extension:\n{}",
+            self.function.log(),
+            self.extension.log()
+        )
     }
 }
 

@@ -39,10 +39,20 @@ async fn a_thousand_invocations_of_a_traced_function_are_a_thousand_whole_traces
     documents.assert_strict();
     let flat = documents.flat();
     for name in ["work", "inner"] {
-        let found: BTreeSet<_> =
-            flat.named(name).iter().filter_map(|found| found["trace_id"].as_str()).collect();
-        let lost: Vec<_> = traces.iter().filter(|trace| !found.contains(trace.as_str())).collect();
-        assert!(lost.is_empty(), "`{name}` is lost in {} of 1000 traces", lost.len());
+        let found: BTreeSet<_> = flat
+            .named(name)
+            .iter()
+            .filter_map(|found| found["trace_id"].as_str())
+            .collect();
+        let lost: Vec<_> = traces
+            .iter()
+            .filter(|trace| !found.contains(trace.as_str()))
+            .collect();
+        assert!(
+            lost.is_empty(),
+            "`{name}` is lost in {} of 1000 traces",
+            lost.len()
+        );
     }
 }
 
@@ -51,12 +61,18 @@ async fn the_wrappers_word_that_all_is_sent_needs_no_telemetry() {
     let receiver = Receiver::start();
     let mut sandbox = Sandbox::with(&artifact::traced_function(), &receiver.url()).await;
     let late = DeliveryPolicy::Suppress;
-    sandbox.simulator().set_telemetry_delivery_policy("platform.runtimeDone", late).await;
+    sandbox
+        .simulator()
+        .set_telemetry_delivery_policy("platform.runtimeDone", late)
+        .await;
     for count in 1..=3 {
         let before = Instant::now();
         sandbox.invoke(json!({ "tenant": "a" })).await;
         sandbox.frozen().await;
-        assert!(before.elapsed() < TIMEOUT / 2, "the extension waited for runtimeDone");
+        assert!(
+            before.elapsed() < TIMEOUT / 2,
+            "the extension waited for runtimeDone"
+        );
         assert_eq!(receiver.documents().flat().named("work").len(), count);
     }
     sandbox.shut_down().await;
@@ -109,7 +125,9 @@ async fn while_x_ray_is_away_no_invocation_fails_and_nothing_that_fits_is_lost()
     receiver.go_away().await;
     for _ in 0..20 {
         // `invoke` asserts its success.
-        sandbox.invoke(json!({ "documents": 2, "bytes": 500 })).await;
+        sandbox
+            .invoke(json!({ "documents": 2, "bytes": 500 }))
+            .await;
         sandbox.frozen().await;
     }
     receiver.come_back();
@@ -133,7 +151,11 @@ async fn what_was_throttled_or_cut_off_is_sent_again() {
     let sent = sandbox.shut_down().await;
     assert_eq!(sent.len(), 10);
     assert_nothing_lost(&receiver, &sent);
-    let refused = receiver.requests().iter().filter(|r| r.answer != Answer::Accept).count();
+    let refused = receiver
+        .requests()
+        .iter()
+        .filter(|r| r.answer != Answer::Accept)
+        .count();
     assert_eq!(refused, 3, "the script was not played to its end");
 }
 
@@ -142,13 +164,19 @@ async fn without_any_telemetry_every_invocation_ends_and_nothing_is_lost() {
     let receiver = Receiver::start();
     let mut sandbox = Sandbox::start(&receiver.url()).await;
     for event in ["platform.start", "platform.runtimeDone", "platform.report"] {
-        sandbox.simulator().set_telemetry_delivery_policy(event, DeliveryPolicy::Suppress).await;
+        sandbox
+            .simulator()
+            .set_telemetry_delivery_policy(event, DeliveryPolicy::Suppress)
+            .await;
     }
     for _ in 0..3 {
         let before = Instant::now();
         sandbox.invoke(json!({ "documents": 2 })).await;
         sandbox.frozen().await;
-        assert!(before.elapsed() < TIMEOUT, "the extension used up the deadline");
+        assert!(
+            before.elapsed() < TIMEOUT,
+            "the extension used up the deadline"
+        );
     }
     let sent = sandbox.shut_down().await;
     assert_eq!(sent.len(), 6);
@@ -168,9 +196,14 @@ async fn a_failure_that_telemetry_tells_of_is_drawn_under_lambdas_segment() {
 
     let documents = receiver.documents().of_trace(&root);
     documents.assert_strict();
-    let failures = documents.as_slice().iter().filter(|document| document["fault"] == true);
+    let failures = documents
+        .as_slice()
+        .iter()
+        .filter(|document| document["fault"] == true);
     let failures: Vec<_> = failures.collect();
-    let [failure] = failures[..] else { panic!("one failure, not {documents}") };
+    let [failure] = failures[..] else {
+        panic!("one failure, not {documents}")
+    };
     assert_eq!(failure["parent_id"], PARENT);
     assert_eq!(failure["type"], "subsegment");
 }
@@ -179,5 +212,10 @@ fn assert_nothing_lost(receiver: &Receiver, sent: &BTreeSet<String>) {
     let documents = receiver.documents();
     documents.assert_valid();
     let lost: Vec<_> = sent.difference(&documents.ids()).cloned().collect();
-    assert!(lost.is_empty(), "{} of {} documents are lost: {lost:?}", lost.len(), sent.len());
+    assert!(
+        lost.is_empty(),
+        "{} of {} documents are lost: {lost:?}",
+        lost.len(),
+        sent.len()
+    );
 }

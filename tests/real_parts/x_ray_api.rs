@@ -18,7 +18,10 @@ impl Traced {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let now = now.expect("a clock after 1970");
         let seconds = u32::try_from(now.as_secs()).expect("a clock before 2106");
-        Self { root: TraceId::random(seconds).to_string(), now: now.as_secs_f64() }
+        Self {
+            root: TraceId::random(seconds).to_string(),
+            now: now.as_secs_f64(),
+        }
     }
 
     fn segment(&self) -> Value {
@@ -62,9 +65,11 @@ async fn what_boto3_puts_it_gets_back_with_subsegments_under_their_parents() {
     let answer = boto3(&endpoint, "put_trace_segments", &put).await;
     assert_eq!(answer, json!({ "UnprocessedTraceSegments": [] }));
 
-    let documents = batch_get_traces(&endpoint, &[traced.root.clone()]).await;
+    let documents = batch_get_traces(&endpoint, std::slice::from_ref(&traced.root)).await;
     documents.assert_valid();
-    let [segment] = documents.as_slice() else { panic!("one segment, not {documents}") };
+    let [segment] = documents.as_slice() else {
+        panic!("one segment, not {documents}")
+    };
     assert_eq!(segment["id"], "70de5b6f19ff9a0a");
     assert_eq!(segment["annotations"], traced.segment()["annotations"]);
     assert_eq!(segment["subsegments"][0]["name"], "checkout");
@@ -90,9 +95,18 @@ async fn boto3_reads_a_summary_with_its_annotations_and_flags() {
     let response_time = summary["ResponseTime"].as_f64().expect("ResponseTime");
     assert!((response_time - 0.5).abs() < 0.002, "{response_time}");
     let annotations = &summary["Annotations"];
-    assert_eq!(annotations["tenant"][0]["AnnotationValue"], json!({ "StringValue": "a" }));
-    assert_eq!(annotations["attempts"][0]["AnnotationValue"], json!({ "NumberValue": 2.0 }));
-    assert_eq!(annotations["paid"][0]["AnnotationValue"], json!({ "BooleanValue": true }));
+    assert_eq!(
+        annotations["tenant"][0]["AnnotationValue"],
+        json!({ "StringValue": "a" })
+    );
+    assert_eq!(
+        annotations["attempts"][0]["AnnotationValue"],
+        json!({ "NumberValue": 2.0 })
+    );
+    assert_eq!(
+        annotations["paid"][0]["AnnotationValue"],
+        json!({ "BooleanValue": true })
+    );
 }
 
 #[tokio::test]
@@ -104,14 +118,17 @@ async fn a_document_that_x_ray_rejects_is_named_and_the_others_are_taken() {
     let mut bad = traced.segment();
     bad["trace_id"] = json!("no trace id");
 
-    let put = json!({ "TraceSegmentDocuments": ["{", bad.to_string(), traced.segment().to_string()] });
+    let put =
+        json!({ "TraceSegmentDocuments": ["{", bad.to_string(), traced.segment().to_string()] });
     let answer = boto3(&endpoint, "put_trace_segments", &put).await;
-    let unprocessed = answer["UnprocessedTraceSegments"].as_array().expect("an array");
+    let unprocessed = answer["UnprocessedTraceSegments"]
+        .as_array()
+        .expect("an array");
     assert_eq!(unprocessed.len(), 2, "{answer}");
     assert_eq!(unprocessed[1]["Id"], "70de5b6f19ff9a0a");
     assert_eq!(unprocessed[1]["ErrorCode"], "InvalidTraceId");
 
-    let documents = batch_get_traces(&endpoint, &[traced.root.clone()]).await;
+    let documents = batch_get_traces(&endpoint, std::slice::from_ref(&traced.root)).await;
     assert_eq!(documents.named("shop").len(), 1, "{documents}");
 }
 
@@ -124,7 +141,10 @@ async fn telemetry_records_are_taken() {
         "Timestamp": Traced::new().now, "SegmentsReceivedCount": 3, "SegmentsSentCount": 2,
         "SegmentsSpilloverCount": 0, "SegmentsRejectedCount": 1,
     }] });
-    assert_eq!(boto3(&endpoint, "put_telemetry_records", &records).await, json!({}));
+    assert_eq!(
+        boto3(&endpoint, "put_telemetry_records", &records).await,
+        json!({})
+    );
 }
 
 #[tokio::test]
@@ -135,11 +155,19 @@ async fn wrong_use_gets_x_rays_own_error() {
 
     let six: Vec<_> = (0..6).map(|_| Traced::new().root).collect();
     let answer = boto3(&endpoint, "batch_get_traces", &json!({ "TraceIds": six })).await;
-    assert_eq!(answer["Error"]["Code"], "InvalidRequestException", "{answer}");
+    assert_eq!(
+        answer["Error"]["Code"], "InvalidRequestException",
+        "{answer}"
+    );
     assert_eq!(answer["Status"], 400);
 
     let unknown = Traced::new().root;
-    let answer = boto3(&endpoint, "batch_get_traces", &json!({ "TraceIds": [unknown] })).await;
+    let answer = boto3(
+        &endpoint,
+        "batch_get_traces",
+        &json!({ "TraceIds": [unknown] }),
+    )
+    .await;
     assert_eq!(answer["Traces"], json!([]));
     assert_eq!(answer["UnprocessedTraceIds"], json!([unknown]));
 }
@@ -152,21 +180,47 @@ async fn the_aws_cli_puts_lists_and_gets_traces() {
     let traced = Traced::new();
 
     let [segment, subsegment] = traced.documents();
-    let put = ["xray", "put-trace-segments", "--trace-segment-documents", &segment, &subsegment];
+    let put = [
+        "xray",
+        "put-trace-segments",
+        "--trace-segment-documents",
+        &segment,
+        &subsegment,
+    ];
     let answer = aws_cli(&endpoint, &put).await;
     assert_eq!(answer, json!({ "UnprocessedTraceSegments": [] }));
 
-    let (start, end) = ((traced.now - 60.0).to_string(), (traced.now + 60.0).to_string());
-    let list = ["xray", "get-trace-summaries", "--start-time", &start, "--end-time", &end];
+    let (start, end) = (
+        (traced.now - 60.0).to_string(),
+        (traced.now + 60.0).to_string(),
+    );
+    let list = [
+        "xray",
+        "get-trace-summaries",
+        "--start-time",
+        &start,
+        "--end-time",
+        &end,
+    ];
     let answer = aws_cli(&endpoint, &list).await;
-    assert_eq!(answer["TraceSummaries"][0]["Id"], traced.root.as_str(), "{answer}");
+    assert_eq!(
+        answer["TraceSummaries"][0]["Id"],
+        traced.root.as_str(),
+        "{answer}"
+    );
 
-    let answer = aws_cli(&endpoint, &["xray", "batch-get-traces", "--trace-ids", &traced.root]).await;
+    let answer = aws_cli(
+        &endpoint,
+        &["xray", "batch-get-traces", "--trace-ids", &traced.root],
+    )
+    .await;
     let trace = &answer["Traces"][0];
     assert_eq!(trace["Id"], traced.root.as_str());
     assert_eq!(trace["LimitExceeded"], false);
     assert_eq!(trace["Segments"][0]["Id"], "70de5b6f19ff9a0a");
-    let document = trace["Segments"][0]["Document"].as_str().expect("a document");
+    let document = trace["Segments"][0]["Document"]
+        .as_str()
+        .expect("a document");
     assert!(document.contains("\"checkout\""), "{document}");
 }
 
@@ -178,17 +232,30 @@ async fn a_restart_keeps_every_trace() {
     let traced = Traced::new();
     let put = json!({ "TraceSegmentDocuments": traced.documents() });
     boto3(&endpoint, "put_trace_segments", &put).await;
-    let before = boto3(&endpoint, "batch_get_traces", &json!({ "TraceIds": [traced.root] })).await;
+    let before = boto3(
+        &endpoint,
+        "batch_get_traces",
+        &json!({ "TraceIds": [traced.root] }),
+    )
+    .await;
     let listed_before = boto3(&endpoint, "get_trace_summaries", &traced.window()).await;
     assert!(served.stop().await.success());
 
     let served = XrayLocal::serve(data.path());
     let endpoint = served.url("X-Ray API").await;
-    let after = boto3(&endpoint, "batch_get_traces", &json!({ "TraceIds": [traced.root] })).await;
+    let after = boto3(
+        &endpoint,
+        "batch_get_traces",
+        &json!({ "TraceIds": [traced.root] }),
+    )
+    .await;
     assert_eq!(before["Traces"].as_array().map(Vec::len), Some(1));
     assert_eq!(before, after);
     let listed_after = boto3(&endpoint, "get_trace_summaries", &traced.window()).await;
-    assert_eq!(listed_before["TraceSummaries"][0]["Id"], listed_after["TraceSummaries"][0]["Id"]);
+    assert_eq!(
+        listed_before["TraceSummaries"][0]["Id"],
+        listed_after["TraceSummaries"][0]["Id"]
+    );
     assert_eq!(listed_after["TraceSummaries"][0]["HasFault"], true);
 }
 
@@ -205,6 +272,6 @@ async fn a_killed_process_has_kept_every_trace_that_it_took() {
 
     let served = XrayLocal::serve(data.path());
     let endpoint = served.url("X-Ray API").await;
-    let documents = batch_get_traces(&endpoint, &[traced.root.clone()]).await;
+    let documents = batch_get_traces(&endpoint, std::slice::from_ref(&traced.root)).await;
     assert_eq!(documents.flat().as_slice().len(), 2, "{documents}");
 }

@@ -13,7 +13,10 @@ use std::path::PathBuf;
 pub fn binary(package: &str, name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
     // target/debug/deps/real_parts-0123456789abcdef
-    let profile = test.ancestors().nth(2).expect("a test lies in target/<profile>/deps");
+    let profile = test
+        .ancestors()
+        .nth(2)
+        .expect("a test lies in target/<profile>/deps");
     let binary = profile.join(name);
     assert!(
         binary.is_file(),

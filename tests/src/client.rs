@@ -19,10 +19,12 @@ pub async fn boto3(endpoint: &str, operation: &str, parameters: &Value) -> Value
 pub async fn batch_get_traces(endpoint: &str, ids: &[String]) -> Documents {
     let answer = boto3(endpoint, "batch_get_traces", &json!({ "TraceIds": ids })).await;
     let segments = answer["Traces"].as_array().into_iter().flatten();
-    let segments = segments.flat_map(|trace| trace["Segments"].as_array().cloned());
+    let segments = segments.filter_map(|trace| trace["Segments"].as_array().cloned());
     let mut documents = Documents::default();
     documents.extend(
-        segments.flatten().filter_map(|segment| Some(segment["Document"].as_str()?.to_owned())),
+        segments
+            .flatten()
+            .filter_map(|segment| Some(segment["Document"].as_str()?.to_owned())),
     );
     documents
 }
@@ -31,11 +33,17 @@ pub async fn batch_get_traces(endpoint: &str, ids: &[String]) -> Documents {
 /// Null where it prints nothing.
 pub async fn aws_cli(endpoint: &str, arguments: &[&str]) -> Value {
     let mut command = Command::new(python::program("aws"));
-    command.args(["--endpoint-url", endpoint, "--output", "json"]).args(arguments);
+    command
+        .args(["--endpoint-url", endpoint, "--output", "json"])
+        .args(arguments);
     command.env_clear().envs(python::credentials());
     command.env("PATH", "/usr/bin:/bin").env("AWS_PAGER", "");
     let printed = Process::spawn("the AWS CLI", command).success().await;
-    if printed.trim().is_empty() { Value::Null } else { read(&printed) }
+    if printed.trim().is_empty() {
+        Value::Null
+    } else {
+        read(&printed)
+    }
 }
 
 fn read(printed: &str) -> Value {

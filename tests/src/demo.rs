@@ -30,17 +30,36 @@ impl Demo {
         let items = artifact::binary("demo-api", "items");
         let _ = artifact::binary("demo-api", "reports");
         // target/debug/items
-        let target = items.ancestors().nth(2).expect("the target folder").display().to_string();
-        let template = artifact::repository().join("template.yaml").display().to_string();
+        let target = items
+            .ancestors()
+            .nth(2)
+            .expect("the target folder")
+            .display()
+            .to_string();
+        let template = artifact::repository()
+            .join("template.yaml")
+            .display()
+            .to_string();
         let layers = ["X86", "Arm64"]
             .map(|name| format!("XRayLambdaLayer{name}={}", layer.path().display()));
-        let mut command = vec!["start-api", "--template", &template, "--target-dir", &target];
+        let mut command = vec![
+            "start-api",
+            "--template",
+            &template,
+            "--target-dir",
+            &target,
+        ];
         command.extend(["--port", "0", "--xray-listen", "127.0.0.1:0"]);
         command.extend(["--layer", &layers[0], "--layer", &layers[1]]);
         command.extend(arguments);
         let local = XrayLocal::start(data.path(), &command);
         let api = local.url("demo-api").await;
-        Self { local, api, data, _layer: layer }
+        Self {
+            local,
+            api,
+            data,
+            _layer: layer,
+        }
     }
 
     /// `POST /items`

@@ -28,14 +28,20 @@ impl Documents {
     /// The documents whose trace is `root`.
     #[must_use]
     pub fn of_trace(&self, root: &str) -> Self {
-        let documents = self.0.iter().filter(|document| document["trace_id"] == root);
+        let documents = self
+            .0
+            .iter()
+            .filter(|document| document["trace_id"] == root);
         Self(documents.cloned().collect())
     }
 
     /// Those that a service sent: without what X-Ray infers of services that send none.
     #[must_use]
     pub fn sent(&self) -> Self {
-        let documents = self.0.iter().filter(|document| document["inferred"] != true);
+        let documents = self
+            .0
+            .iter()
+            .filter(|document| document["inferred"] != true);
         Self(documents.cloned().collect())
     }
 
@@ -53,13 +59,19 @@ impl Documents {
     /// Those called `name`.
     #[must_use]
     pub fn named(&self, name: &str) -> Vec<&Value> {
-        self.0.iter().filter(|document| document["name"] == name).collect()
+        self.0
+            .iter()
+            .filter(|document| document["name"] == name)
+            .collect()
     }
 
     /// Those whose `origin` is the AWS resource type `origin`.
     #[must_use]
     pub fn of_origin(&self, origin: &str) -> Vec<&Value> {
-        self.0.iter().filter(|document| document["origin"] == origin).collect()
+        self.0
+            .iter()
+            .filter(|document| document["origin"] == origin)
+            .collect()
     }
 
     /// Whether `above` is the parent of `document`, or its parent's, and so on.
@@ -88,7 +100,10 @@ impl Documents {
     /// The ids, each once.
     #[must_use]
     pub fn ids(&self) -> BTreeSet<String> {
-        self.0.iter().filter_map(|document| Some(document["id"].as_str()?.to_owned())).collect()
+        self.0
+            .iter()
+            .filter_map(|document| Some(document["id"].as_str()?.to_owned()))
+            .collect()
     }
 
     /// Asserts that each document is one that X-Ray takes.
@@ -115,7 +130,10 @@ impl Documents {
             let written = parsed.and_then(|document| document.to_json());
             let written = written.unwrap_or_else(|error| panic!("{error}: {document:#}"));
             let written: Value = serde_json::from_str(&written).unwrap_or_default();
-            assert_eq!(&written, document, "a strict writer would write this document differently");
+            assert_eq!(
+                &written, document,
+                "a strict writer would write this document differently"
+            );
         }
     }
 }
@@ -134,9 +152,14 @@ impl fmt::Display for Documents {
 fn flatten(mut document: Value, flat: &mut Vec<Value>) {
     let id = document["id"].clone();
     let trace_id = document["trace_id"].clone();
-    let children = document.as_object_mut().and_then(|object| object.remove("subsegments"));
+    let children = document
+        .as_object_mut()
+        .and_then(|object| object.remove("subsegments"));
     flat.push(document);
-    for mut child in children.and_then(|c| c.as_array().cloned()).unwrap_or_default() {
+    for mut child in children
+        .and_then(|c| c.as_array().cloned())
+        .unwrap_or_default()
+    {
         child["parent_id"] = id.clone();
         child["trace_id"] = trace_id.clone();
         flatten(child, flat);

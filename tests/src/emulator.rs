@@ -11,6 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 
+use hyper::Method;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -23,6 +24,7 @@ use crate::{artifact, http, port, process, python};
 pub struct Emulator {
     process: Process,
     address: String,
+    runtime_api: String,
     // Deleted with the emulator.
     _room: TempDir,
 }
@@ -54,6 +56,7 @@ impl Emulator {
         let room = room(function);
         let [listen, runtime] = port::free();
         let address = format!("127.0.0.1:{listen}");
+        let runtime_api = format!("127.0.0.1:{runtime}");
 
         // Overlays leave what the machine has there visible; a plain bind serves where
         // they are not to be had.
@@ -65,9 +68,20 @@ impl Emulator {
                  || mount --bind {ours} {over}; }}"
             )
         };
-        let script = format!("{} && {} && cd /var/task && exec \"$@\"", lay("/opt"), lay("/var"));
+        let script = format!(
+            "{} && {} && cd /var/task && exec \"$@\"",
+            lay("/opt"),
+            lay("/var")
+        );
         let mut command = Command::new("unshare");
-        command.args(["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]);
+        command.args([
+            "--mount",
+            "--propagation",
+            "private",
+            "--pid",
+            "--fork",
+            "--kill-child",
+        ]);
         if !rustix::process::geteuid().is_root() {
             command.args(["--user", "--map-root-user"]);
             if mode != Mode::Classic {
@@ -78,7 +92,7 @@ impl Emulator {
         command.args(["sh", "-c", &script, "sh"]);
         command.arg(room.path().join("aws-lambda-rie"));
         command.args(["--runtime-interface-emulator-address", &address]);
-        command.args(["--runtime-api-address", &format!("127.0.0.1:{runtime}")]);
+        command.args(["--runtime-api-address", &runtime_api]);
         command.args(["/var/task/bootstrap", function.handler]);
         command.env_clear().envs(python::credentials());
         command.env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
@@ -86,18 +100,55 @@ impl Emulator {
         if let Mode::ManagedInstances { workers } = mode {
             command.env("AWS_LAMBDA_MAX_CONCURRENCY", workers.to_string());
         }
-        command.envs(function.environment.iter().map(|(name, value)| (name, value)));
+        command.envs(
+            function
+                .environment
+                .iter()
+                .map(|(name, value)| (name, value)),
+        );
 
         let process = Process::spawn("AWS's Lambda emulator", command);
-        http::listening(&address).await;
-        Self { process, address, _room: room }
+        tokio::select! {
+            () = http::listening(&address) => {}
+            () = process.ended() => panic!(
+                "AWS's Lambda emulator has ended. It needs mount and process namespaces: root, \
+                 or user namespaces (and for Managed Instances the `uidmap` package). It \
+                 said:\n{}",
+                process.log()
+            ),
+        }
+        Self {
+            process,
+            address,
+            runtime_api,
+            _room: room,
+        }
     }
 
     /// Invokes the function, with `X-Amzn-Trace-Id` where one is given.
     pub async fn invoke(&self, trace_header: Option<&str>, payload: &Value) -> Answer {
-        let url = format!("http://{}/2015-03-31/functions/function/invocations", self.address);
-        let headers: Vec<_> = trace_header.iter().map(|value| ("X-Amzn-Trace-Id", *value)).collect();
+        let url = format!(
+            "http://{}/2015-03-31/functions/function/invocations",
+            self.address
+        );
+        let headers: Vec<_> = trace_header
+            .iter()
+            .map(|value| ("X-Amzn-Trace-Id", *value))
+            .collect();
         http::post(&url, &headers, &payload.to_string()).await
+    }
+
+    /// What the sandbox answers to a subscription to its telemetry.
+    pub async fn subscribe_to_telemetry(&self) -> Answer {
+        let url = format!("http://{}/2022-07-01/telemetry", self.runtime_api);
+        let body = r#"{"types":["platform"],"destination":{"protocol":"HTTP","URI":"http://sandbox.localdomain:4243/"}}"#;
+        http::send(
+            Method::PUT,
+            &url,
+            &[("Content-Type", "application/json")],
+            body,
+        )
+        .await
     }
 
     /// Ends the sandbox: the emulator sends SHUTDOWN to the extension, waits for it for
@@ -120,19 +171,24 @@ impl Emulator {
 
     /// Waits for a line of [`log`](Self::log) that contains `part`.
     pub async fn says(&self, part: &str) -> String {
-        self.process.line(&format!("`{part}`"), |line| line.contains(part)).await
+        self.process
+            .line(&format!("`{part}`"), |line| line.contains(part))
+            .await
     }
 }
 
 fn room(function: &Function<'_>) -> TempDir {
-    let room = tempfile::Builder::new().prefix("xray-lambda-emulator").tempdir();
+    let room = tempfile::Builder::new()
+        .prefix("xray-lambda-emulator")
+        .tempdir();
     let room = room.expect("a temporary folder");
     // On Managed Instances, another user starts what lies here.
     fs::set_permissions(room.path(), fs::Permissions::from_mode(0o755)).expect("our own folder");
     let put = |from: &Path, to: &str| {
         let to = room.path().join(to);
         fs::create_dir_all(to.parent().unwrap_or(&to)).expect("a temporary folder");
-        fs::copy(from, &to).unwrap_or_else(|error| panic!("cannot copy {}: {error}", from.display()));
+        fs::copy(from, &to)
+            .unwrap_or_else(|error| panic!("cannot copy {}: {error}", from.display()));
         fs::set_permissions(&to, fs::Permissions::from_mode(0o755)).expect("our own file");
     };
     let architecture = match std::env::consts::ARCH {
@@ -141,7 +197,10 @@ fn room(function: &Function<'_>) -> TempDir {
     };
     let emulator = python::installed(&format!("samcli/local/rapid/aws-lambda-rie-{architecture}"));
     put(&emulator, "aws-lambda-rie");
-    put(&artifact::extension(), "opt/extensions/xray-lambda-extension");
+    put(
+        &artifact::extension(),
+        "opt/extensions/xray-lambda-extension",
+    );
     for (name, from) in &function.files {
         put(from, &format!("var/task/{name}"));
     }

@@ -24,9 +24,13 @@ impl Answer {
     /// Where it says none.
     #[must_use]
     pub fn trace_id(&self) -> String {
-        let header = self.headers.get(TRACE_HEADER).and_then(|value| value.to_str().ok());
+        let header = self
+            .headers
+            .get(TRACE_HEADER)
+            .and_then(|value| value.to_str().ok());
         let root = header.and_then(|header| TraceHeader::parse(header).root);
-        root.unwrap_or_else(|| panic!("no trace in {self:?}")).to_string()
+        root.unwrap_or_else(|| panic!("no trace in {self:?}"))
+            .to_string()
     }
 
     /// The body as JSON.
@@ -82,14 +86,18 @@ async fn exchange(
     headers: &[(&str, &str)],
     body: &str,
 ) -> Result<Answer, Box<dyn std::error::Error>> {
-    let rest = url.strip_prefix("http://").ok_or("the URL must begin with http://")?;
+    let rest = url
+        .strip_prefix("http://")
+        .ok_or("the URL must begin with http://")?;
     let (address, path) = rest.split_once('/').unwrap_or((rest, ""));
     let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
-    let mut request =
-        Request::builder().method(method).uri(format!("/{path}")).header("Host", address);
+    let mut request = Request::builder()
+        .method(method)
+        .uri(format!("/{path}"))
+        .header("Host", address);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
@@ -99,5 +107,9 @@ async fn exchange(
     let headers = response.headers().clone();
     let body = response.into_body().collect().await?.to_bytes();
     connection.abort();
-    Ok(Answer { status, headers, body: String::from_utf8(body.to_vec())? })
+    Ok(Answer {
+        status,
+        headers,
+        body: String::from_utf8(body.to_vec())?,
+    })
 }

@@ -1,9 +1,18 @@
-//! What the tests against real parts are made of: the [third-party Python
-//! programs](python), AWS's own [Lambda emulator](emulator), a [receiver](receiver)
-//! in X-Ray's place, [processes](process) that end with their test.
+//! What the tests against real parts are made of.
 //!
-//! A test here never skips: where a part is missing it fails, and says which command
-//! brings it.
+//! | module | is |
+//! |---|---|
+//! | [`emulator`] | AWS's own Lambda emulator, classic and Managed Instances |
+//! | [`python`], [`client`] | the third-party Python programs; boto3 and the AWS CLI |
+//! | [`receiver`] | a receiver in X-Ray's place, which answers as a test says |
+//! | [`documents`] | the documents that came, and what tests ask of them |
+//! | [`local`], [`demo`] | `xray-local` as a developer runs it, and the demo under it |
+//! | [`process`], [`artifact`], [`port`], [`http`] | what the others stand on |
+//!
+//! The tests are in `real_parts/`, the functions that they run in `functions/`.
+//! `make test` brings every part: `tests/setup.sh` installs the third-party ones, Cargo
+//! builds ours. A test never skips: where a part is missing it fails, and says which
+//! command brings it.
 
 pub mod artifact;
 pub mod client;

@@ -20,7 +20,9 @@ impl XrayLocal {
     /// Starts `xray-local` with these arguments, and its traces in `data`.
     #[must_use]
     pub fn start(data: &Path, arguments: &[&str]) -> Self {
-        Self { process: Process::spawn("xray-local", command(data, arguments)) }
+        Self {
+            process: Process::spawn("xray-local", command(data, arguments)),
+        }
     }
 
     /// `xray-local serve` on a free port.
@@ -37,7 +39,10 @@ impl XrayLocal {
             url.starts_with("http://").then(|| url.to_owned())
         };
         let described = format!("where `{what}` is");
-        let line = self.process.line(&described, |line| printed(line).is_some()).await;
+        let line = self
+            .process
+            .line(&described, |line| printed(line).is_some())
+            .await;
         printed(&line).unwrap_or_default()
     }
 
@@ -56,7 +61,9 @@ impl XrayLocal {
 
 /// Runs `xray-local` to its end, which must be a success: what it wrote to stdout.
 pub async fn run(data: &Path, arguments: &[&str]) -> String {
-    Process::spawn("xray-local", command(data, arguments)).success().await
+    Process::spawn("xray-local", command(data, arguments))
+        .success()
+        .await
 }
 
 /// A folder as the layer's zip unpacks into `/opt`: with the extension.
@@ -67,8 +74,12 @@ pub async fn run(data: &Path, arguments: &[&str]) -> String {
 pub fn layer() -> TempDir {
     let layer = tempfile::tempdir().expect("a temporary folder");
     let extensions = layer.path().join("extensions");
-    let copied = fs::create_dir(&extensions)
-        .and_then(|()| fs::copy(artifact::extension(), extensions.join("xray-lambda-extension")));
+    let copied = fs::create_dir(&extensions).and_then(|()| {
+        fs::copy(
+            artifact::extension(),
+            extensions.join("xray-lambda-extension"),
+        )
+    });
     copied.expect("the extension can be copied");
     layer
 }
@@ -80,6 +91,9 @@ fn command(data: &Path, arguments: &[&str]) -> Command {
     // A tool's environment is the caller's; a test's is the same on every machine.
     let inherited = ["PATH", "HOME", "CARGO_TARGET_DIR", "TMPDIR"];
     command.env_clear().env("AWS_REGION", "eu-west-1");
-    command.envs(std::env::vars_os().filter(|(name, _)| inherited.map(OsStr::new).contains(&name.as_os_str())));
+    command.envs(
+        std::env::vars_os()
+            .filter(|(name, _)| inherited.map(OsStr::new).contains(&name.as_os_str())),
+    );
     command
 }

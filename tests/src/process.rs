@@ -45,17 +45,28 @@ impl Process {
     /// Where it cannot be started.
     #[must_use]
     pub fn spawn(name: &str, mut command: Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command.process_group(0);
-        let mut child =
-            command.spawn().unwrap_or_else(|error| panic!("{name} does not start: {error}"));
-        let (sender, output) = watch::channel(Output { lines: Vec::new(), open: 2 });
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{name} does not start: {error}"));
+        let (sender, output) = watch::channel(Output {
+            lines: Vec::new(),
+            open: 2,
+        });
         let sender = Arc::new(sender);
         let stdout = child.stdout.take().expect("stdout is piped");
         let stderr = child.stderr.take().expect("stderr is piped");
         collect(Stream::Stdout, stdout, Arc::clone(&sender));
         collect(Stream::Stderr, stderr, sender);
-        Self { name: name.to_owned(), child, output }
+        Self {
+            name: name.to_owned(),
+            child,
+            output,
+        }
     }
 
     /// The id, as the system knows it.
@@ -71,7 +82,12 @@ impl Process {
     pub async fn line(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
         let mut output = self.output.clone();
         let find = |output: &Output| {
-            output.lines.iter().map(|line| &line.text).find(|text| wanted(text)).cloned()
+            output
+                .lines
+                .iter()
+                .map(|line| &line.text)
+                .find(|text| wanted(text))
+                .cloned()
         };
         let wait = output.wait_for(|output| find(output).is_some() || output.open == 0);
         let found = match tokio::time::timeout(PATIENCE, wait).await {
@@ -99,6 +115,13 @@ impl Process {
         self.output.borrow().open == 0
     }
 
+    /// Returns once it has ended; waits for ever where it does not.
+    pub async fn ended(&self) {
+        let mut output = self.output.clone();
+        // An error means that the streams' readers are gone, which is an end as well.
+        let _ = output.wait_for(|output| output.open == 0).await;
+    }
+
     /// Waits for the end.
     ///
     /// # Panics
@@ -121,17 +144,27 @@ impl Process {
     /// Where it fails, or goes on for longer than `limit`.
     pub async fn success_within(mut self, limit: Duration) -> String {
         let status = self.exit_within(limit).await;
-        assert!(status.success(), "{} failed, {status}:\n{}", self.name, self.log());
+        assert!(
+            status.success(),
+            "{} failed, {status}:\n{}",
+            self.name,
+            self.log()
+        );
         self.stdout()
     }
 
     async fn exit_within(&mut self, limit: Duration) -> ExitStatus {
-        let mut output = self.output.clone();
-        let ended = tokio::time::timeout(limit, output.wait_for(|output| output.open == 0));
-        let ended = ended.await.is_ok();
-        assert!(ended, "{} does not end; it said:\n{}", self.name, self.log());
+        let ended = tokio::time::timeout(limit, self.ended()).await;
+        assert!(
+            ended.is_ok(),
+            "{} does not end; it said:\n{}",
+            self.name,
+            self.log()
+        );
         // Both streams are closed, so this is a matter of microseconds.
-        self.child.wait().unwrap_or_else(|error| panic!("{}: {error}", self.name))
+        self.child
+            .wait()
+            .unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
 
     /// Asks the process to end, as a service manager does.
@@ -191,7 +224,9 @@ fn collect(stream: Stream, pipe: impl Read + Send + 'static, output: Arc<watch::
         let mut reader = BufReader::new(pipe);
         let mut bytes = Vec::new();
         while let Ok(1..) = reader.read_until(b'\n', &mut bytes) {
-            let text = String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned();
+            let text = String::from_utf8_lossy(&bytes)
+                .trim_end_matches('\n')
+                .to_owned();
             output.send_modify(|output| output.lines.push(Line { stream, text }));
             bytes.clear();
         }

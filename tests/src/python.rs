@@ -63,13 +63,16 @@ pub async fn run(script: &str, arguments: &[&str]) -> String {
 pub fn credentials() -> [(&'static str, &'static str); 4] {
     [
         ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
-        ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
+        (
+            "AWS_SECRET_ACCESS_KEY",
+            "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+        ),
         ("AWS_REGION", "eu-west-1"),
         ("AWS_DEFAULT_REGION", "eu-west-1"),
     ]
 }
 
 fn environment() -> PathBuf {
-    std::env::var_os("XRAY_LAMBDA_VENV")
-        .map_or_else(|| artifact::repository().join(".venv"), PathBuf::from)
+    let named = std::env::var_os("XRAY_LAMBDA_VENV").unwrap_or_else(|| ".venv".into());
+    artifact::repository().join(named)
 }

@@ -69,7 +69,12 @@ impl Receiver {
         let port = bind(SocketAddr::from(([127, 0, 0, 1], 0)));
         let address = port.local_addr().expect("a bound port");
         let state = Arc::new(watch::Sender::new(State::default()));
-        let mut receiver = Self { address, state, server: None, _port: port };
+        let mut receiver = Self {
+            address,
+            state,
+            server: None,
+            _port: port,
+        };
         receiver.come_back();
         receiver
     }
@@ -142,7 +147,9 @@ impl Drop for Receiver {
 /// A socket that shares its port with the other sockets of its receiver.
 fn bind(address: SocketAddr) -> TcpSocket {
     let socket = TcpSocket::new_v4().expect("a socket");
-    let bound = socket.set_reuseport(true).and_then(|()| socket.bind(address));
+    let bound = socket
+        .set_reuseport(true)
+        .and_then(|()| socket.bind(address));
     bound.unwrap_or_else(|error| panic!("cannot bind {address}: {error}"));
     socket
 }
@@ -151,7 +158,9 @@ async fn serve(listener: TcpListener, state: Arc<watch::Sender<State>>) {
     let mut connections = JoinSet::new();
     loop {
         // An accepted connection that failed at once is the client's affair.
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
         let state = Arc::clone(&state);
         connections.spawn(async move {
             let service = service_fn(|request| answer(request, &state));
@@ -187,9 +196,13 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, HangUp> {
     let path = request.uri().path().to_owned();
     let authorization = request.headers().get("authorization");
-    let authorization =
-        authorization.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    let Ok(body) = request.into_body().collect().await else { return Err(HangUp) };
+    let authorization = authorization
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
+    let Ok(body) = request.into_body().collect().await else {
+        return Err(HangUp);
+    };
     let body = String::from_utf8_lossy(&body.to_bytes()).into_owned();
 
     let mut answer = Answer::Accept;
@@ -198,15 +211,27 @@ async fn answer(
         if answer == Answer::Accept && path == "/TraceSegments" {
             state.accepted.extend(put_trace_segments(&body));
         }
-        state.requests.push(Received { path, authorization, body, answer });
+        state.requests.push(Received {
+            path,
+            authorization,
+            body,
+            answer,
+        });
     });
     let respond = |status: u16, body: Value| {
-        let response = Response::builder().status(status).header("content-type", "application/json");
-        response.body(Full::new(Bytes::from(body.to_string()))).map_err(|_| HangUp)
+        let response = Response::builder()
+            .status(status)
+            .header("content-type", "application/json");
+        response
+            .body(Full::new(Bytes::from(body.to_string())))
+            .map_err(|_| HangUp)
     };
     match answer {
         Answer::Accept => respond(200, json!({ "UnprocessedTraceSegments": [] })),
-        Answer::Throttle => respond(429, json!({ "__type": "ThrottledException", "Message": "Rate exceeded" })),
+        Answer::Throttle => respond(
+            429,
+            json!({ "__type": "ThrottledException", "Message": "Rate exceeded" }),
+        ),
         Answer::Unavailable => respond(503, json!({ "message": "Service Unavailable" })),
         Answer::HangUp => Err(HangUp),
     }
@@ -215,6 +240,12 @@ async fn answer(
 /// The documents of a `PutTraceSegments` body; a body of another shape has none.
 fn put_trace_segments(body: &str) -> Vec<String> {
     let body: Value = serde_json::from_str(body).unwrap_or_default();
-    let documents = body["TraceSegmentDocuments"].as_array().cloned().unwrap_or_default();
-    documents.iter().filter_map(|document| Some(document.as_str()?.to_owned())).collect()
+    let documents = body["TraceSegmentDocuments"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    documents
+        .iter()
+        .filter_map(|document| Some(document.as_str()?.to_owned()))
+        .collect()
 }
