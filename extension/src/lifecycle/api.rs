@@ -72,7 +72,9 @@ impl ExtensionsApi {
         } else {
             r#"{"events":["SHUTDOWN"]}"#
         };
-        let headers = [("lambda-extension-name", name)];
+        // Lambda does not ask for the type; stricter stand-ins of it do.
+        let json = HeaderValue::from_static("application/json");
+        let headers = [("lambda-extension-name", name), ("content-type", json)];
         let answer = self
             .call(
                 Method::POST,
