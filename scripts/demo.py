@@ -8,6 +8,7 @@ must leave was found complete.
 import argparse
 import json
 import os
+import platform
 import re
 import shutil
 import signal
@@ -70,9 +71,11 @@ class Desk:
             "--port", str(arguments.port),
             "--xray-listen", f"127.0.0.1:{arguments.xray_port}",
         ]
-        # Both architectures' layers stand for the one that was just built.
-        for layer in ["XRayLambdaLayerX86", "XRayLambdaLayerArm64"]:
-            command += ["--layer", f"{layer}={WORK / 'layer'}"]
+        # What was just built stands in for the layer, on the machine's own architecture.
+        arm = platform.machine() in ("arm64", "aarch64")
+        layer = "XRayLambdaLayerArm64" if arm else "XRayLambdaLayerX86"
+        command += ["--layer", f"{layer}={WORK / 'layer'}"]
+        command += ["--parameter-overrides", f"Architecture={'arm64' if arm else 'x86_64'}"]
         if arguments.dynamodb_endpoint:
             command += ["--dynamodb-endpoint", arguments.dynamodb_endpoint]
         with open(self.log, "w") as log:

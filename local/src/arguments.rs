@@ -104,7 +104,7 @@ pub(crate) struct Functions {
     #[arg(long, value_name = "DIR", env = "CARGO_TARGET_DIR")]
     pub(crate) target_dir: Option<PathBuf>,
     /// The region that functions see
-    #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
+    #[arg(long, env = "AWS_REGION", default_value = "us-east-1", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) region: String,
     /// A DynamoDB to use instead of the one in this process
     #[arg(long, value_name = "URL")]
@@ -142,7 +142,7 @@ pub(crate) enum Sampling {
 #[derive(Debug, Args)]
 pub(crate) struct StartApi {
     /// Where the APIs listen
-    #[arg(long, default_value = "127.0.0.1")]
+    #[arg(long, default_value = "127.0.0.1", value_parser = host)]
     pub(crate) host: IpAddr,
     /// The first API's port; further ones follow. 0 takes free ones
     #[arg(short, long, default_value_t = 3000)]
@@ -157,7 +157,7 @@ pub(crate) struct StartApi {
 #[derive(Debug, Args)]
 pub(crate) struct StartLambda {
     /// Where the Invoke API listens
-    #[arg(long, default_value = "127.0.0.1")]
+    #[arg(long, default_value = "127.0.0.1", value_parser = host)]
     pub(crate) host: IpAddr,
     /// The port; 0 takes a free one
     #[arg(short, long, default_value_t = 3001)]
@@ -203,8 +203,8 @@ pub(crate) struct Traces {
     #[arg(long, value_name = "TIME", default_value = "6h", value_parser = since)]
     pub(crate) since: Duration,
     /// How many at most
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    pub(crate) limit: usize,
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: u32,
     /// For machines: an array of {Id, StartTime, Duration, …}, times in epoch seconds
     #[arg(long)]
     pub(crate) json: bool,
@@ -237,12 +237,20 @@ impl FromStr for Pair {
     fn from_str(text: &str) -> anyhow::Result<Self> {
         let (name, value) = text
             .split_once('=')
-            .ok_or_else(|| anyhow!("expected NAME=VALUE, got \"{text}\""))?;
+            .ok_or_else(|| anyhow!("there is no = in \"{text}\""))?;
         Ok(Self {
             name: name.to_owned(),
             value: value.to_owned(),
         })
     }
+}
+
+fn host(text: &str) -> anyhow::Result<IpAddr> {
+    if text.eq_ignore_ascii_case("localhost") {
+        return Ok(IpAddr::from([127, 0, 0, 1]));
+    }
+    text.parse()
+        .map_err(|_| anyhow!("expected an IP address, or localhost"))
 }
 
 fn since(text: &str) -> anyhow::Result<Duration> {
@@ -256,6 +264,9 @@ fn since(text: &str) -> anyhow::Result<Duration> {
         _ => return Err(expected()),
     };
     let number: u32 = text[..text.len() - 1].parse().map_err(|_| expected())?;
+    if number == 0 {
+        return Err(expected());
+    }
     Ok(Duration::from_secs(u64::from(number) * seconds))
 }
 
@@ -272,7 +283,7 @@ mod tests {
     #[test]
     fn a_time_has_a_unit() {
         assert_eq!(since("15m").unwrap(), Duration::from_secs(900));
-        for text in ["", "m", "15", "15 m", "-1h", "1é"] {
+        for text in ["", "m", "0s", "15", "15 m", "-1h", "1é"] {
             assert!(since(text).is_err(), "{text}");
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinHandle;
 use xray_local_api::Hosts;
@@ -49,7 +49,7 @@ impl Desk {
         let functions = function::configure(&template, arguments, &names)?;
 
         let store = open(&arguments.data)?;
-        let server = XRay::start(store.clone(), listen, Some(loopback())).await?;
+        let server = XRay::start(store.clone(), listen, "--xray-listen", Some(loopback())).await?;
         let dynamodb = match &arguments.dynamodb_endpoint {
             Some(endpoint) => Some(endpoint.clone()),
             None if template.tables.is_empty() => None,
@@ -117,9 +117,10 @@ impl XRay {
     pub(crate) async fn start(
         store: Arc<Store>,
         listen: SocketAddr,
+        flag: &str,
         daemon: Option<SocketAddr>,
     ) -> anyhow::Result<Self> {
-        let listener = bind(listen, "the X-Ray API", "--listen or --xray-listen").await?;
+        let listener = bind(listen, "the X-Ray API", flag).await?;
         let api = listener
             .local_addr()
             .context("the X-Ray API has no address")?;
@@ -181,9 +182,25 @@ async fn wait(mut stopped: tokio::sync::watch::Receiver<bool>) {
 
 pub(crate) fn open(data: &Data) -> anyhow::Result<Arc<Store>> {
     let directory = data.directory()?;
-    let store = Store::open(&directory)
-        .with_context(|| format!("cannot open the traces in {}", directory.display()))?;
+    let store = Store::open(&directory).with_context(|| {
+        format!(
+            "cannot open the traces in {} (move it away, or name another folder with --data DIR)",
+            directory.display()
+        )
+    })?;
     Ok(Arc::new(store))
+}
+
+/// To look at traces: a folder that is not there is a mistake, not an empty store.
+pub(crate) fn open_existing(data: &Data) -> anyhow::Result<Arc<Store>> {
+    let directory = data.directory()?;
+    if !directory.is_dir() {
+        bail!(
+            "there are no traces in {}: the folder does not exist (--data DIR names another)",
+            directory.display()
+        );
+    }
+    open(data)
 }
 
 /// A port of loopback that the system chooses.

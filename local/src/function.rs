@@ -16,6 +16,7 @@ pub(crate) fn configure(
     desk: &Desk,
 ) -> anyhow::Result<Vec<FunctionConfig>> {
     let overrides = read_env_vars(arguments.env_vars.as_deref())?;
+    warn_of_the_unused(template, arguments, &overrides);
     let configure = |function| configure_one(function, template, arguments, desk, &overrides);
     template.functions.iter().map(configure).collect()
 }
@@ -105,6 +106,30 @@ fn target_directory(arguments: &Functions, folder: &Path) -> PathBuf {
     named.unwrap_or_else(|| workspace().unwrap_or(folder).join("target"))
 }
 
+/// What was asked for and has no effect is said: it is likely a typing error.
+fn warn_of_the_unused(template: &Template, arguments: &Functions, overrides: &EnvVars) {
+    let functions = &template.functions;
+    for layer in &arguments.layers {
+        if !functions
+            .iter()
+            .any(|function| function.layers.contains(&layer.name))
+        {
+            eprintln!(
+                "xray-local: --layer {}: no function of the template has that layer",
+                layer.name
+            );
+        }
+    }
+    for group in overrides.keys().filter(|group| *group != "Parameters") {
+        if !functions
+            .iter()
+            .any(|function| function.logical_id == *group || function.name == *group)
+        {
+            eprintln!("xray-local: --env-vars: the template has no function {group}");
+        }
+    }
+}
+
 type EnvVars = BTreeMap<String, BTreeMap<String, String>>;
 
 fn read_env_vars(file: Option<&Path>) -> anyhow::Result<EnvVars> {
@@ -125,15 +150,23 @@ fn read_env_vars(file: Option<&Path>) -> anyhow::Result<EnvVars> {
         };
         let text = |value: serde_json::Value| match value {
             serde_json::Value::String(text) => text,
+            serde_json::Value::Null => String::new(),
             other => other.to_string(),
         };
-        read.insert(
-            group,
-            variables
-                .into_iter()
-                .map(|(name, value)| (name, text(value)))
-                .collect(),
-        );
+        let variables: BTreeMap<_, _> = variables
+            .into_iter()
+            .map(|(name, value)| (name, text(value)))
+            .collect();
+        let impossible = |(name, value): &(&String, &String)| {
+            name.is_empty() || name.contains(['=', '\0']) || value.contains('\0')
+        };
+        if let Some((name, _)) = variables.iter().find(impossible) {
+            bail!(
+                "--env-vars {shown}: \"{group}\" sets \"{}\", which cannot be an environment variable",
+                name.escape_debug()
+            );
+        }
+        read.insert(group, variables);
     }
     Ok(read)
 }

@@ -22,11 +22,11 @@ impl Terminal {
             with_names,
         }
     }
+}
 
-    fn write(&self, line: &str) {
-        // Nothing to be done where stderr is closed.
-        let _ = writeln!(std::io::stderr().lock(), "{line}");
-    }
+fn write(line: &str) {
+    // Nothing to be done where stderr is closed.
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 impl LogSink for Terminal {
@@ -38,9 +38,9 @@ impl LogSink for Terminal {
         };
         let name = self.paint.dim(&name);
         match source {
-            LogSource::Function => self.write(&format!("{name}{line}")),
+            LogSource::Function => write(&format!("{name}{line}")),
             LogSource::Platform | LogSource::Extension => {
-                self.write(&format!("{name}{}", self.paint.dim(line)));
+                write(&format!("{name}{}", self.paint.dim(line)));
             }
         }
     }
@@ -48,6 +48,6 @@ impl LogSink for Terminal {
 
 impl AccessLog for Terminal {
     fn access(&self, access: &Access) {
-        self.write(&access.to_string());
+        write(&access.to_string());
     }
 }

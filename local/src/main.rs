@@ -28,7 +28,33 @@ async fn main() -> ExitCode {
         Command::Trace(trace) => commands::trace(&trace),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("xray-local: {error:#}");
+        eprintln!("xray-local: {}", sentence(&error));
         ExitCode::FAILURE
     })
+}
+
+/// The error and its causes in one line; a cause that is told already is left out.
+fn sentence(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .map(ToString::to_string)
+        .fold(String::new(), |told, cause| match told.as_str() {
+            "" => cause,
+            _ if told.contains(&cause) => told,
+            _ => format!("{told}: {cause}"),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = anyhow::anyhow!("is a directory");
+        let error = error
+            .context("cannot read .: is a directory")
+            .context("template");
+        assert_eq!(sentence(&error), "template: cannot read .: is a directory");
+    }
 }

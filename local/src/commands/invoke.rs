@@ -3,12 +3,15 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use xray_document::TraceHeader;
+use xray_document::{Sampled, TraceHeader};
 use xray_local_sandbox::{Invocation, InvokeError};
 use xray_local_template::Template;
 
 use crate::arguments::Invoke;
 use crate::desk::{Desk, loopback};
+
+/// What a shell reports of a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
 
 /// `xray-local invoke`
 pub(crate) async fn invoke(arguments: Invoke) -> anyhow::Result<ExitCode> {
@@ -17,19 +20,36 @@ pub(crate) async fn invoke(arguments: Invoke) -> anyhow::Result<ExitCode> {
     let function = choose(&desk.template, arguments.function.as_deref())?;
     let invocation = Invocation {
         payload: payload.into(),
-        trace_header: arguments.trace_header.as_deref().map(TraceHeader::parse),
+        trace_header: arguments
+            .trace_header
+            .as_deref()
+            .map(trace_header)
+            .transpose()?,
         client_context: None,
     };
-    let outcome = desk.sandbox.invoke(&function, invocation).await;
+    let outcome = tokio::select! {
+        outcome = desk.sandbox.invoke(&function, invocation) => Some(outcome),
+        interrupted = super::interrupted() => {
+            interrupted?;
+            None
+        }
+    };
     let data = arguments.functions.data.directory()?;
     desk.stop().await;
+    let Some(outcome) = outcome else {
+        return Ok(ExitCode::from(INTERRUPTED));
+    };
     match outcome {
         Ok(outcome) => {
             let mut stdout = std::io::stdout().lock();
             stdout.write_all(&outcome.payload)?;
             stdout.write_all(b"\n")?;
-            if let Some(root) = outcome.trace_header.root {
-                eprintln!("xray-local trace {root} --data {}", data.display());
+            match (outcome.trace_header.root, outcome.trace_header.sampled) {
+                (Some(root), Sampled::Yes) => {
+                    eprintln!("xray-local trace {root} --data {}", data.display());
+                }
+                (_, Sampled::No) => eprintln!("not traced: the caller's header says Sampled=0"),
+                _ => eprintln!("not traced: the function's Tracing is PassThrough, not Active"),
             }
             Ok(ExitCode::from(u8::from(outcome.function_error.is_some())))
         }
@@ -41,21 +61,34 @@ pub(crate) async fn invoke(arguments: Invoke) -> anyhow::Result<ExitCode> {
     }
 }
 
+fn trace_header(text: &str) -> anyhow::Result<TraceHeader> {
+    let header = TraceHeader::parse(text);
+    if header.root.is_none() {
+        bail!(
+            "--trace-header \"{text}\" has no trace id: expected Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+        );
+    }
+    Ok(header)
+}
+
 fn event(file: Option<&Path>) -> anyhow::Result<Vec<u8>> {
     let Some(file) = file else {
         return Ok(b"{}".to_vec());
     };
-    let mut event = Vec::new();
-    if file == Path::new("-") {
+    let (event, name) = if file == Path::new("-") {
+        let mut event = Vec::new();
         std::io::stdin()
             .read_to_end(&mut event)
             .context("cannot read the event from stdin")?;
+        (event, "stdin".to_owned())
     } else {
-        event = std::fs::read(file)
-            .with_context(|| format!("cannot read the event from {}", file.display()))?;
-    }
+        let name = file.display().to_string();
+        let event =
+            std::fs::read(file).with_context(|| format!("cannot read the event from {name}"))?;
+        (event, name)
+    };
     let _: serde::de::IgnoredAny = serde_json::from_slice(&event)
-        .with_context(|| format!("the event in {} is not JSON", file.display()))?;
+        .with_context(|| format!("the event from {name} is not JSON"))?;
     Ok(event)
 }
 

@@ -5,12 +5,12 @@ use xray_document::{Timestamp, TraceId};
 use xray_local_store::{Store, SummaryQuery, TimeRange};
 
 use crate::arguments::Trace;
-use crate::desk::open;
+use crate::desk::open_existing;
 use crate::view::{self, Paint};
 
 /// `xray-local trace ID`
 pub(crate) fn trace(arguments: &Trace) -> anyhow::Result<ExitCode> {
-    let store = open(&arguments.data)?;
+    let store = open_existing(&arguments.data)?;
     let directory = arguments.data.directory()?;
     let id = match &arguments.id {
         Some(id) => id.parse().with_context(|| format!("\"{id}\""))?,

@@ -4,12 +4,12 @@ use xray_document::Timestamp;
 use xray_local_store::{SummaryQuery, TimeRange};
 
 use crate::arguments::Traces;
-use crate::desk::open;
+use crate::desk::open_existing;
 use crate::view::{self, Paint};
 
 /// `xray-local traces`
 pub(crate) fn traces(arguments: &Traces) -> anyhow::Result<ExitCode> {
-    let store = open(&arguments.data)?;
+    let store = open_existing(&arguments.data)?;
     let now = Timestamp::now();
     let back = i64::try_from(arguments.since.as_micros()).unwrap_or(i64::MAX);
     let query = SummaryQuery {
@@ -17,7 +17,7 @@ pub(crate) fn traces(arguments: &Traces) -> anyhow::Result<ExitCode> {
         // A clock of another machine may be a little ahead.
         end: now + std::time::Duration::from_secs(60),
         range: TimeRange::Event,
-        limit: arguments.limit,
+        limit: usize::try_from(arguments.limit).unwrap_or(usize::MAX),
         after: None,
     };
     let page = store.summaries(&query)?;

@@ -140,7 +140,9 @@ impl Row<'_> {
             .iter()
             .filter(|(key, _)| !key.starts_with("aws:"));
         marks.extend(
-            annotations.map(|(key, value)| paint.with(Color::Dim, &format!("{key}={value}"))),
+            annotations.map(|(key, value)| {
+                paint.dim(&shorten(&format!("{key}={value}"), MAX_DETAIL_CHARS))
+            }),
         );
         marks
     }
@@ -246,11 +248,14 @@ Trace 1-6750a1b2-000000000000000000000007  2024-12-04 18:38:42 UTC  100 ms
     }
 
     #[test]
-    fn control_characters_of_a_name_do_not_reach_the_terminal() {
-        let shown = tree(
-            &trace(vec![segment("a\u{1b}[31mb", 1, None, 0, 1)]),
-            Paint::plain(),
+    fn control_characters_do_not_reach_the_terminal() {
+        let mut evil = segment("a\u{1b}[31mb", 1, None, 0, 1);
+        evil.annotations
+            .insert("k".to_owned(), "\u{1b}[2Jevil\nline".into());
+        let shown = tree(&trace(vec![evil]), Paint::plain());
+        assert!(
+            !shown.contains('\u{1b}') && shown.lines().count() == 2,
+            "{shown}"
         );
-        assert!(!shown.contains('\u{1b}'), "{shown}");
     }
 }
