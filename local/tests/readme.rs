@@ -42,3 +42,23 @@ fn every_command_explains_its_options() {
         );
     }
 }
+
+#[test]
+fn every_choice_of_fidelity_names_a_file_that_is_there() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut folder = "";
+    let mut named = 0;
+    for line in include_str!("../../docs/fidelity.md").lines() {
+        if let Some((_, under)) = line.split_once("where (under `") {
+            folder = under.split('`').next().unwrap_or_default();
+        } else if let Some((_, file)) = line.trim_end_matches("` |").rsplit_once("| `") {
+            let path = root.join(folder).join(file);
+            assert!(path.is_file(), "{} does not exist: {line}", path.display());
+            named += 1;
+        }
+    }
+    assert!(
+        named > 50,
+        "only {named} choices were found: has the table's form changed?"
+    );
+}
