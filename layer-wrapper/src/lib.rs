@@ -40,6 +40,8 @@
 //! Calls carry the trace header on, Lambda's `Lineage` included. In a trace that is not
 //! sampled, and in PassThrough, nothing is recorded and the header goes on as it came.
 //!
+//! The messages of errors lose the user and the query of every URL in them.
+//!
 //! # Where it hangs
 //!
 //! The parent of a subsegment is whatever encloses it: the future or closure that runs in a
@@ -75,10 +77,12 @@
 //!
 //! # What it costs
 //!
-//! Nothing at start: no thread, no connection, one UDP socket at the first invocation that
-//! is recorded. A subsegment costs about a quarter of a microsecond with everything up to
-//! its JSON, one that is not sampled some twenty to forty nanoseconds. An invocation with
-//! its subsegments is usually two datagrams, a few microseconds each, sent without waiting.
+//! Nothing at start: no thread, no connection. The first invocation opens one UDP socket,
+//! also where it is not sampled: the extension is told that it is done.
+//!
+//! A subsegment costs about a quarter of a microsecond with everything up to its JSON, one
+//! that is not sampled some twenty nanoseconds. An invocation with its subsegments is
+//! usually two datagrams and that signal, a few microseconds each, sent without waiting.
 //!
 //! # What it never does
 //!
@@ -93,6 +97,13 @@
 //! - A function that is killed by its timeout leaves the invocation in progress, and what
 //!   had ended within it; what was open is lost.
 //! - A `tracing` span ends when the last span within it has, as `tracing` keeps it so long.
+//! - A response that is streamed counts up to its beginning: the invocation's subsegment
+//!   ends when the handler's future does, and what a body begins while it is sent arrives
+//!   late, or nowhere.
+//! - A guard of `Span::enter` that is held across an `.await` leaves its span current for
+//!   what its thread polls next. The handler's future, and one that is
+//!   [`in_current_subsegment`](FutureExt::in_current_subsegment), clear up after
+//!   themselves; in a plain task (`spawn_local`: others do not take such a guard) nobody does.
 //! - A filter on the whole `tracing` subscriber takes spans away from this crate, too: put
 //!   it on the layer that writes the logs.
 
@@ -111,12 +122,6 @@
         clippy::indexing_slicing
     )
 )]
-// What only some clients need is there for all of them.
-#![cfg_attr(
-    not(all(feature = "aws-sdk", any(feature = "http-client", feature = "reqwest"))),
-    allow(dead_code)
-)]
-
 #[cfg(feature = "aws-sdk")]
 pub mod aws;
 mod context;

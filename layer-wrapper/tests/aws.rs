@@ -161,6 +161,34 @@ async fn a_call_that_was_retried_is_one_subsegment_with_everything_known_of_it()
 }
 
 #[tokio::test]
+async fn a_second_interceptor_on_a_client_writes_nothing_twice() {
+    let body = r#"{"__type":"x#ResourceNotFoundException","message":"no table"}"#;
+    let dynamodb = DynamoDb::that_answers([Answer::Http(503, "{}"), Answer::Http(400, body)]);
+    let client = dynamodb.client();
+    let receiver = Receiver::start();
+    let result = invoke(&receiver.layer(), Some(&sampled()), async |_| {
+        put(&client, "orders-table").await
+    })
+    .await;
+    assert!(result.is_err());
+    // As text: a map would keep the last of two equal keys.
+    let texts = receiver.texts();
+    let sent = texts.last().unwrap();
+    for key in [
+        "operation",
+        "table_name",
+        "resource_names",
+        "region",
+        "request_id",
+        "retries",
+    ] {
+        let count = sent.matches(&format!("\"{key}\":")).count();
+        assert_eq!(count, 1, "{key} in {sent}");
+    }
+    assert_eq!(sent.matches("\"DynamoDB\"").count(), 1, "{sent}");
+}
+
+#[tokio::test]
 async fn a_throttled_call_is_throttle_and_error_and_not_fault() {
     let body = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"too fast"}"#;
     let dynamodb = DynamoDb::that_answers([Answer::Http(400, body), Answer::Http(400, body)]);

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use xray_document::{Cause, Namespace};
 use xray_lambda::http::{ClientLayer, Reqwest};
+use xray_lambda::subsegment;
 
 type Request = http::Request<String>;
 
@@ -37,8 +38,16 @@ async fn server(status: u16) -> (String, tokio::task::JoinHandle<String>) {
     (address, task)
 }
 
+/// Built with the rest of the workspace, reqwest has TLS without a provider of its own and
+/// wants to be told of one, though these tests speak plain HTTP.
+fn plain_client() -> reqwest::Client {
+    // An error only says that another test was first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
 fn reqwest_client(middleware: Reqwest) -> reqwest_middleware::ClientWithMiddleware {
-    reqwest_middleware::ClientBuilder::new(reqwest::Client::new())
+    reqwest_middleware::ClientBuilder::new(plain_client())
         .with(middleware)
         .build()
 }
@@ -208,4 +217,37 @@ async fn a_request_that_was_dropped_is_cancelled() {
         metadata(trace.get("slow.example"), "xray_lambda", "cancelled"),
         true
     );
+}
+
+#[tokio::test]
+async fn the_query_of_a_request_that_failed_reaches_x_ray_in_no_message() {
+    #[derive(Debug)]
+    struct Refused(#[expect(dead_code, reason = "read by Debug")] http::Uri);
+
+    let receiver = Receiver::start();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let url = format!("http://user:hush@{address}/items?token=hush&a=(b)hush#hush");
+    let by_tower = service_fn(async |request: Request| {
+        Err::<http::Response<()>, _>(Refused(request.uri().clone()))
+    });
+    let result: Result<(), Error> = invoke(&receiver.layer(), Some(&sampled()), async |_| {
+        let by_tower = ClientLayer::new().layer(by_tower);
+        by_tower
+            .oneshot(get("http://h/items?token=hush"))
+            .await
+            .unwrap_err();
+        let plain = subsegment("plain").capture(plain_client().get(&url).send());
+        plain.await.unwrap_err();
+        reqwest_client(Reqwest::new()).get(&url).send().await?;
+        Ok(())
+    })
+    .await;
+    assert!(result.unwrap_err().to_string().contains("hush"));
+    let sent = receiver.texts().concat();
+    assert!(!sent.contains("hush"), "{sent}");
+    // What is wrong with it is still said, by each of the four.
+    assert!(sent.matches("/items)").count() >= 2, "{sent}");
+    assert!(sent.contains("Refused(http://h/items)"), "{sent}");
 }

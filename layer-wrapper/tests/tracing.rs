@@ -138,3 +138,70 @@ async fn a_span_that_is_left_entered_across_an_await_reaches_no_other_invocation
         "## orders"
     );
 }
+
+#[tokio::test]
+async fn an_error_event_of_the_plumbing_is_no_fault_of_the_users_span() {
+    let subscriber = tracing_subscriber::registry().with(tracing_layer());
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let receiver = Receiver::start();
+    invoke(&receiver.layer(), Some(&sampled()), async |_| {
+        info_span!("load").in_scope(|| {
+            tracing::error!(target: "hyper_util::client", error = "connection reset");
+            tracing::error!(target: "aws_smithy_runtime::retries", error = "timed out");
+        });
+        info_span!("save").in_scope(|| tracing::error!(error = "no such order"));
+        Ok(())
+    })
+    .await
+    .unwrap();
+    let trace = receiver.invocation();
+    let load = trace.get("load");
+    assert!(!load.fault && load.cause.is_none());
+    assert!(trace.get("save").fault);
+}
+
+#[tokio::test]
+async fn a_span_that_asks_for_no_parent_belongs_to_the_invocation() {
+    let subscriber = tracing_subscriber::registry().with(tracing_layer());
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let receiver = Receiver::start();
+    invoke(&receiver.layer(), Some(&sampled()), async |_| {
+        subsegment("around").run(|| {
+            info_span!(parent: None, "root").in_scope(|| subsegment("within").run(|| ()));
+        });
+        Ok(())
+    })
+    .await
+    .unwrap();
+    let trace = receiver.invocation();
+    assert_eq!(trace.parent("root"), "## orders");
+    assert_eq!(trace.parent("within"), "root");
+}
+
+#[tokio::test]
+async fn a_field_whose_debug_fails_is_kept_as_far_as_it_came() {
+    struct Broken;
+    impl std::fmt::Debug for Broken {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("half a")?;
+            Err(std::fmt::Error)
+        }
+    }
+
+    let subscriber = tracing_subscriber::registry().with(tracing_layer());
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let receiver = Receiver::start();
+    invoke(&receiver.layer(), Some(&sampled()), async |_| {
+        info_span!("span", item = ?Broken).in_scope(|| tracing::error!(error = ?Broken));
+        Ok(())
+    })
+    .await
+    .unwrap();
+    let trace = receiver.invocation();
+    let span = trace.get("span");
+    assert_eq!(metadata(span, "default", "item"), "half a");
+    let Some(Cause::Exceptions(cause)) = &span.cause else {
+        panic!("{:?}", span.cause)
+    };
+    assert_eq!(cause.exceptions[0].message.as_deref(), Some("half a"));
+}

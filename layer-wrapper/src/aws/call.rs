@@ -20,6 +20,7 @@ use crate::subsegment::{Open, Subsegment};
 #[derive(Debug)]
 pub(super) struct Call {
     subsegment: Subsegment,
+    is_described: AtomicBool,
     is_region_known: AtomicBool,
     has_ended: AtomicBool,
 }
@@ -41,22 +42,28 @@ impl Call {
         };
         Self {
             subsegment,
+            is_described: AtomicBool::new(false),
             is_region_known: AtomicBool::new(false),
             has_ended: AtomicBool::new(false),
         }
     }
 
-    /// Takes the name, the operation and the resources.
+    /// Takes the name, the operation and the resources, once: a second interceptor finds
+    /// the same call.
     pub(super) fn describe(&self, cfg: &ConfigBag) {
+        if self.is_described.swap(true, Ordering::Relaxed) {
+            return;
+        }
         self.edit(|details| {
             if let Some(metadata) = cfg.load::<Metadata>() {
                 details.name = metadata.service().to_owned().into();
                 details
+                    .rest()
                     .aws
                     .push(("operation", AwsValue::Text(metadata.name().to_owned())));
             }
             if let Some(attributes) = cfg.load::<CapturedTelemetryAttributes>() {
-                captured(attributes, &mut details.aws);
+                captured(attributes, &mut details.rest().aws);
             }
         });
     }
@@ -82,13 +89,15 @@ impl Call {
             .filter(|region| region.contains('-'))
             .or_else(|| std::env::var("AWS_REGION").ok());
         if let Some(region) = region {
-            self.edit(|details| details.aws.push(("region", AwsValue::Text(region))));
+            self.edit(|details| details.rest().aws.push(("region", AwsValue::Text(region))));
         }
     }
 
     /// Takes the outcome and ends the subsegment.
     pub(super) fn end(&self, context: &FinalizerInterceptorContextRef<'_>, cfg: &ConfigBag) {
-        self.has_ended.store(true, Ordering::Relaxed);
+        if self.has_ended.swap(true, Ordering::Relaxed) {
+            return;
+        }
         let Some(open) = self.subsegment.open() else {
             return;
         };
@@ -108,6 +117,7 @@ impl Call {
         self.edit(|details| {
             if attempts > 1 {
                 details
+                    .rest()
                     .aws
                     .push(("retries", AwsValue::Count(u64::from(attempts - 1))));
             }
@@ -148,20 +158,24 @@ fn respond(details: &mut Details, response: &HttpResponse) {
     details.flags.set_status(status);
     let header = |name| response.headers().get(name);
     let content_length = header("content-length").and_then(|length| length.parse().ok());
-    details.http = Some(Box::new(Http {
+    details.rest().http = Some(Http {
         status: Some(status),
         content_length,
         ..Http::default()
-    }));
+    });
     let request_id = ["x-amzn-requestid", "x-amzn-request-id", "x-amz-request-id"]
         .into_iter()
         .find_map(header);
     if let Some(id) = request_id {
         details
+            .rest()
             .aws
             .push(("request_id", AwsValue::Text(id.to_owned())));
     }
     if let Some(id) = header("x-amz-id-2") {
-        details.aws.push(("id_2", AwsValue::Text(id.to_owned())));
+        details
+            .rest()
+            .aws
+            .push(("id_2", AwsValue::Text(id.to_owned())));
     }
 }

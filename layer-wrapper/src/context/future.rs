@@ -11,7 +11,8 @@ use crate::subsegment::Open;
 /// Carries the current subsegment into a future that is polled elsewhere.
 pub trait FutureExt: Future + Sized {
     /// Whatever this future begins becomes a child of the subsegment that is current
-    /// *now*, wherever the future is polled: in a task of its own, say.
+    /// *now*, wherever the future is polled: in a task of its own, say. Where none is
+    /// current now, what it begins is not recorded, whichever invocation polls it.
     ///
     /// ```
     /// # use xray_lambda::FutureExt as _;
@@ -46,7 +47,7 @@ impl<F: Future> Future for InSubsegment<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let _entered = this.open.clone().map(enter);
+        let _entered = enter(this.open.clone());
         this.inner.poll(cx)
     }
 }

@@ -39,10 +39,11 @@ pub(crate) fn replace(open: Option<Arc<Open>>) -> Option<Arc<Open>> {
     CURRENT.try_with(|cell| cell.replace(open)).ok().flatten()
 }
 
-/// Makes `open` the current subsegment until the guard is dropped, also by a panic.
-pub(crate) fn enter(open: Arc<Open>) -> Entered {
+/// Makes `open` the current subsegment until the guard is dropped, also by a panic. With
+/// `None` there is no current one meanwhile.
+pub(crate) fn enter(open: impl Into<Option<Arc<Open>>>) -> Entered {
     Entered {
-        former: replace(Some(open)),
+        former: replace(open.into()),
     }
 }
 

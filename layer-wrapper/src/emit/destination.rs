@@ -1,4 +1,4 @@
-use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 /// Where the X-Ray daemon listens unless it is told otherwise (aws-xray-daemon).
@@ -65,19 +65,20 @@ impl Destination {
     }
 }
 
-/// `host:port`, or `tcp:host:port udp:host:port` in either order (aws-xray-sdk-python).
+/// `host:port`, or `tcp:host:port udp:host:port` in either order (aws-xray-sdk-python). The
+/// host is an IP address, as it is on Lambda, or `localhost`: to look another name up would
+/// hold up the start.
 fn parse(address: &str) -> Option<SocketAddr> {
     let udp = address
         .split_whitespace()
         .find_map(|part| part.strip_prefix("udp:"));
     let host_and_port = udp.unwrap_or(address.trim());
-    match host_and_port.parse() {
-        Ok(address) => Some(address),
-        Err(_) => host_and_port
-            .to_socket_addrs()
-            .ok()?
-            .find(SocketAddr::is_ipv4),
+    if let Ok(address) = host_and_port.parse() {
+        return Some(address);
     }
+    let (host, port) = host_and_port.rsplit_once(':')?;
+    let is_local = host.eq_ignore_ascii_case("localhost");
+    is_local.then_some((Ipv4Addr::LOCALHOST, port.parse().ok()?).into())
 }
 
 /// The switches of the official SDKs for Python and for Go.
@@ -136,6 +137,21 @@ mod tests {
         assert_eq!(
             chosen(Some("nonsense"), true, false).unwrap(),
             "127.0.0.1:2000 true"
+        );
+    }
+
+    #[test]
+    fn no_name_is_looked_up() {
+        // A resolver takes `127.1` for 127.0.0.1, without asking anybody.
+        for name in ["127.1:6", "udp:127.1:6", "daemon.internal:6"] {
+            assert_eq!(
+                chosen(Some(name), true, false).unwrap(),
+                "127.0.0.1:2000 true"
+            );
+        }
+        assert_eq!(
+            chosen(Some("[::1]:6"), true, false).unwrap(),
+            "[::1]:6 true"
         );
     }
 

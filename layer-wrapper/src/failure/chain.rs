@@ -2,10 +2,12 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::{self, Debug, Write};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use xray_document::SegmentId;
 
 use super::Exception;
+use super::redact::without_secrets;
 use crate::record::cut;
 
 /// Errors of one chain that are kept. A chain that long is a loop.
@@ -18,18 +20,28 @@ const MAX_MESSAGE_CHARS: usize = 4000;
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) exceptions: Vec<Exception>,
+    /// The same for the same chain of types and messages, whether the outermost type was
+    /// known or is behind `dyn`.
+    pub(crate) fingerprint: u64,
 }
 
 impl Failure {
-    pub(crate) fn new(kind: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        let mut failure = Self {
-            exceptions: Vec::with_capacity(1),
-        };
-        failure.push(kind.into(), message.into());
+    pub(crate) fn new(kind: impl Into<Cow<'static, str>>, message: impl AsRef<str>) -> Self {
+        let kind = kind.into();
+        let mut failure = Self::empty();
+        failure.push(kind.clone(), &kind, message.as_ref());
         failure
     }
 
+    const fn empty() -> Self {
+        Self {
+            exceptions: Vec::new(),
+            fingerprint: 0,
+        }
+    }
+
     /// The chain was returned by a downstream service.
+    #[cfg(feature = "aws-sdk")]
     pub(crate) fn remote(mut self) -> Self {
         for exception in &mut self.exceptions {
             exception.remote = true;
@@ -42,8 +54,13 @@ impl Failure {
         self.exceptions.first()
     }
 
-    fn push(&mut self, kind: Cow<'static, str>, mut message: String) {
+    /// Adds what caused the last one. `known_by` is the type as `dyn Error` shows it.
+    fn push(&mut self, kind: Cow<'static, str>, known_by: &str, message: &str) {
+        let mut message = without_secrets(message).into_owned();
         cut(&mut message, MAX_MESSAGE_CHARS);
+        let mut hasher = DefaultHasher::new();
+        (self.fingerprint, known_by, &message).hash(&mut hasher);
+        self.fingerprint = hasher.finish();
         let id = SegmentId::random();
         if let Some(outer) = self.exceptions.last_mut() {
             outer.cause = Some(id);
@@ -61,12 +78,15 @@ impl Failure {
 /// An error with its `source()` chain. `kind` is the outermost error's type, where the
 /// caller knows it.
 pub(crate) fn of_error(kind: Option<&'static str>, error: &(dyn Error + 'static)) -> Failure {
-    let kind = kind.map_or_else(|| kind_of(error), Cow::Borrowed);
-    let mut failure = Failure::new(kind, error.to_string());
-    let mut next = error.source();
-    while let Some(source) = next.filter(|_| failure.exceptions.len() < MAX_CHAIN) {
-        failure.push(kind_of(source), source.to_string());
-        next = source.source();
+    let mut failure = Failure::empty();
+    let mut next = Some(error);
+    while let Some(error) = next.filter(|_| failure.exceptions.len() < MAX_CHAIN) {
+        let known_by = kind_of(error);
+        let kind = kind.filter(|_| failure.exceptions.is_empty());
+        let kind = kind.map_or_else(|| known_by.clone(), Cow::Borrowed);
+        let message = bounded(4 * MAX_MESSAGE_CHARS, format_args!("{error}"));
+        failure.push(kind, &known_by, &message);
+        next = error.source();
     }
     failure
 }
@@ -89,21 +109,16 @@ pub(crate) fn of_any<E: Debug + 'static>(error: &E) -> Failure {
         return of_error(None, error.as_ref());
     }
     if let Some(error) = any.downcast_ref::<lambda_runtime::Diagnostic>() {
-        return Failure::new(error.error_type.clone(), error.error_message.clone());
+        return Failure::new(error.error_type.clone(), &error.error_message);
     }
     if let Some(text) = any.downcast_ref::<String>() {
-        return Failure::new("Error", text.clone());
+        return Failure::new("Error", text);
     }
     if let Some(text) = any.downcast_ref::<&'static str>() {
         return Failure::new("Error", *text);
     }
-    let mut message = Bounded {
-        text: String::new(),
-        bytes: MAX_MESSAGE_CHARS,
-    };
-    // Only the bound stops the writing, and then the text is long enough.
-    let _ = write!(message, "{error:?}");
-    Failure::new(std::any::type_name::<E>(), message.text)
+    let message = bounded(MAX_MESSAGE_CHARS, format_args!("{error:?}"));
+    Failure::new(std::any::type_name::<E>(), message)
 }
 
 /// What a panic carried.
@@ -120,25 +135,24 @@ fn kind_of(error: &(dyn Error + 'static)) -> Cow<'static, str> {
     if error.is::<std::io::Error>() {
         return Cow::Borrowed("std::io::Error");
     }
-    let mut debug = Bounded {
-        text: String::new(),
-        bytes: 80,
-    };
-    // As above.
-    let _ = write!(debug, "{error:?}");
-    let end = debug
-        .text
-        .find(|c: char| !c.is_alphanumeric() && c != '_' && c != ':');
-    let name = debug
-        .text
-        .get(..end.unwrap_or(debug.text.len()))
-        .unwrap_or_default();
+    let debug = bounded(80, format_args!("{error:?}"));
+    let end = debug.find(|c: char| !c.is_alphanumeric() && c != '_' && c != ':');
+    let name = debug.get(..end.unwrap_or(debug.len())).unwrap_or_default();
     let named = name.chars().next().is_some_and(char::is_uppercase);
     if named {
         Cow::Owned(name.to_owned())
     } else {
         Cow::Borrowed("Error")
     }
+}
+
+/// A text of about as many bytes at most. What a `Display` or `Debug` wrote before it
+/// failed is kept: `to_string` would panic.
+fn bounded(bytes: usize, arguments: fmt::Arguments<'_>) -> String {
+    let text = String::new();
+    let mut bounded = Bounded { text, bytes };
+    let _ = bounded.write_fmt(arguments);
+    bounded.text
 }
 
 /// Takes a text up to a number of bytes and then refuses more, so that the `Debug` of a
@@ -215,5 +229,49 @@ mod tests {
         let failure = of_any(&Refused(7));
         assert_eq!(failure.first().unwrap().message, "Refused(7)");
         assert!(failure.first().unwrap().kind.ends_with("Refused"));
+    }
+
+    #[test]
+    fn an_error_whose_own_text_fails_is_recorded_with_what_it_wrote() {
+        struct Broken;
+        impl fmt::Debug for Broken {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("Broken")?;
+                Err(fmt::Error)
+            }
+        }
+        impl fmt::Display for Broken {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("half a")?;
+                Err(fmt::Error)
+            }
+        }
+        impl Error for Broken {}
+
+        let boxed: Box<dyn Error + Send + Sync> = Broken.into();
+        for failure in [of_any(&boxed), of_error(None, &Broken)] {
+            let first = failure.first().unwrap();
+            assert_eq!(
+                (first.kind.as_ref(), first.message.as_str()),
+                ("Broken", "half a")
+            );
+        }
+    }
+
+    #[test]
+    fn an_error_is_the_same_behind_dyn_and_another_one_of_the_same_text_is_not() {
+        #[derive(Debug)]
+        struct Other;
+        impl fmt::Display for Other {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&outer(), f)
+            }
+        }
+        impl Error for Other {}
+
+        let known = of_error(Some(std::any::type_name::<Outer>()), &outer());
+        let boxed: Box<dyn Error + Send + Sync> = outer().into();
+        assert_eq!(known.fingerprint, of_any(&boxed).fingerprint);
+        assert_ne!(known.fingerprint, of_error(None, &Other).fingerprint);
     }
 }

@@ -2,6 +2,7 @@
 
 mod chain;
 mod outcome;
+mod redact;
 
 use std::borrow::Cow;
 

@@ -65,7 +65,7 @@ macro_rules! text {
     ($($error:ty),*) => {$(
         impl CaptureError<error::Text> for $error {
             fn describe(&self, _: Sealed) -> Description {
-                Description(Failure::new("Error", self.to_owned()))
+                Description(Failure::new("Error", self))
             }
         }
     )*};

@@ -49,11 +49,9 @@ pub(super) fn begin(target: &Target<'_>, options: Options) -> Option<Subsegment>
         traced: options.traced,
         ..Http::default()
     };
-    let details = Details {
-        namespace: Some(Namespace::Remote),
-        http: Some(Box::new(http)),
-        ..Details::new(host.to_owned().into())
-    };
+    let mut details = Details::new(host.to_owned().into());
+    details.namespace = Some(Namespace::Remote);
+    details.rest().http = Some(http);
     Some(Subsegment::begin(&parent, details))
 }
 
@@ -87,7 +85,7 @@ pub(super) fn respond(subsegment: &Subsegment, status: u16, headers: &HeaderMap)
         let length = headers
             .get(CONTENT_LENGTH)
             .and_then(|length| length.to_str().ok()?.parse().ok());
-        if let Some(http) = &mut details.http {
+        if let Some(http) = &mut details.rest().http {
             http.status = Some(status);
             http.content_length = length;
         }

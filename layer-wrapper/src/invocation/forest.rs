@@ -25,9 +25,9 @@ pub(super) struct Node {
 /// Begins the document of a subsegment that is sent alone, up to its own members.
 pub(super) fn begin_document(out: &mut Vec<u8>, root: TraceId, parent: SegmentId) {
     out.extend_from_slice(b"{\"type\":\"subsegment\"");
-    json::key(out, "trace_id");
+    json::key!(out, "trace_id");
     json::trace_id(out, root);
-    json::key(out, "parent_id");
+    json::key!(out, "parent_id");
     json::id(out, parent);
     out.push(b',');
 }
@@ -69,19 +69,16 @@ struct Forest<'a> {
 
 impl<'a> Forest<'a> {
     fn plant(json: &'a [u8], nodes: &'a [Node]) -> Self {
-        let mut by_id: Vec<(SegmentId, usize)> = nodes
-            .iter()
-            .enumerate()
-            .map(|(place, node)| (node.id, place))
-            .collect();
-        by_id.sort_unstable();
         let mut children = vec![Vec::new(); nodes.len()];
         let mut roots = Vec::new();
+        // Siblings mostly end one after another.
+        let mut last = None;
         for (place, node) in nodes.iter().enumerate() {
-            let parent = by_id.binary_search_by_key(&node.parent, |(id, _)| *id).ok();
-            let parent = parent
-                .and_then(|found| by_id.get(found))
-                .map(|(_, parent)| *parent);
+            let parent = match last {
+                Some((id, parent)) if id == node.parent => parent,
+                _ => parent_of(nodes, place, node.parent),
+            };
+            last = Some((node.parent, parent));
             match parent.and_then(|parent| children.get_mut(parent)) {
                 Some(siblings) => siblings.push(place),
                 None => roots.push(place),
@@ -162,5 +159,16 @@ impl<'a> Forest<'a> {
             out.push(b']');
         }
         out.push(b'}');
+    }
+}
+
+/// The place of a node's parent. A parent mostly ends right after the last of its children,
+/// and there are never more nodes than a few hundred, so it is looked for from there on.
+fn parent_of(nodes: &[Node], place: usize, parent: SegmentId) -> Option<usize> {
+    let (before, after) = nodes.split_at(place);
+    let is_parent = |node: &Node| node.id == parent;
+    match after.iter().position(is_parent) {
+        Some(distance) => Some(place + distance),
+        None => before.iter().position(is_parent),
     }
 }

@@ -2,14 +2,16 @@
 
 mod buffer;
 mod forest;
+mod risen;
 mod trace;
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use xray_document::{DATAGRAM_HEADER, Datagram, SegmentId, Timestamp};
 
 use self::buffer::Buffer;
+use self::risen::Risen;
 pub(crate) use self::trace::Trace;
 use crate::emit::{Emitter, stats};
 use crate::failure::{Cause, Failure};
@@ -25,6 +27,8 @@ pub(crate) struct Invocation {
     /// Mixed into every id: environments that were restored from one snapshot draw the
     /// same random numbers, and two of them may serve one trace.
     salt: u64,
+    /// The handler's subsegment, where there is one.
+    handler: OnceLock<SegmentId>,
     state: Mutex<State>,
 }
 
@@ -32,9 +36,7 @@ pub(crate) struct Invocation {
 struct State {
     buffer: Buffer,
     finished: bool,
-    /// The last error that was recorded, so that the same one is not recorded again as it
-    /// rises through the subsegments around it.
-    last_error: Option<(SegmentId, String)>,
+    risen: Risen,
 }
 
 impl Invocation {
@@ -48,7 +50,7 @@ impl Invocation {
         let state = State {
             buffer: Buffer::new(start, deadline),
             finished: false,
-            last_error: None,
+            risen: Risen::default(),
         };
         let mut hasher = DefaultHasher::new();
         request_id.hash(&mut hasher);
@@ -57,6 +59,7 @@ impl Invocation {
             salt: hasher.finish(),
             request_id,
             emitter,
+            handler: OnceLock::new(),
             state: Mutex::new(state),
         }
     }
@@ -64,6 +67,17 @@ impl Invocation {
     /// An id for a subsegment of this invocation; never zero, which W3C forbids.
     pub(crate) fn new_id(&self) -> SegmentId {
         SegmentId::from_u64((SegmentId::random().as_u64() ^ self.salt).max(1))
+    }
+
+    /// Says which subsegment is the handler's.
+    pub(crate) fn set_handler(&self, id: SegmentId) {
+        // The first one is the outermost.
+        let _ = self.handler.set(id);
+    }
+
+    #[cfg(feature = "tracing")]
+    pub(crate) fn handler(&self) -> Option<SegmentId> {
+        self.handler.get().copied()
     }
 
     /// Whether subsegments are recorded: the trace is sampled, and somebody listens.
@@ -106,6 +120,7 @@ impl Invocation {
             stats::LATE.add_one();
         }
         state.buffer.push(id, parent, start, end, details);
+        state.risen.rise(id, parent);
         if state.finished || state.buffer.is_due(end) {
             self.send(&mut state.buffer, end);
         }
@@ -132,18 +147,9 @@ impl Invocation {
         }
     }
 
-    /// The cause that a failure is to be recorded as: a reference, where the same error
-    /// was recorded further in.
-    pub(crate) fn cause_of(&self, failure: Failure) -> Option<Cause> {
-        let first = failure.first()?;
-        let mut state = self.state();
-        match &state.last_error {
-            Some((id, message)) if *message == first.message => Some(Cause::Reference(*id)),
-            _ => {
-                state.last_error = Some((first.id, first.message.clone()));
-                Some(Cause::Exceptions(failure.exceptions))
-            }
-        }
+    /// The cause that a failure of the subsegment `id` is to be recorded as.
+    pub(crate) fn cause_of(&self, id: SegmentId, failure: Failure) -> Option<Cause> {
+        self.state().risen.cause(id, failure)
     }
 
     fn send(&self, buffer: &mut Buffer, now: Timestamp) {

@@ -1,4 +1,5 @@
-use std::fmt::Write;
+#[cfg(any(feature = "aws-sdk", feature = "http-client", feature = "reqwest"))]
+use std::fmt::Write as _;
 
 use xray_document::{Sampled, SegmentId, TraceHeader, TraceId};
 
@@ -6,8 +7,6 @@ use xray_document::{Sampled, SegmentId, TraceHeader, TraceId};
 #[derive(Debug)]
 pub(crate) struct Trace {
     header: TraceHeader,
-    /// The header as it came, for calls from where nothing is recorded.
-    verbatim: Option<String>,
 }
 
 impl Trace {
@@ -15,8 +14,7 @@ impl Trace {
     /// Instances `_X_AMZN_TRACE_ID` is not set, and before that it was another's.
     pub(crate) fn new(header: Option<&str>) -> Self {
         let header = TraceHeader::parse(header.unwrap_or_default());
-        let verbatim = header.root.is_some().then(|| header.to_string());
-        Self { header, verbatim }
+        Self { header }
     }
 
     /// Whether Lambda records this trace. In PassThrough the header has a root only; what
@@ -45,11 +43,12 @@ impl Trace {
     }
 
     /// [`header`](Self::header) as the text that is sent. `None` where no trace came in.
+    #[cfg(any(feature = "aws-sdk", feature = "http-client", feature = "reqwest"))]
     pub(crate) fn header_text(&self, parent: Option<SegmentId>) -> Option<String> {
-        let Some(parent) = parent else {
-            return self.verbatim.clone();
-        };
         let root = self.header.root?;
+        let Some(parent) = parent else {
+            return Some(self.header.to_string());
+        };
         let mut text = String::with_capacity(128);
         // Writing to a string does not fail.
         let _ = write!(text, "Root={root};Parent={parent};Sampled=1");

@@ -37,7 +37,9 @@ impl XRayLayer {
     /// | `AWS_XRAY_SDK_ENABLED=false` or `AWS_XRAY_SDK_DISABLED=TRUE` | record nothing |
     /// | `POWERTOOLS_SERVICE_NAME` | the `Service` annotation, unless [`service`](Self::service) is called |
     ///
-    /// Outside Lambda nothing is recorded unless `AWS_XRAY_DAEMON_ADDRESS` is set.
+    /// Outside Lambda nothing is recorded unless `AWS_XRAY_DAEMON_ADDRESS` is set. Its host
+    /// is an IP address or `localhost`: no name is looked up, and one that would have to be
+    /// is taken for the default, 127.0.0.1:2000. See [`daemon_address`](Self::daemon_address).
     pub fn new() -> Self {
         let service = std::env::var("POWERTOOLS_SERVICE_NAME")
             .ok()

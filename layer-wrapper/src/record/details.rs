@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::Serialize;
 use xray_document::{AnnotationValue, Namespace, is_annotation_key};
@@ -11,15 +12,26 @@ use crate::failure::Cause;
 const MAX_ANNOTATION_CHARS: usize = 1000;
 
 /// What is known of a subsegment beyond its ids and times.
+///
+/// It is moved a few times from the builder's first call to the subsegment, so it is one
+/// cache line long: what few have is elsewhere.
 #[derive(Debug)]
 pub(crate) struct Details {
     pub(crate) name: Cow<'static, str>,
     pub(crate) namespace: Option<Namespace>,
     pub(crate) flags: Flags,
-    pub(crate) cause: Option<Cause>,
-    pub(crate) http: Option<Box<Http>>,
-    pub(crate) aws: Vec<(&'static str, AwsValue)>,
     pub(crate) annotations: Vec<(Cow<'static, str>, AnnotationValue)>,
+    pub(crate) rest: Option<Box<Rest>>,
+}
+
+const _: () = assert!(size_of::<Details>() <= 64);
+
+/// What few subsegments have.
+#[derive(Debug, Default)]
+pub(crate) struct Rest {
+    pub(crate) cause: Option<Cause>,
+    pub(crate) http: Option<Http>,
+    pub(crate) aws: Vec<(&'static str, AwsValue)>,
     pub(crate) metadata: Vec<Metadata>,
 }
 
@@ -38,10 +50,13 @@ impl Metadata {
         key: Cow<'static, str>,
         value: &(impl Serialize + ?Sized),
     ) -> Option<Self> {
+        // serde_json panics where a `Display` that it writes fails (`collect_str`). Nothing
+        // outlives the attempt that could be seen half written.
+        let json = catch_unwind(AssertUnwindSafe(|| serde_json::to_string(value)));
         Some(Self {
             namespace,
             key,
-            json: serde_json::to_string(value).ok()?,
+            json: json.ok()?.ok()?,
         })
     }
 }
@@ -64,6 +79,10 @@ pub(crate) struct Http {
 
 /// A member of the `aws` object.
 #[derive(Debug)]
+#[cfg_attr(
+    not(feature = "aws-sdk"),
+    expect(dead_code, reason = "only calls of the SDK have any")
+)]
 pub(crate) enum AwsValue {
     Text(String),
     Names(Vec<String>),
@@ -80,12 +99,13 @@ impl Details {
                 throttle: false,
                 fault: false,
             },
-            cause: None,
-            http: None,
-            aws: Vec::new(),
             annotations: Vec::new(),
-            metadata: Vec::new(),
+            rest: None,
         }
+    }
+
+    pub(crate) fn rest(&mut self) -> &mut Rest {
+        self.rest.get_or_insert_default()
     }
 
     /// Sets an annotation; the last value of a key wins. What a filter expression could
@@ -109,9 +129,10 @@ impl Details {
     pub(crate) fn metadata(&mut self, value: Metadata) {
         let same =
             |known: &&mut Metadata| known.namespace == value.namespace && known.key == value.key;
-        match self.metadata.iter_mut().find(same) {
+        let metadata = &mut self.rest().metadata;
+        match metadata.iter_mut().find(same) {
             Some(known) => known.json = value.json,
-            None => self.metadata.push(value),
+            None => metadata.push(value),
         }
     }
 
@@ -121,7 +142,7 @@ impl Details {
         for (key, value) in later.annotations {
             self.annotate(key, value);
         }
-        for metadata in later.metadata {
+        for metadata in later.rest.into_iter().flat_map(|rest| rest.metadata) {
             self.metadata(metadata);
         }
     }
@@ -139,6 +160,7 @@ impl Details {
 impl Flags {
     /// What an HTTP status says (X-Ray Developer Guide): 429 is a throttle and an error,
     /// other 4xx an error, 5xx a fault.
+    #[cfg(any(feature = "aws-sdk", feature = "http-client", feature = "reqwest"))]
     pub(crate) fn set_status(&mut self, status: u16) {
         match status {
             429 => {
@@ -174,5 +196,29 @@ fn searchable(key: &str) -> Cow<'static, str> {
         Cow::Borrowed("_")
     } else {
         Cow::Owned(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+
+    use super::*;
+
+    #[test]
+    fn a_value_whose_own_text_fails_is_left_out() {
+        struct Broken;
+        impl fmt::Display for Broken {
+            fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+                Err(fmt::Error)
+            }
+        }
+        impl Serialize for Broken {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+        assert!(Metadata::new("default".into(), "key".into(), &Broken).is_none());
+        assert!(Metadata::new("default".into(), "key".into(), &f64::NAN).is_some());
     }
 }

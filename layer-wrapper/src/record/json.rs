@@ -15,11 +15,12 @@ pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
 }
 
 /// `,"key":`
-pub(crate) fn key(out: &mut Vec<u8>, key: &'static str) {
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(key.as_bytes());
-    out.extend_from_slice(b"\":");
+macro_rules! key {
+    ($out:expr, $key:literal) => {
+        $out.extend_from_slice(concat!(",\"", $key, "\":").as_bytes())
+    };
 }
+pub(crate) use key;
 
 /// An id with its quotes.
 pub(crate) fn id(out: &mut Vec<u8>, id: SegmentId) {
@@ -45,11 +46,16 @@ pub(crate) fn trace_id(out: &mut Vec<u8>, id: TraceId) {
 pub(crate) fn timestamp(out: &mut Vec<u8>, time: Timestamp) {
     // A clock before 1970 is no clock: zero is as good.
     let micros = u64::try_from(time.as_micros()).unwrap_or(0);
-    integer(out, micros / 1_000_000);
+    let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
+    // Of ten digits from 2001 to 2286.
+    if let Ok(seconds @ 1_000_000_000..) = u32::try_from(seconds) {
+        out.extend_from_slice(&decimal_digits(seconds));
+    } else {
+        integer(out, seconds);
+    }
     // One digit more than there are decimals, so that the zeros before them are written.
-    let mut decimals = decimal_digits((micros % 1_000_000) as u32 + 1_000_000);
-    let decimals = decimals.last_chunk_mut::<7>();
-    if let Some(decimals) = decimals {
+    let mut decimals = decimal_digits(micros as u32 + 1_000_000);
+    if let Some(decimals) = decimals.last_chunk_mut::<7>() {
         decimals[0] = b'.';
         out.extend_from_slice(decimals);
     }
@@ -59,12 +65,8 @@ pub(crate) fn integer(out: &mut Vec<u8>, value: u64) {
     match u32::try_from(value) {
         Ok(value) => {
             let digits = decimal_digits(value);
-            let zeros = digits
-                .iter()
-                .take(9)
-                .take_while(|digit| **digit == b'0')
-                .count();
-            out.extend_from_slice(digits.get(zeros..).unwrap_or_default());
+            let zeros = 9 - value.checked_ilog10().unwrap_or(0);
+            out.extend_from_slice(digits.get(zeros as usize..).unwrap_or_default());
         }
         // No number of ours is that large, but a length may claim to be.
         Err(_) => out.extend_from_slice(value.to_string().as_bytes()),
@@ -72,11 +74,13 @@ pub(crate) fn integer(out: &mut Vec<u8>, value: u64) {
 }
 
 /// Ten digits with leading zeros.
-fn decimal_digits(mut value: u32) -> [u8; 10] {
-    let mut digits = [b'0'; 10];
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (value % 10) as u8;
-        value /= 10;
+fn decimal_digits(value: u32) -> [u8; 10] {
+    let mut rest = value;
+    let mut digits = [0; 10];
+    for pair in digits.as_chunks_mut::<2>().0.iter_mut().rev() {
+        let two = (rest % 100) as u8;
+        rest /= 100;
+        *pair = [b'0' + two / 10, b'0' + two % 10];
     }
     digits
 }
@@ -86,16 +90,20 @@ fn hex(out: &mut Vec<u8>, value: u64) {
 }
 
 fn hex_digits(value: u64) -> [u8; 16] {
-    let mut digits = [0; 16];
-    for (place, digit) in digits.iter_mut().enumerate() {
-        let nibble = (value >> (60 - 4 * place)) as u8 & 15;
-        *digit = if nibble < 10 {
-            b'0' + nibble
-        } else {
-            b'a' - 10 + nibble
-        };
-    }
-    digits
+    let high = eight_hex_digits((value >> 32) as u32);
+    let low = eight_hex_digits(value as u32);
+    (u128::from(high) << 64 | u128::from(low)).to_be_bytes()
+}
+
+/// Eight digits as the bytes of one number, the first the highest.
+fn eight_hex_digits(value: u32) -> u64 {
+    let mut nibbles = u64::from(value);
+    nibbles = (nibbles << 16 | nibbles) & 0x0000_ffff_0000_ffff;
+    nibbles = (nibbles << 8 | nibbles) & 0x00ff_00ff_00ff_00ff;
+    nibbles = (nibbles << 4 | nibbles) & 0x0f0f_0f0f_0f0f_0f0f;
+    // One in each byte that is over nine: there the letters follow.
+    let letters = (nibbles + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
+    nibbles + 0x3030_3030_3030_3030 + letters * u64::from(b'a' - b'0' - 10)
 }
 
 fn must_be_escaped(byte: u8) -> bool {

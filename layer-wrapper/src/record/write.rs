@@ -2,12 +2,18 @@ use std::borrow::Cow;
 
 use xray_document::{AnnotationValue, Namespace, SegmentId, Timestamp, sanitize_name};
 
-use super::details::{AwsValue, Details, Http, Metadata, cut};
-use super::json;
+use super::details::{AwsValue, Details, Http, Metadata, Rest, cut};
+use super::{OWN_NAMESPACE, json};
 use crate::failure::{Cause, Exception};
 
 /// Characters of an exception's message that survive when the document must shrink.
 const SHORT_MESSAGE_CHARS: usize = 250;
+
+/// Bytes around a metadata value: the quotes of its key, a colon and a comma.
+const VALUE_BYTES: usize = 4;
+
+/// Bytes that the mark of a trimmed subsegment takes at most.
+const MARK_BYTES: usize = 64;
 
 /// Bytes of a subsegment without metadata, to grow the buffer once for it.
 const TYPICAL_BYTES: usize = 256;
@@ -16,7 +22,7 @@ const TYPICAL_BYTES: usize = 256;
 /// `subsegments` and, where it is sent alone, its `type`, `trace_id` and `parent_id`.
 fn fragment(out: &mut Vec<u8>, id: SegmentId, start: Timestamp, end: Timestamp, details: &Details) {
     head(out, id, start, &details.name);
-    json::key(out, "end_time");
+    json::key!(out, "end_time");
     json::timestamp(out, end.max(start));
     members(out, details);
 }
@@ -24,7 +30,7 @@ fn fragment(out: &mut Vec<u8>, id: SegmentId, start: Timestamp, end: Timestamp, 
 /// Like [`fragment`], for a subsegment that has only begun.
 pub(crate) fn in_progress(out: &mut Vec<u8>, id: SegmentId, start: Timestamp, details: &Details) {
     head(out, id, start, &details.name);
-    json::key(out, "in_progress");
+    json::key!(out, "in_progress");
     out.extend_from_slice(b"true");
     members(out, details);
 }
@@ -45,27 +51,23 @@ pub(crate) fn fragment_within(
     let mut truncated = false;
     loop {
         fragment(out, id, start, end, details);
-        if out.len() - from <= limit {
+        let excess = (out.len() - from).saturating_sub(limit);
+        if excess == 0 {
             return truncated;
         }
         out.truncate(from);
-        shrink(details);
+        shrink(details, excess);
         truncated = true;
     }
 }
 
-/// One step towards a smaller document; each step leaves less, so that they end.
-fn shrink(details: &mut Details) {
-    let largest = details
-        .metadata
-        .iter()
-        .enumerate()
-        .max_by_key(|(_, m)| m.json.len());
-    if let Some((place, metadata)) = largest
-        && metadata.json.len() > 4
-    {
-        details.metadata.swap_remove(place);
-    } else if let Some(Cause::Exceptions(exceptions)) = &mut details.cause
+/// One step towards a document that is smaller by `excess` bytes; each step leaves less, so
+/// that they end.
+fn shrink(details: &mut Details, excess: usize) {
+    let rest = details.rest();
+    if drop_largest(&mut rest.metadata, excess + MARK_BYTES) {
+        // Often enough.
+    } else if let Some(Cause::Exceptions(exceptions)) = &mut rest.cause
         && exceptions
             .iter()
             .any(|e| e.cause.is_some() || e.message.len() > 4 * SHORT_MESSAGE_CHARS)
@@ -87,12 +89,41 @@ fn shrink(details: &mut Details) {
     details.mark("truncated");
 }
 
+/// Drops as many of the largest values as it takes to save so many bytes, all at once;
+/// whether there was any. Our own marks stay.
+fn drop_largest(metadata: &mut Vec<Metadata>, bytes: usize) -> bool {
+    let mut sizes: Vec<(usize, usize)> = metadata
+        .iter()
+        .enumerate()
+        .filter(|(_, value)| value.namespace != OWN_NAMESPACE)
+        .map(|(place, value)| (value.key.len() + value.json.len() + VALUE_BYTES, place))
+        .collect();
+    sizes.sort_unstable_by(|one, other| other.cmp(one));
+    let mut saved = 0;
+    let mut dropped = Vec::new();
+    for (size, place) in sizes {
+        if saved >= bytes {
+            break;
+        }
+        saved += size;
+        dropped.push(place);
+    }
+    dropped.sort_unstable();
+    let any = !dropped.is_empty();
+    let mut place = 0;
+    metadata.retain(|_| {
+        place += 1;
+        dropped.binary_search(&(place - 1)).is_err()
+    });
+    any
+}
+
 fn head(out: &mut Vec<u8>, id: SegmentId, start: Timestamp, name: &str) {
     out.extend_from_slice(b"\"name\":");
     self::name(out, name);
-    json::key(out, "id");
+    json::key!(out, "id");
     json::id(out, id);
-    json::key(out, "start_time");
+    json::key!(out, "start_time");
     json::timestamp(out, start);
 }
 
@@ -109,7 +140,7 @@ fn name(out: &mut Vec<u8>, name: &str) {
 
 fn members(out: &mut Vec<u8>, details: &Details) {
     if let Some(namespace) = details.namespace {
-        json::key(out, "namespace");
+        json::key!(out, "namespace");
         json::string(
             out,
             match namespace {
@@ -118,45 +149,51 @@ fn members(out: &mut Vec<u8>, details: &Details) {
             },
         );
     }
-    let flags = [
-        ("error", details.flags.error),
-        ("throttle", details.flags.throttle),
-        ("fault", details.flags.fault),
+    let flags = details.flags;
+    let flags: [(bool, &[u8]); 3] = [
+        (flags.error, b",\"error\":true"),
+        (flags.throttle, b",\"throttle\":true"),
+        (flags.fault, b",\"fault\":true"),
     ];
-    for (key, _) in flags.into_iter().filter(|(_, set)| *set) {
-        json::key(out, key);
-        out.extend_from_slice(b"true");
-    }
-    if let Some(cause) = &details.cause {
-        self::cause(out, cause);
-    }
-    if let Some(http) = &details.http {
-        self::http(out, http);
-    }
-    if !details.aws.is_empty() {
-        json::key(out, "aws");
-        object(out, &details.aws, |out, (key, value)| {
-            json::string(out, key);
-            out.push(b':');
-            aws_value(out, value);
-        });
+    for (_, member) in flags.into_iter().filter(|(set, _)| *set) {
+        out.extend_from_slice(member);
     }
     if !details.annotations.is_empty() {
-        json::key(out, "annotations");
+        json::key!(out, "annotations");
         object(out, &details.annotations, |out, (key, value)| {
             json::string(out, key);
             out.push(b':');
             annotation(out, value);
         });
     }
-    if !details.metadata.is_empty() {
-        json::key(out, "metadata");
-        metadata(out, &details.metadata);
+    if let Some(rest) = &details.rest {
+        self::rest(out, rest);
+    }
+}
+
+fn rest(out: &mut Vec<u8>, rest: &Rest) {
+    if let Some(cause) = &rest.cause {
+        self::cause(out, cause);
+    }
+    if let Some(http) = &rest.http {
+        self::http(out, http);
+    }
+    if !rest.aws.is_empty() {
+        json::key!(out, "aws");
+        object(out, &rest.aws, |out, (key, value)| {
+            json::string(out, key);
+            out.push(b':');
+            aws_value(out, value);
+        });
+    }
+    if !rest.metadata.is_empty() {
+        json::key!(out, "metadata");
+        metadata(out, &rest.metadata);
     }
 }
 
 fn cause(out: &mut Vec<u8>, cause: &Cause) {
-    json::key(out, "cause");
+    json::key!(out, "cause");
     match cause {
         Cause::Reference(id) => json::id(out, *id),
         Cause::Exceptions(exceptions) => {
@@ -170,32 +207,32 @@ fn cause(out: &mut Vec<u8>, cause: &Cause) {
 fn exception(out: &mut Vec<u8>, exception: &Exception) {
     out.extend_from_slice(b"{\"id\":");
     json::id(out, exception.id);
-    json::key(out, "message");
+    json::key!(out, "message");
     json::string(out, &exception.message);
-    json::key(out, "type");
+    json::key!(out, "type");
     json::string(out, &exception.kind);
     if exception.remote {
-        json::key(out, "remote");
+        json::key!(out, "remote");
         out.extend_from_slice(b"true");
     }
     if let Some(cause) = exception.cause {
-        json::key(out, "cause");
+        json::key!(out, "cause");
         json::id(out, cause);
     }
     out.push(b'}');
 }
 
 fn http(out: &mut Vec<u8>, http: &Http) {
-    json::key(out, "http");
+    json::key!(out, "http");
     out.push(b'{');
     let has_request = !http.url.is_empty();
     if has_request {
         out.extend_from_slice(b"\"request\":{\"method\":");
         json::string(out, &http.method);
-        json::key(out, "url");
+        json::key!(out, "url");
         json::string(out, &http.url);
         if http.traced {
-            json::key(out, "traced");
+            json::key!(out, "traced");
             out.extend_from_slice(b"true");
         }
         out.push(b'}');
@@ -207,7 +244,7 @@ fn http(out: &mut Vec<u8>, http: &Http) {
         out.extend_from_slice(b"\"response\":{\"status\":");
         json::integer(out, u64::from(status));
         if let Some(length) = http.content_length {
-            json::key(out, "content_length");
+            json::key!(out, "content_length");
             json::integer(out, length);
         }
         out.push(b'}');
@@ -231,7 +268,10 @@ fn annotation(out: &mut Vec<u8>, value: &AnnotationValue) {
     match value {
         AnnotationValue::Boolean(true) => out.extend_from_slice(b"true"),
         AnnotationValue::Boolean(false) => out.extend_from_slice(b"false"),
-        AnnotationValue::Number(number) => out.extend_from_slice(number.to_string().as_bytes()),
+        AnnotationValue::Number(number) => match number.as_u64() {
+            Some(number) => json::integer(out, number),
+            None => out.extend_from_slice(number.to_string().as_bytes()),
+        },
         AnnotationValue::String(text) => json::string(out, text),
     }
 }
@@ -278,5 +318,37 @@ fn separated<T>(
             out.push(b',');
         }
         write(out, item);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_of_small_values_are_trimmed_in_one_step() {
+        let mut details = Details::new("many".into());
+        for key in 0..5_000 {
+            let value = Metadata::new("default".into(), format!("key {key}").into(), &key);
+            details.rest().metadata.extend(value);
+        }
+        let written = |details: &Details| {
+            let mut out = Vec::new();
+            let id = SegmentId::from_u64(1);
+            fragment(
+                &mut out,
+                id,
+                Timestamp::default(),
+                Timestamp::default(),
+                details,
+            );
+            out.len()
+        };
+        let limit = 10_000;
+        let excess = written(&details) - limit;
+        shrink(&mut details, excess);
+        assert!(written(&details) <= limit, "{}", written(&details));
+        // And no more of them than had to go.
+        assert!(written(&details) > limit - 100, "{}", written(&details));
     }
 }

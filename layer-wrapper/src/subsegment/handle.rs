@@ -129,6 +129,7 @@ impl Current {
     }
 
     /// [`trace_header`](Self::trace_header) as it is sent.
+    #[cfg(any(feature = "aws-sdk", feature = "http-client", feature = "reqwest"))]
     pub(crate) fn header_text(&self) -> Option<String> {
         let open = self.open.as_ref()?;
         open.invocation

@@ -69,6 +69,14 @@ impl Subsegment {
         Self::open(Open::new(invocation, parent.id, Timestamp::now(), details))
     }
 
+    /// Begins a subsegment in `within`'s invocation, directly under the handler's.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn begin_outermost(within: &Arc<Open>, details: Details) -> Self {
+        let invocation = Arc::clone(&within.invocation);
+        let parent = invocation.handler().unwrap_or(within.id);
+        Self::open(Open::new(invocation, parent, Timestamp::now(), details))
+    }
+
     /// The subsegment that covers a whole invocation.
     pub(crate) fn of_invocation(
         invocation: Arc<Invocation>,
@@ -76,7 +84,9 @@ impl Subsegment {
         start: Timestamp,
         details: Details,
     ) -> Self {
-        Self::open(Open::new(invocation, parent, start, details))
+        let open = Open::new(invocation, parent, start, details);
+        open.invocation.set_handler(open.id);
+        Self::open(open)
     }
 
     /// One that records nothing, in an enclosing one that records nothing either.

@@ -76,8 +76,9 @@ impl Open {
 
     /// Records why a call failed and leaves the flags as they are.
     pub(crate) fn set_cause(&self, details: &mut Details, failure: Failure) {
-        if details.cause.is_none() {
-            details.cause = self.invocation.cause_of(failure);
+        let cause = &mut details.rest().cause;
+        if cause.is_none() {
+            *cause = self.invocation.cause_of(self.id, failure);
         }
     }
 

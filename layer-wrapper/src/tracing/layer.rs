@@ -34,7 +34,9 @@ const PLUMBING: [&str; 8] = [
 /// ```
 ///
 /// Fields that begin with `annotation.` are indexed, the others are metadata. With
-/// `#[instrument(err)]` an `Err` is a fault.
+/// `#[instrument(err)]` an `Err` is a fault, and so is any `ERROR` event that has a field
+/// `error`. A span with `parent: None` belongs to the invocation itself. What HTTP clients,
+/// the AWS SDK and Lambda's runtime trace of their own work is left out.
 ///
 /// A filter for logs belongs on the layer that writes them
 /// (`fmt::layer().with_filter(..)`): one on the whole subscriber would take spans away from
@@ -63,11 +65,14 @@ impl TracingLayer {
     /// Spans that are not wanted are transparent: what is within them belongs to the span
     /// around them.
     fn wants(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= self.max_level
-            && !PLUMBING
-                .iter()
-                .any(|plumbing| is_of(metadata.target(), plumbing))
+        *metadata.level() <= self.max_level && !is_plumbing(metadata)
     }
+}
+
+fn is_plumbing(metadata: &Metadata<'_>) -> bool {
+    PLUMBING
+        .iter()
+        .any(|plumbing| is_of(metadata.target(), plumbing))
 }
 
 /// Whether a target is a crate's, or with `aws_` that of a family of crates.
@@ -89,7 +94,8 @@ where
             return;
         }
         // A parent that is named wins. Otherwise the current subsegment does: it is that of
-        // the span around this one, or one that was begun within it since.
+        // the span around this one, or one that was begun within it since. A span that asks
+        // for no parent belongs to the invocation itself.
         let named = attributes
             .parent()
             .and_then(|parent| open_of(ctx.span(parent)));
@@ -102,8 +108,12 @@ where
         let Some(span) = ctx.span(id) else { return };
         let mut details = Details::new(attributes.metadata().name().into());
         attributes.record(&mut Fields(&mut details));
-        span.extensions_mut()
-            .insert(Span(Subsegment::begin(&parent, details)));
+        let begin = if attributes.is_root() {
+            Subsegment::begin_outermost
+        } else {
+            Subsegment::begin
+        };
+        span.extensions_mut().insert(Span(begin(&parent, details)));
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, ctx: Context<'_, S>) {
@@ -115,7 +125,9 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
-        if *event.metadata().level() != Level::ERROR {
+        // What fails in the plumbing may well succeed when it is tried again; where it does
+        // not, the call's own subsegment says so.
+        if *event.metadata().level() != Level::ERROR || is_plumbing(event.metadata()) {
             return;
         }
         let mut error = ErrorField::default();

@@ -1,5 +1,5 @@
 use std::borrow::Cow;
-use std::fmt::Debug;
+use std::fmt::{Debug, Write as _};
 
 use tracing_core::Field;
 use tracing_core::field::Visit;
@@ -49,7 +49,7 @@ impl Visit for Fields<'_> {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.set(field, format!("{value:?}"));
+        self.set(field, debug(value));
     }
 }
 
@@ -60,7 +60,14 @@ pub(super) struct ErrorField(pub(super) Option<String>);
 impl Visit for ErrorField {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         if field.name() == "error" {
-            self.0 = Some(format!("{value:?}"));
+            self.0 = Some(debug(value));
         }
     }
+}
+
+/// The text of a value; of a `Debug` that fails, what it wrote. `format!` would panic.
+fn debug(value: &dyn Debug) -> String {
+    let mut text = String::new();
+    let _ = write!(text, "{value:?}");
+    text
 }

@@ -68,6 +68,18 @@ impl Receiver {
         bytes
     }
 
+    /// The JSON of each document up to the signal that the invocation is done.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let mut texts = Vec::new();
+        loop {
+            let bytes = self.datagram();
+            match Datagram::parse(&bytes).unwrap() {
+                Datagram::Document(json) => texts.push(json.to_owned()),
+                Datagram::Done { .. } => return texts,
+            }
+        }
+    }
+
     /// Everything up to the signal that the invocation is done.
     pub(crate) fn invocation(&self) -> Trace {
         let mut trace = Trace::default();
