@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::export::{Credentials, endpoint};
+use crate::export::{CredentialSource, Credentials, endpoint};
 use crate::intake;
 
 /// Everything that the environment says, read once at the start.
@@ -19,7 +19,7 @@ pub struct Config {
     pub region: Option<String>,
     /// X-Ray's base URL; `None` without a region and without an override.
     pub endpoint: Option<String>,
-    pub credentials: Option<Credentials>,
+    pub credentials: Option<CredentialSource>,
     pub buffer_bytes: usize,
     pub flush_timeout: Duration,
     /// Draw the function's own segment where Lambda draws none.
@@ -90,10 +90,18 @@ impl Config {
             .or_else(|| region.as_deref().map(endpoint::of_region));
         let credentials = get("AWS_ACCESS_KEY_ID")
             .zip(get("AWS_SECRET_ACCESS_KEY"))
-            .map(|(access_key_id, secret_access_key)| Credentials {
-                access_key_id,
-                secret_access_key,
-                session_token: get("AWS_SESSION_TOKEN"),
+            .map(|(access_key_id, secret_access_key)| {
+                CredentialSource::Environment(Credentials {
+                    access_key_id,
+                    secret_access_key,
+                    session_token: get("AWS_SESSION_TOKEN"),
+                })
+            })
+            .or_else(|| {
+                Some(CredentialSource::Container {
+                    url: get("AWS_CONTAINER_CREDENTIALS_FULL_URI")?,
+                    token: get("AWS_CONTAINER_AUTHORIZATION_TOKEN"),
+                })
             });
         let mut number = |variable: Variable| -> usize {
             let given = get(variable.name);

@@ -28,6 +28,10 @@ pub struct Extension<S> {
 /// Datagrams that are read in one go: a flood must not keep a deadline from being seen.
 const DATAGRAMS_AT_A_TIME: usize = 1_024;
 
+/// Goes in which everything is read that a full receive buffer can hold, where an end is
+/// heard that did not come behind the documents on their own socket.
+const GOES: usize = 8;
+
 /// What is left to us when the Runtime API has gone away without a SHUTDOWN, and what
 /// Lambda gives at SHUTDOWN where it does not say (Lambda Developer Guide, Extensions
 /// API, shutdown phase).
@@ -43,7 +47,7 @@ impl<S: Sink> Extension<S> {
             let (due, listening) = (self.boundary.due(), !self.boundary.is_shutting_down());
             tokio::select! {
                 event = self.next.event(), if listening => self.hear(event),
-                () = self.intake.readable() => self.read_documents(),
+                () = self.intake.readable() => { self.read_documents(); }
                 batch = receive(&mut self.telemetry) => self.observe(batch),
                 answer = self.outbox.answer() => {
                     self.outbox.book(answer, &mut self.log);
@@ -53,6 +57,7 @@ impl<S: Sink> Extension<S> {
             }
         }
         self.outbox.give_up(&mut self.log);
+        self.outbox.lose_unread(self.intake.lost_unread());
         let ledger = *self.outbox.ledger();
         if ledger.has_losses() {
             say(format_args!("not every document reached X-Ray; {ledger}"));
@@ -76,7 +81,6 @@ impl<S: Sink> Extension<S> {
                 self.outbox.flush(until);
                 self.settle();
             }
-            Action::Abandon => self.outbox.abandon(&mut self.log),
             // The loop sees the state.
             Action::Exit => {}
         }
@@ -84,13 +88,18 @@ impl<S: Sink> Extension<S> {
 
     fn settle(&mut self) {
         if self.outbox.is_settled() {
-            let left = self.outbox.has_waiting();
-            self.input(Input::Settled { left });
+            if self.boundary.is_shutting_down() {
+                // The last look: nobody reads what is here after the end.
+                self.read_all_documents();
+            }
+            let (left, failed) = (self.outbox.has_waiting(), self.outbox.is_failing());
+            self.input(Input::Settled { left, failed });
         }
     }
 
     /// An event of Lambda's; `None` when the Runtime API has gone away.
     fn hear(&mut self, event: Option<lifecycle::Event>) {
+        self.outbox.thaw(SystemTime::now(), &mut self.log);
         match event {
             Some(lifecycle::Event::Invoke(invoke)) => {
                 let documents = self.platform.invoked(&invoke);
@@ -102,11 +111,8 @@ impl<S: Sink> Extension<S> {
                 });
                 self.outbox.warm();
             }
-            Some(lifecycle::Event::Shutdown {
-                reason: _,
-                deadline_ms,
-            }) => {
-                self.read_documents();
+            Some(lifecycle::Event::Shutdown { deadline_ms }) => {
+                self.read_all_documents();
                 let deadline = if deadline_ms == 0 {
                     Instant::now() + SHUTDOWN
                 } else {
@@ -122,9 +128,10 @@ impl<S: Sink> Extension<S> {
     }
 
     /// Takes in every datagram that is here. A wrapper's signal is heard after the
-    /// documents that are here with it, also those from other sockets.
-    fn read_documents(&mut self) {
-        let (mut kept, mut ended) = (false, Vec::new());
+    /// documents that are here with it, also those from other sockets. Returns whether
+    /// there may be more.
+    fn read_documents(&mut self) -> bool {
+        let (mut kept, mut ended, mut more) = (false, Vec::new(), true);
         for _ in 0..DATAGRAMS_AT_A_TIME {
             match self.intake.try_read() {
                 Some(Arrival::Document(document)) => {
@@ -136,7 +143,10 @@ impl<S: Sink> Extension<S> {
                     self.outbox.refuse();
                     self.log.once(format_args!("a datagram rejected: {reason}"));
                 }
-                None => break,
+                None => {
+                    more = false;
+                    break;
+                }
             }
         }
         self.buffered(kept);
@@ -144,6 +154,15 @@ impl<S: Sink> Extension<S> {
             self.input(Input::Done {
                 request_id: &request_id,
             });
+        }
+        more
+    }
+
+    fn read_all_documents(&mut self) {
+        for _ in 0..GOES {
+            if !self.read_documents() {
+                return;
+            }
         }
     }
 
@@ -167,7 +186,7 @@ impl<S: Sink> Extension<S> {
             self.keep(documents);
         }
         if !done.is_empty() {
-            self.read_documents();
+            self.read_all_documents();
         }
         for request_id in &done {
             self.input(Input::RuntimeDone { request_id });
@@ -183,10 +202,8 @@ impl<S: Sink> Extension<S> {
         for document in documents {
             match document.to_json() {
                 Ok(json) => {
-                    let pending = Pending {
-                        id: document.id(),
-                        json: json.into(),
-                    };
+                    // The platform's are drawn when they are over: none is in progress.
+                    let pending = Pending::new(document.trace_id(), document.id(), false, json);
                     self.outbox.keep(pending, &mut self.log);
                     kept = true;
                 }

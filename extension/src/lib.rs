@@ -7,7 +7,8 @@
 //!
 //! The rules that every room keeps:
 //! - The function is never hurt: whatever fails, `/next` is called again.
-//! - Memory is bounded in bytes, and `received = sent + rejected + dropped + buffered`.
+//! - Memory is bounded in bytes, and `received = sent + rejected + dropped + replaced +
+//!   buffered`.
 //! - Nothing outlives the invocation's deadline less a margin.
 //! - Neither documents nor credentials are ever logged.
 

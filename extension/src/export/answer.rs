@@ -1,4 +1,5 @@
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::Outcome;
 
@@ -10,7 +11,6 @@ pub struct Unprocessed {
     /// Absent where X-Ray could not read it.
     pub id: Option<String>,
     pub error_code: Option<String>,
-    pub message: Option<String>,
 }
 
 impl Unprocessed {
@@ -24,12 +24,26 @@ impl Unprocessed {
 pub(super) fn outcome(status: u16, error_type: Option<&str>, body: &[u8]) -> Outcome {
     if (200..300).contains(&status) {
         #[derive(Deserialize, Default)]
-        struct Answer {
-            #[serde(rename = "UnprocessedTraceSegments")]
-            unprocessed: Option<Vec<Unprocessed>>,
+        struct Answer<'a> {
+            #[serde(rename = "UnprocessedTraceSegments", borrow)]
+            unprocessed: Option<Vec<&'a RawValue>>,
         }
-        let answer: Answer = serde_json::from_slice(body).unwrap_or_default();
-        return Outcome::Taken(answer.unprocessed.unwrap_or_default());
+        if body.trim_ascii().is_empty() {
+            return Outcome::Taken(Vec::new());
+        }
+        let Ok(answer) = serde_json::from_slice::<Answer<'_>>(body) else {
+            // A proxy's page, or an answer cut short: nobody knows what X-Ray took.
+            return Outcome::Later(format!(
+                "an answer of {status} that is not one of X-Ray's; check AWS_ENDPOINT_URL_XRAY and the proxy"
+            ));
+        };
+        // An entry that cannot be read names no document, as one without an Id.
+        let unprocessed = answer.unprocessed.unwrap_or_default().into_iter();
+        return Outcome::Taken(
+            unprocessed
+                .map(|entry| serde_json::from_str(entry.get()).unwrap_or_default())
+                .collect(),
+        );
     }
     #[derive(Deserialize, Default)]
     struct Failure {
@@ -99,11 +113,34 @@ mod tests {
         };
         let passing: Vec<bool> = unprocessed.iter().map(Unprocessed::is_passing).collect();
         assert_eq!(passing, [false, true]);
-        for body in ["", "{}", r#"{"UnprocessedTraceSegments":null}"#] {
+        for body in ["", "\n", "{}", r#"{"UnprocessedTraceSegments":null}"#] {
             assert_eq!(
                 outcome(200, None, body.as_bytes()),
                 Outcome::Taken(Vec::new())
             );
+        }
+    }
+
+    #[test]
+    fn one_strange_entry_does_not_hide_the_others() {
+        let body = br#"{"UnprocessedTraceSegments":[7,{"Id":"53995c3f42cd8ad8","ErrorCode":"ThrottledException"}]}"#;
+        let Outcome::Taken(unprocessed) = outcome(200, None, body) else {
+            panic!("not taken")
+        };
+        assert_eq!(unprocessed.len(), 2);
+        assert_eq!(unprocessed[0], Unprocessed::default());
+        assert!(unprocessed[1].is_passing());
+    }
+
+    #[test]
+    fn a_200_that_is_no_answer_of_x_rays_took_nothing() {
+        for body in [
+            "<html>log in</html>",
+            r#"{"UnprocessedTraceSegments":[{"Id":"53"#,
+            "[1]",
+        ] {
+            let outcome = outcome(200, None, body.as_bytes());
+            assert!(matches!(outcome, Outcome::Later(_)), "{body}: {outcome:?}");
         }
     }
 

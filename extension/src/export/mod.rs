@@ -3,17 +3,18 @@
 
 mod answer;
 mod client;
+mod credentials;
 pub mod endpoint;
 mod outbox;
 mod sign;
 mod xray;
 
 use std::future::Future;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use answer::Unprocessed;
+pub use credentials::{CredentialSource, Credentials};
 pub use outbox::Outbox;
-pub use sign::Credentials;
 pub use xray::XRay;
 
 use crate::batch::Pending;
@@ -26,6 +27,13 @@ pub trait Sink: Send + Sync + 'static {
 
     /// Sends one batch and ends by `until`, whatever happens.
     fn send(&self, batch: &[Pending], until: Instant) -> impl Future<Output = Outcome> + Send;
+}
+
+/// To the tenth of a second, so that one reason is said once.
+fn no_answer(after: Duration) -> String {
+    let tenths = (after.as_millis() as u64 + 50) / 100;
+    let rounded = Duration::from_millis(tenths * 100);
+    format!("no answer from X-Ray within {rounded:?}")
 }
 
 /// What became of a batch.

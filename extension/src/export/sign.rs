@@ -1,23 +1,10 @@
-use std::fmt;
 use std::time::SystemTime;
 
 use aws_credential_types::Credentials as Keys;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
 
-/// The function's own credentials, as Lambda hands them to every process.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
-    pub access_key_id: String,
-    pub secret_access_key: String,
-    pub session_token: Option<String>,
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Credentials")
-    }
-}
+use super::Credentials;
 
 /// The headers that make a POST of `body` to `url` a signed one (SigV4, service `xray`).
 ///

@@ -9,8 +9,8 @@ use tokio::time::{sleep_until, timeout_at};
 
 use super::answer::outcome;
 use super::client::Connections;
-use super::sign::{self, Credentials};
-use super::{Outcome, Sink};
+use super::credentials::Wallet;
+use super::{Outcome, Sink, no_answer, sign};
 use crate::Config;
 use crate::batch::Pending;
 
@@ -20,12 +20,15 @@ pub struct XRay {
     /// `None` where neither a region nor an endpoint is known.
     url: Option<String>,
     region: String,
-    credentials: Option<Credentials>,
+    wallet: Wallet,
     connections: Connections,
 }
 
 /// An answer to 50 documents is a few KB even when all are unprocessed.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
+
+/// How long a kept connection is waited for before a new one is tried beside it.
+const LONGEST_SILENCE: Duration = Duration::from_secs(1);
 
 impl XRay {
     pub fn new(config: &Config) -> Self {
@@ -37,21 +40,16 @@ impl XRay {
                 .region
                 .clone()
                 .unwrap_or_else(|| "us-east-1".to_owned()),
-            credentials: config.credentials.clone(),
+            wallet: Wallet::new(config.credentials.clone()),
             connections: Connections::new(endpoint),
         }
     }
 
     /// One request on one client.
     async fn attempt(&self, client: Client, url: &str, body: Bytes) -> Result<Outcome, Failure> {
-        let credentials = self.credentials.as_ref().ok_or_else(|| {
-            Failure::Local(
-                "no credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set"
-                    .to_owned(),
-            )
-        })?;
+        let credentials = self.wallet.credentials().await.map_err(Failure::Local)?;
         let signed =
-            sign::headers(credentials, &self.region, url, &body).map_err(Failure::Local)?;
+            sign::headers(&credentials, &self.region, url, &body).map_err(Failure::Local)?;
         let mut request = client.post(url).header("content-type", sign::CONTENT_TYPE);
         for (name, value) in signed {
             request = request.header(name, value);
@@ -81,8 +79,8 @@ impl XRay {
     }
 
     /// Sends on a kept connection where there is one. If that proves dead, at once on a
-    /// new one; if it is only silent, on a new one beside it after half the time, since a
-    /// connection that died in a freeze without a word is silent for ever. Sending twice
+    /// new one; if it is only silent, on a new one beside it after half the time or after
+    /// [`LONGEST_SILENCE`], since a connection that died in a freeze without a word is silent for ever. Sending twice
     /// is safe.
     async fn send_by_any(
         &self,
@@ -99,7 +97,7 @@ impl XRay {
             return first.await;
         }
         tokio::pin!(first);
-        let patience = until.saturating_duration_since(Instant::now()) / 2;
+        let patience = (until.saturating_duration_since(Instant::now()) / 2).min(LONGEST_SILENCE);
         let silent = tokio::select! {
             result = &mut first => match result {
                 Err(Failure::BeforeAnswer(_)) => false,
@@ -149,10 +147,7 @@ impl Sink for XRay {
             Ok(Err(Failure::Local(reason) | Failure::BeforeAnswer(reason))) => {
                 Outcome::Later(reason)
             }
-            Err(_) => Outcome::Later(format!(
-                "no answer from X-Ray within {:?}",
-                rounded(begun.elapsed())
-            )),
+            Err(_) => Outcome::Later(no_answer(begun.elapsed())),
         }
     }
 }
@@ -162,11 +157,6 @@ enum Failure {
     BeforeAnswer(String),
     /// Anything that another connection would not mend.
     Local(String),
-}
-
-/// To the tenth of a second, so that one reason is said once.
-fn rounded(time: Duration) -> Duration {
-    Duration::from_millis(time.as_millis() as u64 / 100 * 100)
 }
 
 fn body(batch: &[Pending]) -> serde_json::Result<Bytes> {

@@ -51,7 +51,6 @@ pub enum State {
     /// An invocation runs whose end nobody announces in time: `/next` is outstanding.
     Released {
         request_id: String,
-        until: Instant,
     },
     /// The invocation is over; what is left is being sent, then `/next`.
     Flushing {
@@ -99,9 +98,11 @@ pub enum Input<'a> {
     Buffered,
     /// The buffer holds a batch that no later document would make fuller.
     BatchFull,
-    /// Nothing is on the wire any more. `left`: some documents could not be sent.
+    /// Nothing is on the wire any more. `left`: documents wait; `failed`: X-Ray did not
+    /// take the last batch, so that it is too early for them.
     Settled {
         left: bool,
+        failed: bool,
     },
     /// The time of [`Boundary::due`] has come.
     Tick,
@@ -118,8 +119,6 @@ pub enum Action {
     SendFull { until: Instant },
     /// Send everything that is buffered and tell when that is [`Input::Settled`].
     Flush { until: Instant },
-    /// End what is on the wire; its documents wait again.
-    Abandon,
     /// End the process.
     Exit,
 }
@@ -141,6 +140,9 @@ enum Telemetry {
     /// The subscription was accepted; nothing has come yet.
     Promised,
     Arriving,
+    /// It comes, but an end that it should have told was not told: only a
+    /// `platform.runtimeDone` shows that it tells ends at all.
+    Endless,
 }
 
 impl Boundary {
@@ -211,10 +213,21 @@ impl Boundary {
                 self.ends.wrapper = true;
                 self.end(request_id, now)
             }
-            Input::RuntimeDone { request_id } => self.end(request_id, now),
+            Input::RuntimeDone { request_id } => {
+                self.ends.telemetry = Telemetry::Arriving;
+                let actions = self.end(request_id, now);
+                if self.invoked.as_deref() == Some(request_id) {
+                    // The last that is told of this try's end: one that comes now is of
+                    // another try under the same id.
+                    self.invoked = None;
+                }
+                actions
+            }
             Input::Reported { request_id } => self.reported(request_id, now),
             Input::Telemetry => {
-                self.ends.telemetry = Telemetry::Arriving;
+                if self.ends.telemetry != Telemetry::Endless {
+                    self.ends.telemetry = Telemetry::Arriving;
+                }
                 if let State::Held { patience, .. } = &mut self.state {
                     *patience = None;
                 }
@@ -227,10 +240,10 @@ impl Boundary {
                 Vec::new()
             }
             Input::BatchFull if self.is_open() => vec![Action::SendFull {
-                until: self.budget(now),
+                until: self.attempt(now),
             }],
             Input::BatchFull => Vec::new(),
-            Input::Settled { left } => self.settled(left, now),
+            Input::Settled { left, failed } => self.settled(left, failed, now),
             Input::Tick => self.tick(now),
         }
     }
@@ -247,7 +260,7 @@ impl Boundary {
             _ if self.ends.wrapper => Some(None),
             Telemetry::Arriving => Some(None),
             Telemetry::Promised => Some(Some(now + self.limits.patience)),
-            Telemetry::Silent => None,
+            Telemetry::Silent | Telemetry::Endless => None,
         };
         let hold = patience.filter(|_| until > now);
         self.state = match hold {
@@ -256,12 +269,10 @@ impl Boundary {
                 until,
                 patience,
             },
-            None => State::Released { request_id, until },
+            None => State::Released { request_id },
         };
         // What the last invocation left goes beside this one's handler.
-        let send = Action::Send {
-            until: self.budget(now),
-        };
+        let send = self.send(now);
         if hold.is_some() {
             vec![send]
         } else {
@@ -282,13 +293,9 @@ impl Boundary {
             }
             State::Released {
                 request_id: released,
-                ..
             } if released == request_id => {
-                let send = Action::Send {
-                    until: self.budget(now),
-                };
                 self.state = State::Waiting;
-                vec![send]
+                vec![self.send(now)]
             }
             _ => {
                 if self.invoked.as_deref() != Some(request_id) {
@@ -303,8 +310,9 @@ impl Boundary {
         self.send_at = None;
         let until = until.min(now + self.limits.flush);
         if until <= now {
+            // No time, or none that sending may hold: it goes on beside whatever comes.
             self.state = State::Waiting;
-            return vec![Action::Abandon, Action::Next];
+            return vec![Action::Next, self.send(now)];
         }
         self.state = State::Flushing { until };
         vec![Action::Flush { until }]
@@ -320,7 +328,7 @@ impl Boundary {
         Vec::new()
     }
 
-    fn settled(&mut self, left: bool, now: Instant) -> Vec<Action> {
+    fn settled(&mut self, left: bool, failed: bool, now: Instant) -> Vec<Action> {
         match &mut self.state {
             State::Flushing { .. } => {
                 self.state = State::Waiting;
@@ -328,6 +336,8 @@ impl Boundary {
                 vec![Action::Next]
             }
             State::Closing { .. } if !left => self.exit(),
+            State::Closing { until, .. } if *until <= now => self.exit(),
+            State::Closing { until, .. } if !failed => vec![Action::Flush { until: *until }],
             State::Closing {
                 retry_at, pause, ..
             } => {
@@ -352,8 +362,12 @@ impl Boundary {
     fn shutdown(&mut self, deadline: Instant, now: Instant) -> Vec<Action> {
         self.send_at = None;
         let closing = self.before(deadline);
-        let telemetry_is_due = self.ends.telemetry == Telemetry::Arriving
-            && (self.unreported.is_some() || self.ends.managed_instances);
+        let telemetry_comes = matches!(
+            self.ends.telemetry,
+            Telemetry::Arriving | Telemetry::Endless
+        );
+        let telemetry_is_due =
+            telemetry_comes && (self.unreported.is_some() || self.ends.managed_instances);
         if telemetry_is_due && closing > now {
             let until = closing.min(now + self.limits.telemetry);
             self.state = State::Lingering { until, closing };
@@ -387,19 +401,23 @@ impl Boundary {
                 // Whoever announced ends before does so no more, or the function hangs:
                 // the next invocation is not held on their word.
                 self.ends.wrapper = false;
-                self.ends.telemetry = Telemetry::Silent;
-                self.release(vec![Action::Abandon, Action::Next])
+                self.ends.telemetry = match self.ends.telemetry {
+                    Telemetry::Arriving | Telemetry::Endless => Telemetry::Endless,
+                    Telemetry::Promised | Telemetry::Silent => Telemetry::Silent,
+                };
+                self.release()
             }
             State::Held {
                 patience: Some(patience),
                 ..
             } if passed(*patience) => {
                 self.ends.telemetry = Telemetry::Silent;
-                self.release(vec![Action::Next])
+                self.release()
             }
             State::Flushing { until } if passed(*until) => {
+                // What is on the wire ends by itself, and says why.
                 self.state = State::Waiting;
-                vec![Action::Abandon, Action::Next]
+                vec![Action::Next]
             }
             State::Lingering { until, closing } if passed(*until) => {
                 let closing = *closing;
@@ -414,34 +432,34 @@ impl Boundary {
             }
             _ if self.send_at.is_some_and(passed) => {
                 self.send_at = None;
-                vec![Action::Send {
-                    until: self.budget(now),
-                }]
+                vec![self.send(now)]
             }
             _ => Vec::new(),
         }
     }
 
-    fn release(&mut self, actions: Vec<Action>) -> Vec<Action> {
-        if let State::Held {
-            request_id, until, ..
-        } = &mut self.state
-        {
+    fn release(&mut self) -> Vec<Action> {
+        if let State::Held { request_id, .. } = &mut self.state {
             self.state = State::Released {
                 request_id: std::mem::take(request_id),
-                until: *until,
             };
         }
-        actions
+        vec![Action::Next]
     }
 
-    /// Until when a batch that starts now may be on the wire.
-    fn budget(&self, now: Instant) -> Instant {
-        let budget = now + self.limits.flush;
+    fn send(&self, now: Instant) -> Action {
+        Action::Send {
+            until: self.attempt(now),
+        }
+    }
+
+    /// Until when a batch that starts now may be on the wire, where sending holds nothing.
+    fn attempt(&self, now: Instant) -> Instant {
+        let attempt = now + self.limits.attempt;
         match &self.state {
-            State::Held { until, .. } | State::Flushing { until } => budget.min(*until),
+            State::Held { until, .. } => attempt.min(*until),
             // `/next` has been called: nothing waits for this batch.
-            _ => budget,
+            _ => attempt,
         }
     }
 

@@ -16,6 +16,8 @@ use std::time::Duration;
 pub struct Limits {
     /// The most that sending may take after an invocation (`XRAY_LAMBDA_FLUSH_TIMEOUT_MS`).
     pub flush: Duration,
+    /// The most that a batch may take that goes beside other work and holds nothing.
+    pub attempt: Duration,
     /// Left between the end of sending and the deadline: `/next` must still be on its way.
     pub margin: Duration,
     /// How long documents wait for company while an invocation runs.
@@ -35,6 +37,7 @@ impl Limits {
     pub const fn with_flush(flush: Duration) -> Self {
         Self {
             flush,
+            attempt: Duration::from_secs(5),
             margin: Duration::from_millis(100),
             linger: Duration::from_secs(1),
             patience: Duration::from_millis(100),

@@ -7,11 +7,11 @@ use xray_document::limits::MAX_DOCUMENT_BYTES;
 use xray_document::{SegmentId, Timestamp, TraceId};
 
 /// Looks at a document just closely enough to know that X-Ray will not refuse it for a
-/// reason that can be seen here: one pass, nothing copied. Returns its id.
+/// reason that can be seen here: one pass, nothing copied.
 ///
 /// # Errors
 /// See [`Refusal`].
-pub fn check(json: &str) -> Result<SegmentId, Refusal> {
+pub fn check(json: &str) -> Result<Checked, Refusal> {
     if json.len() > MAX_DOCUMENT_BYTES {
         return Err(Refusal::TooLarge);
     }
@@ -30,10 +30,10 @@ pub fn check(json: &str) -> Result<SegmentId, Refusal> {
             Err(Refusal::Field(name))
         }
     };
-    field(
-        mandatory.trace_id.and_then(read::<TraceId>).is_some(),
-        "trace_id",
-    )?;
+    let trace_id = mandatory
+        .trace_id
+        .and_then(read)
+        .ok_or(Refusal::Field("trace_id"))?;
     field(
         mandatory
             .name
@@ -53,7 +53,22 @@ pub fn check(json: &str) -> Result<SegmentId, Refusal> {
             "parent_id",
         )?;
     }
-    Ok(id)
+    Ok(Checked {
+        trace_id,
+        id,
+        in_progress: mandatory
+            .in_progress
+            .is_some_and(|value| value.get() == "true"),
+    })
+}
+
+/// What is known of a document that passed: what X-Ray knows it by, and whether a complete
+/// version will replace it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checked {
+    pub trace_id: TraceId,
+    pub id: SegmentId,
+    pub in_progress: bool,
 }
 
 /// Why a datagram's document goes no further.
@@ -97,6 +112,8 @@ struct Mandatory<'a> {
     name: Option<&'a RawValue>,
     #[serde(borrow, default)]
     start_time: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    in_progress: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "type")]
     kind: Option<&'a RawValue>,
 }
@@ -112,8 +129,16 @@ mod tests {
     const GOOD: &str = r#"{"id":"53995c3f42cd8ad8","name":"a","trace_id":"1-5759e988-bd862e3fe1be46a994272793","start_time":1.5E9,"type":"subsegment","parent_id":"53995c3f42cd8ad9","end_time":1500000001.5,"annotations":{"k":[1]}}"#;
 
     #[test]
-    fn a_good_document_gives_its_id() {
-        assert_eq!(check(GOOD), Ok("53995c3f42cd8ad8".parse().unwrap()));
+    fn a_good_document_gives_its_ids_and_whether_it_is_complete() {
+        let mut checked = Checked {
+            trace_id: "1-5759e988-bd862e3fe1be46a994272793".parse().unwrap(),
+            id: "53995c3f42cd8ad8".parse().unwrap(),
+            in_progress: false,
+        };
+        assert_eq!(check(GOOD), Ok(checked));
+        checked.in_progress = true;
+        let in_progress = GOOD.replace(r#""end_time":1500000001.5"#, r#""in_progress":true"#);
+        assert_eq!(check(&in_progress), Ok(checked));
     }
 
     #[test]

@@ -3,8 +3,9 @@
 
 mod address;
 mod check;
+mod overflow;
 mod socket;
 
 pub use address::{DEFAULT_ADDRESS, address};
-pub use check::{Refusal, check};
+pub use check::{Checked, Refusal, check};
 pub use socket::{Arrival, Intake};

@@ -216,9 +216,15 @@ impl ApiError {
         matches!(self, Self::Refused { error_type, .. } if error_type == "Extension.InvalidEventType")
     }
 
-    /// Whether Lambda answered, and trying again would bring the same answer.
+    /// Whether Lambda answered, and trying again would bring the same answer: 403 does not
+    /// know this extension, and after 500 it must end (Lambda Developer Guide, Extensions
+    /// API reference). 429 and 502 to 504 are of something in between.
     pub fn is_final(&self) -> bool {
-        matches!(self, Self::Refused { .. } | Self::Name | Self::Request(_))
+        match self {
+            Self::Refused { status, .. } => !matches!(status, 429 | 502..=504),
+            Self::Name | Self::Request(_) => true,
+            Self::Connect(_) | Self::Connection(_) => false,
+        }
     }
 }
 

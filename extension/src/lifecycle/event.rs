@@ -1,5 +1,3 @@
-use std::fmt;
-
 use serde::Deserialize;
 
 /// What `/next` answers.
@@ -8,7 +6,6 @@ pub enum Event {
     Invoke(Invoke),
     /// The environment ends; at `deadline_ms` (epoch) it is killed.
     Shutdown {
-        reason: ShutdownReason,
         deadline_ms: u64,
     },
     /// One that Lambda invented after this was written: skipped.
@@ -26,16 +23,6 @@ pub struct Invoke {
     pub trace_header: String,
 }
 
-/// Why an environment ends. Lambda documents SPINDOWN, TIMEOUT and FAILURE; its emulator
-/// says `SandboxTerminated`, `Timeout`, `ReleaseFail` and `spindown`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ShutdownReason {
-    Spindown,
-    Timeout,
-    Failure,
-    Other(String),
-}
-
 impl Event {
     /// Reads `/next`'s body; `None` where it is not an event at all.
     pub fn parse(body: &[u8]) -> Option<Self> {
@@ -51,36 +38,9 @@ impl Event {
                     .unwrap_or_default(),
             }),
             "SHUTDOWN" => Self::Shutdown {
-                reason: ShutdownReason::from(wire.shutdown_reason.unwrap_or_default()),
                 deadline_ms: wire.deadline_ms.unwrap_or(0),
             },
             _ => Self::Unknown,
-        })
-    }
-}
-
-impl From<String> for ShutdownReason {
-    fn from(text: String) -> Self {
-        let lower = text.to_ascii_lowercase();
-        if lower.contains("spindown") || lower.contains("terminated") {
-            Self::Spindown
-        } else if lower.contains("time") {
-            Self::Timeout
-        } else if lower.contains("fail") {
-            Self::Failure
-        } else {
-            Self::Other(text)
-        }
-    }
-}
-
-impl fmt::Display for ShutdownReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Spindown => "spindown",
-            Self::Timeout => "timeout",
-            Self::Failure => "failure",
-            Self::Other(text) => text,
         })
     }
 }
@@ -93,7 +53,6 @@ struct Wire {
     deadline_ms: Option<u64>,
     invoked_function_arn: Option<String>,
     tracing: Option<Tracing>,
-    shutdown_reason: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -119,25 +78,13 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_of_a_shutdown_reason_is_understood() {
-        for (text, reason) in [
-            ("SPINDOWN", ShutdownReason::Spindown),
-            ("spindown", ShutdownReason::Spindown),
-            ("SandboxTerminated", ShutdownReason::Spindown),
-            ("TIMEOUT", ShutdownReason::Timeout),
-            ("Timeout", ShutdownReason::Timeout),
-            ("FAILURE", ShutdownReason::Failure),
-            ("ReleaseFail", ShutdownReason::Failure),
-            ("new", ShutdownReason::Other("new".to_owned())),
-        ] {
+    fn a_shutdown_is_one_whatever_its_reason() {
+        for reason in ["SPINDOWN", "SandboxTerminated", "new"] {
             let body =
-                format!(r#"{{"eventType":"SHUTDOWN","shutdownReason":"{text}","deadlineMs":5}}"#);
+                format!(r#"{{"eventType":"SHUTDOWN","shutdownReason":"{reason}","deadlineMs":5}}"#);
             assert_eq!(
                 Event::parse(body.as_bytes()),
-                Some(Event::Shutdown {
-                    reason,
-                    deadline_ms: 5
-                })
+                Some(Event::Shutdown { deadline_ms: 5 })
             );
         }
     }

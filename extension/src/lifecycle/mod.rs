@@ -4,7 +4,9 @@
 mod api;
 mod event;
 mod poll;
+mod registration;
 
 pub use api::{ApiError, ExtensionsApi};
-pub use event::{Event, Invoke, ShutdownReason};
+pub use event::{Event, Invoke};
 pub use poll::{Next, poll};
+pub use registration::register;

@@ -4,7 +4,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use super::{Event, ExtensionsApi};
-use crate::log::say;
+use crate::log::{Log, say};
 
 /// The one who decides when `/next` is called, and hears what it answers.
 #[derive(Debug)]
@@ -39,34 +39,36 @@ pub fn poll(api: ExtensionsApi) -> (Next, JoinHandle<()>) {
     (Next { ask, events: heard }, task)
 }
 
-/// The time between two tries of a `/next` that could not be asked.
-const RETRY_PAUSE: Duration = Duration::from_millis(50);
-/// Tries after which the Runtime API counts as gone.
-const TRIES: u32 = 3;
+/// The time before the second try of a `/next` that could not be asked; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How long the Runtime API may be away. An extension that ends takes its function's
+/// environment with it, so it ends only when there is none left to serve.
+const GONE: Duration = Duration::from_secs(30);
 
 async fn run(
     mut api: ExtensionsApi,
     mut asked: UnboundedReceiver<()>,
     events: UnboundedSender<Event>,
 ) {
-    let mut failed = 0;
+    let mut log = Log::default();
     loop {
         // `None`, at once and for ever, when the one who decides is gone.
         asked.recv().await;
+        let (mut pause, mut away) = (FIRST_PAUSE, Duration::ZERO);
         let event = loop {
             match api.next().await {
                 Ok(Some(event)) => break event,
-                Ok(None) => say("/next answered what is no event; asking again"),
-                Err(error) => {
-                    failed += 1;
-                    if error.is_final() || failed == TRIES {
-                        return say(format_args!("no more events: {error}"));
-                    }
+                Ok(None) => log.once("/next answered what is no event; asking again"),
+                Err(error) if error.is_final() || away >= GONE => {
+                    return say(format_args!("no more events: {error}"));
                 }
+                // The time that is slept through, since a freeze is none of it.
+                Err(_) => away += pause,
             }
-            tokio::time::sleep(RETRY_PAUSE).await;
+            tokio::time::sleep(pause).await;
+            pause = (2 * pause).min(LONGEST_PAUSE);
         };
-        failed = 0;
         let last = matches!(event, Event::Shutdown { .. });
         let _ = events.send(event);
         if last {

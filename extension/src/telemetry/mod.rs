@@ -6,9 +6,11 @@ mod invocation;
 mod listener;
 mod platform;
 mod startup;
+mod subscription;
 mod time;
 
 pub use event::{Event, Init, Report, Span, Status, Tracing};
 pub use listener::{Batch, Listener};
 pub use platform::Platform;
+pub use subscription::subscribe;
 pub use time::timestamp;

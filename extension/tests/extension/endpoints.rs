@@ -24,7 +24,7 @@ async fn connection(
     variables.extend(more);
     let extension = Extension::start_with(&lambda, "", &variables);
     lambda.ready().await;
-    lambda.invoke("r-1", TIMEOUT);
+    lambda.invoke("r-1", TIMEOUT).await;
     extension.document(&id(1));
     extension.done("r-1");
     let (stream, _) = timeout(PATIENCE, listener.accept())

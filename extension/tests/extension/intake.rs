@@ -73,7 +73,7 @@ async fn a_taken_port_is_said_and_leaves_a_working_function() {
         r#","spans":[{"name":"responseLatency","start":"2026-01-10T09:00:00.130Z","durationMs":39.8}]"#
     );
     lambda.telemetry("[]").await;
-    lambda.invoke("r-1", TIMEOUT);
+    lambda.invoke("r-1", TIMEOUT).await;
     lambda.telemetry(&start).await;
     lambda.next().await;
     assert_eq!(xray.so_far().len(), 2, "the platform's subsegments");
@@ -100,4 +100,26 @@ async fn the_sdks_second_form_of_the_address_is_understood() {
     lambda.shutdown("SPINDOWN");
     extension.ended().await;
     assert_eq!(xray.so_far().len(), 1);
+}
+
+#[tokio::test]
+async fn what_the_kernel_lost_is_in_the_account() {
+    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut xray = XRay::start([]).await;
+    let extension = Extension::start(&lambda, &xray.address);
+    lambda.ready().await;
+    // No CPU for the extension, and a burst beyond every receive buffer.
+    extension.signal("-STOP");
+    (0..200).for_each(|n| extension.document_of(&id(n), 60_000));
+    extension.signal("-CONT");
+    lambda.shutdown("SPINDOWN");
+    let (_, said) = extension.ended().await;
+    let number_before = |words: &str| -> usize {
+        let before = said.split(words).next().unwrap();
+        before.rsplit(' ').next().unwrap().parse().unwrap()
+    };
+    let received = number_before(" documents received");
+    let lost = number_before(" datagrams lost before they could be read");
+    assert!(lost > 0 && received + lost == 200, "{said}");
+    assert!(!xray.so_far().is_empty());
 }

@@ -11,8 +11,8 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{Mutex, oneshot};
 use tokio::time::timeout;
 
 /// Longer than anything here takes; a test that waits for it has failed.
@@ -21,11 +21,17 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// What Lambda does out of the ordinary.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Manners {
-    /// The status that a telemetry subscription gets.
+    /// The status that a telemetry subscription gets, or [`SILENCE`].
     pub(crate) subscription: u16,
     /// INVOKE may not be registered, as on Managed Instances.
     pub(crate) invoke_forbidden: bool,
 }
+
+/// Never an answer.
+pub(crate) const SILENCE: u16 = 0;
+
+/// What `/next` answers, and who waits for it to be written.
+type Told = (Value, oneshot::Sender<()>);
 
 impl Default for Manners {
     fn default() -> Self {
@@ -48,7 +54,7 @@ pub(crate) enum Call {
 pub(crate) struct Lambda {
     pub(crate) address: String,
     calls: UnboundedReceiver<Call>,
-    events: UnboundedSender<Value>,
+    events: UnboundedSender<Told>,
     telemetry_port: Option<u16>,
 }
 
@@ -115,25 +121,40 @@ impl Lambda {
         !self.calls.is_empty()
     }
 
-    pub(crate) fn invoke(&self, request_id: &str, timeout: Duration) {
-        self.event(json!({
+    /// Tells of an invocation, and returns when the extension has been told: what a test
+    /// sends then comes behind it.
+    pub(crate) async fn invoke(&self, request_id: &str, time: Duration) {
+        let written = self.event(json!({
             "eventType": "INVOKE",
-            "deadlineMs": epoch_ms() + timeout.as_millis() as u64,
+            "deadlineMs": epoch_ms() + time.as_millis() as u64,
             "requestId": request_id,
             "invokedFunctionArn": "arn:aws:lambda:eu-west-1:123456789012:function:orders",
             "tracing": {"type": "X-Amzn-Trace-Id", "value": "Root=1-6750a1b2-00112233445566778899aabb;Lineage=1:2"},
         }));
+        timeout(PATIENCE, written)
+            .await
+            .expect("the extension calls /next")
+            .unwrap();
     }
 
     pub(crate) fn shutdown(&self, reason: &str) {
         let deadline = epoch_ms() + 2_000;
-        self.event(
+        drop(self.event(
             json!({"eventType": "SHUTDOWN", "shutdownReason": reason, "deadlineMs": deadline}),
-        );
+        ));
     }
 
-    pub(crate) fn event(&self, event: Value) {
-        self.events.send(event).unwrap();
+    /// An event for the next `/next`. The receiver hears when it has been written: the
+    /// server answers and writes before another task of the test's one thread runs.
+    pub(crate) fn event(&self, event: Value) -> oneshot::Receiver<()> {
+        let (written, receiver) = oneshot::channel();
+        self.events.send((event, written)).unwrap();
+        receiver
+    }
+
+    /// Refuses every `/next` from now on, with 500.
+    pub(crate) fn close(&mut self) {
+        self.events = unbounded_channel().0;
     }
 
     /// Posts a batch of telemetry and returns the status that it got.
@@ -170,7 +191,7 @@ async fn serve(
     request: Request<Incoming>,
     manners: Manners,
     called: &UnboundedSender<Call>,
-    events: &Mutex<UnboundedReceiver<Value>>,
+    events: &Mutex<UnboundedReceiver<Told>>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
     let body: Value =
@@ -218,12 +239,21 @@ async fn serve(
         }
         "/2022-07-01/telemetry" => {
             let _ = called.send(Call::Subscribe(body));
+            if manners.subscription == SILENCE {
+                std::future::pending::<()>().await;
+            }
             answer(manners.subscription, json!("OK"))
         }
         "/2020-01-01/extension/event/next" => {
             let _ = called.send(Call::Next);
-            let event = events.lock().await.recv().await;
-            event.map_or_else(|| answer(500, json!({})), |event| answer(200, event))
+            let told = events.lock().await.recv().await;
+            told.map_or_else(
+                || answer(500, json!({})),
+                |(event, written)| {
+                    let _ = written.send(());
+                    answer(200, event)
+                },
+            )
         }
         path => panic!("the extension called {path}"),
     })

@@ -1,8 +1,10 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
 
-use crate::lambda::{Call, Lambda, Manners};
+use crate::lambda::{Call, Lambda, Manners, PATIENCE};
 use crate::sandbox::{Extension, id};
 use crate::xray::XRay;
 
@@ -66,7 +68,7 @@ async fn a_function_and_its_extension_may_be_told_of_shutdown_at_any_moment() {
     let extension = Extension::start(&lambda, &xray.address);
     lambda.ready().await;
     lambda.telemetry("[]").await;
-    lambda.invoke("r-1", Duration::from_secs(10));
+    lambda.invoke("r-1", Duration::from_secs(10)).await;
     extension.document(&id(1));
     extension.done("r-1");
     lambda.next().await;
@@ -92,10 +94,78 @@ async fn an_event_of_the_future_is_passed_over() {
     let xray = XRay::start([]).await;
     let extension = Extension::start(&lambda, &xray.address);
     lambda.ready().await;
-    lambda.event(json!({"eventType": "HIBERNATE", "deadlineMs": 5}));
+    drop(lambda.event(json!({"eventType": "HIBERNATE", "deadlineMs": 5})));
     lambda.next().await;
     lambda.shutdown("SPINDOWN");
     assert!(extension.ended().await.0.success());
+}
+
+#[tokio::test]
+async fn a_runtime_api_that_is_away_for_a_moment_does_not_end_the_extension() {
+    use tokio::net::TcpListener;
+    use xray_lambda_extension::lifecycle::{Event, ExtensionsApi, poll};
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let api = ExtensionsApi::new(&listener.local_addr().unwrap().to_string());
+    let (mut next, polling) = poll(api);
+    next.call();
+    let begun = Instant::now();
+    for _ in 0..5 {
+        // Accepted and closed without a word.
+        drop(timeout(PATIENCE, listener.accept()).await.unwrap().unwrap());
+    }
+    assert!(
+        begun.elapsed() >= Duration::from_millis(500),
+        "the pauses grow: {:?}",
+        begun.elapsed()
+    );
+    let (mut stream, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
+    let body = r#"{"eventType":"SHUTDOWN","deadlineMs":5}"#;
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(answer.as_bytes()).await.unwrap();
+    let event = timeout(PATIENCE, next.event()).await.unwrap();
+    assert_eq!(event, Some(Event::Shutdown { deadline_ms: 5 }));
+    polling.await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_event_is_asked_again_at_a_bounded_rate_and_said_once() {
+    let mut lambda = Lambda::start(Manners::default()).await;
+    let xray = XRay::start([]).await;
+    let extension = Extension::start(&lambda, &xray.address);
+    lambda.ready().await;
+    let begun = Instant::now();
+    for _ in 0..5 {
+        drop(lambda.event(json!([])));
+        lambda.next().await;
+    }
+    assert!(
+        begun.elapsed() >= Duration::from_millis(500),
+        "the pauses grow: {:?}",
+        begun.elapsed()
+    );
+    lambda.shutdown("SPINDOWN");
+    let (status, said) = extension.ended().await;
+    assert!(status.success());
+    assert_eq!(said.matches("no event").count(), 1, "{said}");
+}
+
+#[tokio::test]
+async fn an_extensions_api_that_refuses_for_good_ends_the_extension() {
+    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut xray = XRay::start([]).await;
+    let extension = Extension::start(&lambda, &xray.address);
+    lambda.ready().await;
+    extension.document(&id(1));
+    xray.has(&id(1)).await;
+    let begun = Instant::now();
+    lambda.close();
+    let (_, said) = extension.ended().await;
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert!(said.contains("no more events"), "{said}");
 }
 
 #[tokio::test]
@@ -116,7 +186,9 @@ async fn when_a_bug_has_ended_the_rest_next_is_still_called() {
     });
     assert!(bug.await.unwrap_err().is_panic());
     for n in 0..3 {
-        lambda.invoke(&format!("r-{n}"), Duration::from_secs(3));
+        lambda
+            .invoke(&format!("r-{n}"), Duration::from_secs(3))
+            .await;
         lambda.next().await;
     }
     lambda.shutdown("SPINDOWN");

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::lambda::{Lambda, Manners};
+use crate::lambda::{Lambda, Manners, SILENCE};
 use crate::sandbox::Extension;
 use crate::xray::XRay;
 
@@ -15,7 +15,7 @@ async fn an_unknown_event_costs_nothing_and_every_request_is_answered_200() {
     for body in ["", "{}", "[1]", "not json", &"x".repeat(3_000_000)] {
         assert_eq!(lambda.telemetry(body).await, 200);
     }
-    lambda.invoke("r-1", TIMEOUT);
+    lambda.invoke("r-1", TIMEOUT).await;
     let batch = r#"[
         {"time":"2026-01-10T09:00:00.000Z","type":"platform.tomorrow","record":{"x":[]}},
         {"time":"2026-01-10T09:00:00.130Z","type":"platform.start","record":{"requestId":"r-1","tracing":{"spanId":"54565fb41ac79632","type":"X-Amzn-Trace-Id","value":"Root=1-6750a1b2-00112233445566778899aabb;Parent=0efbd19962d95b05;Sampled=1"}}},
@@ -37,7 +37,7 @@ async fn a_report_that_comes_during_shutdown_is_sent() {
     let extension = Extension::start(&lambda, &xray.address);
     lambda.ready().await;
     lambda.telemetry("[]").await;
-    lambda.invoke("r-1", TIMEOUT);
+    lambda.invoke("r-1", TIMEOUT).await;
     let start = r#"[{"time":"2026-01-10T09:00:00.130Z","type":"platform.start","record":{"requestId":"r-1","tracing":{"spanId":"54565fb41ac79632","type":"X-Amzn-Trace-Id","value":"Root=1-6750a1b2-00112233445566778899aabb;Parent=0efbd19962d95b05;Sampled=1"}}}]"#;
     lambda.telemetry(start).await;
     lambda.runtime_done("r-1").await;
@@ -61,7 +61,7 @@ async fn in_pass_through_the_functions_segment_is_drawn_on_request_only() {
         let extension = Extension::start_with(&lambda, &xray.address, &variables);
         lambda.ready().await;
         lambda.telemetry("[]").await;
-        lambda.invoke("r-1", TIMEOUT);
+        lambda.invoke("r-1", TIMEOUT).await;
         lambda.telemetry(r#"[{"time":"2026-01-10T09:00:00.130Z","type":"platform.start","record":{"requestId":"r-1"}}]"#).await;
         lambda.runtime_done("r-1").await;
         lambda.next().await;
@@ -74,4 +74,25 @@ async fn in_pass_through_the_functions_segment_is_drawn_on_request_only() {
         }
         drop(extension);
     }
+}
+
+#[tokio::test]
+async fn a_subscription_that_is_not_answered_is_said_and_leaves_a_working_function() {
+    let mut lambda = Lambda::start(Manners {
+        subscription: SILENCE,
+        ..Manners::default()
+    })
+    .await;
+    let xray = XRay::start([]).await;
+    let extension = Extension::start(&lambda, &xray.address);
+    lambda.ready().await;
+    lambda.invoke("r-1", TIMEOUT).await;
+    lambda.next().await;
+    lambda.shutdown("SPINDOWN");
+    let (status, said) = extension.ended().await;
+    assert!(status.success());
+    assert!(
+        said.contains("the Telemetry API did not answer within 500ms"),
+        "{said}"
+    );
 }

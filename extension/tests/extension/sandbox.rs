@@ -72,6 +72,14 @@ impl Extension {
         self.send(Datagram::Document(&json));
     }
 
+    /// What [`document`](Self::document) will complete.
+    pub(crate) fn in_progress(&self, id: &str) {
+        let json = format!(
+            r#"{{"id":"{id}","name":"work","trace_id":"1-6750a1b2-00112233445566778899aabb","parent_id":"53995c3f42cd8ad8","type":"subsegment","start_time":1733337522.1,"in_progress":true}}"#
+        );
+        self.send(Datagram::Document(&json));
+    }
+
     /// The wrapper says that an invocation's documents are all sent.
     pub(crate) fn done(&self, request_id: &str) {
         self.send(Datagram::Done { request_id });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -20,7 +20,7 @@ pub(crate) enum Reply {
     TakeAfter(Duration),
     /// A status and an error type.
     Refuse(u16, &'static str),
-    /// 200, but for the documents of these ids.
+    /// 200, but for the documents of these ids; waits for a batch that holds one.
     Unprocessed(&'static str, Vec<String>),
     /// Never an answer.
     Hang,
@@ -28,6 +28,8 @@ pub(crate) enum Reply {
     Close,
     /// The connection ends in the middle of the answer.
     CloseInside,
+    /// 200, and a page that a proxy shows.
+    Page,
 }
 
 /// A request as it came.
@@ -44,6 +46,26 @@ impl Put {
             let (key, value) = line.split_once(':')?;
             key.eq_ignore_ascii_case(name).then(|| value.trim())
         })
+    }
+}
+
+/// An X-Ray that refuses connections, and whose port nobody else can take.
+#[derive(Debug)]
+pub(crate) struct Away {
+    pub(crate) address: String,
+    socket: TcpSocket,
+}
+
+impl Away {
+    pub(crate) fn new() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = socket.local_addr().unwrap().to_string();
+        Self { address, socket }
+    }
+
+    pub(crate) fn back(self, script: impl IntoIterator<Item = Reply>) -> XRay {
+        XRay::on(self.socket.listen(1_024).unwrap(), script)
     }
 }
 
@@ -67,11 +89,10 @@ impl Drop for XRay {
 
 impl XRay {
     pub(crate) async fn start(script: impl IntoIterator<Item = Reply>) -> Self {
-        Self::start_at("127.0.0.1:0", script).await
+        Away::new().back(script)
     }
 
-    pub(crate) async fn start_at(address: &str, script: impl IntoIterator<Item = Reply>) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
+    fn on(listener: TcpListener, script: impl IntoIterator<Item = Reply>) -> Self {
         let address = listener.local_addr().unwrap().to_string();
         let script = Arc::new(Mutex::new(VecDeque::from_iter(script)));
         let (put, puts) = unbounded_channel();
@@ -134,7 +155,7 @@ async fn serve(
     puts: UnboundedSender<Put>,
 ) {
     while let Some(put) = read(&mut stream).await {
-        let reply = script.lock().unwrap().pop_front().unwrap_or(Reply::Take);
+        let reply = next(&mut script.lock().unwrap(), &put);
         if let Reply::TakeAfter(time) = reply {
             sleep(time).await;
         }
@@ -158,6 +179,7 @@ async fn serve(
                 return;
             }
             Reply::Close => return,
+            Reply::Page => (200, "", "<html>log in</html>".to_owned()),
             Reply::CloseInside => {
                 let _ = stream
                     .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{")
@@ -173,6 +195,18 @@ async fn serve(
             return;
         }
     }
+}
+
+fn next(script: &mut VecDeque<Reply>, put: &Put) -> Reply {
+    if let Some(Reply::Unprocessed(_, ids)) = script.front()
+        && !put
+            .documents
+            .iter()
+            .any(|document| ids.iter().any(|id| document["id"] == **id))
+    {
+        return Reply::Take;
+    }
+    script.pop_front().unwrap_or(Reply::Take)
 }
 
 async fn read(stream: &mut TcpStream) -> Option<Put> {

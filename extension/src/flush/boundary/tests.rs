@@ -78,6 +78,15 @@ impl Scene {
 
 const DONE: Input<'_> = Input::Done { request_id: "r-1" };
 const RUNTIME_DONE: Input<'_> = Input::RuntimeDone { request_id: "r-1" };
+const SETTLED: Input<'_> = Input::Settled {
+    left: false,
+    failed: false,
+};
+/// X-Ray did not take it.
+const LEFT: Input<'_> = Input::Settled {
+    left: true,
+    failed: true,
+};
 
 #[test]
 fn it_starts_by_calling_next() {
@@ -92,7 +101,7 @@ fn it_starts_by_calling_next() {
 #[test]
 fn without_telemetry_and_wrapper_an_invocation_is_not_held() {
     let mut scene = Scene::silent();
-    assert_eq!(scene.invoke(0, "r-1"), [Action::Next, scene.send(2_000)]);
+    assert_eq!(scene.invoke(0, "r-1"), [Action::Next, scene.send(5_000)]);
     assert!(matches!(scene.boundary.state(), State::Released { .. }));
     assert_eq!(scene.due(), None);
 }
@@ -100,9 +109,9 @@ fn without_telemetry_and_wrapper_an_invocation_is_not_held() {
 #[test]
 fn the_wrappers_signal_flushes_and_the_flush_calls_next() {
     let mut scene = Scene::arriving();
-    assert_eq!(scene.invoke(0, "r-1"), [scene.send(2_000)]);
+    assert_eq!(scene.invoke(0, "r-1"), [scene.send(5_000)]);
     assert_eq!(scene.on(40, DONE), [scene.flush(2_040)]);
-    assert_eq!(scene.on(60, Input::Settled { left: false }), [Action::Next]);
+    assert_eq!(scene.on(60, SETTLED), [Action::Next]);
     assert_eq!(
         (scene.boundary.state(), scene.due()),
         (&State::Waiting, None)
@@ -138,7 +147,7 @@ fn an_invocation_that_lambda_tries_again_under_the_same_id_is_held_again() {
     let mut scene = Scene::arriving();
     scene.invoke(0, "r-1");
     scene.on(40, DONE);
-    scene.on(60, Input::Settled { left: false });
+    scene.on(60, SETTLED);
     assert_eq!(scene.on(65, RUNTIME_DONE), [], "of the first try");
     scene.invoke(60_000, "r-1");
     assert!(matches!(scene.boundary.state(), State::Held { .. }));
@@ -147,7 +156,7 @@ fn an_invocation_that_lambda_tries_again_under_the_same_id_is_held_again() {
 #[test]
 fn telemetry_that_was_promised_is_waited_for_a_little_and_then_no_more() {
     let mut scene = Scene::promised();
-    assert_eq!(scene.invoke(0, "r-1"), [scene.send(2_000)]);
+    assert_eq!(scene.invoke(0, "r-1"), [scene.send(5_000)]);
     assert_eq!(scene.due(), Some(100));
     assert_eq!(scene.on(100, Input::Tick), [Action::Next]);
     assert!(matches!(scene.boundary.state(), State::Released { .. }));
@@ -173,7 +182,7 @@ fn telemetry_that_arrives_in_time_ends_the_impatience() {
 fn a_wrapper_that_was_heard_once_is_waited_for_without_telemetry() {
     let mut scene = Scene::silent();
     scene.invoke(0, "r-1");
-    assert_eq!(scene.on(40, DONE), [scene.send(2_040)]);
+    assert_eq!(scene.on(40, DONE), [scene.send(5_040)]);
     assert_eq!(scene.boundary.state(), &State::Waiting);
     assert!(matches!(
         scene.invoke(100, "r-2")[..],
@@ -188,11 +197,62 @@ fn an_end_that_is_never_announced_releases_before_the_deadline_and_is_not_truste
     let mut scene = Scene::arriving();
     scene.invoke(0, "r-1");
     assert_eq!(scene.due(), Some(9_900));
-    assert_eq!(
-        scene.on(9_900, Input::Tick),
-        [Action::Abandon, Action::Next]
-    );
+    assert_eq!(scene.on(9_900, Input::Tick), [Action::Next]);
     assert_eq!(scene.invoke(10_100, "r-2")[0], Action::Next);
+}
+
+#[test]
+fn a_platform_that_tells_no_ends_is_waited_for_once_and_only_an_end_earns_trust_again() {
+    let mut scene = Scene::arriving();
+    scene.invoke(0, "r-1");
+    scene.on(9_900, Input::Tick);
+    // `platform.report`, and the next `platform.start`.
+    scene.on(9_950, Input::Telemetry);
+    scene.on(9_951, Input::Reported { request_id: "r-1" });
+    scene.on(10_050, Input::Telemetry);
+    assert_eq!(scene.invoke(10_100, "r-2")[0], Action::Next);
+
+    let end = Input::RuntimeDone { request_id: "r-2" };
+    scene.on(10_200, Input::Telemetry);
+    scene.on(10_200, end);
+    scene.invoke(10_300, "r-3");
+    assert!(matches!(scene.boundary.state(), State::Held { .. }));
+}
+
+#[test]
+fn the_report_of_a_function_that_timed_out_is_waited_for_at_shutdown() {
+    let mut scene = Scene::arriving();
+    scene.invoke(0, "r-1");
+    scene.on(9_900, Input::Tick);
+    scene.shutdown(10_000);
+    assert!(matches!(scene.boundary.state(), State::Lingering { .. }));
+}
+
+#[test]
+fn the_end_of_a_retry_is_heard_before_its_invoke_too() {
+    let mut scene = Scene::arriving();
+    scene.invoke(0, "r-1");
+    scene.on(40, DONE);
+    scene.on(60, SETTLED);
+    scene.on(65, RUNTIME_DONE);
+    assert_eq!(scene.on(60_000, DONE), []);
+    assert_eq!(scene.invoke(60_001, "r-1"), [scene.flush(62_001)]);
+}
+
+#[test]
+fn a_flush_timeout_of_nothing_holds_nothing_and_still_sends() {
+    let mut scene = Scene::arriving();
+    scene.boundary = Boundary::new(Limits::with_flush(Duration::ZERO), true, false);
+    scene.on(0, Input::Telemetry);
+    assert_eq!(scene.invoke(0, "r-1"), [scene.send(5_000)]);
+    scene.on(10, Input::Buffered);
+    let full = Action::SendFull {
+        until: scene.at(5_020),
+    };
+    assert_eq!(scene.on(20, Input::BatchFull), [full]);
+    assert_eq!(scene.on(1_010, Input::Tick), [scene.send(6_010)]);
+    assert_eq!(scene.on(2_000, DONE), [Action::Next, scene.send(7_000)]);
+    assert_eq!(scene.boundary.state(), &State::Waiting);
 }
 
 #[test]
@@ -201,18 +261,15 @@ fn a_flush_ends_at_its_timeout_or_before_the_deadline_and_then_calls_next() {
     scene.invoke(0, "r-1");
     assert_eq!(scene.on(9_000, DONE), [scene.flush(9_900)]);
     assert_eq!(scene.on(9_899, Input::Tick), []);
-    assert_eq!(
-        scene.on(9_900, Input::Tick),
-        [Action::Abandon, Action::Next]
-    );
+    assert_eq!(scene.on(9_900, Input::Tick), [Action::Next]);
     assert_eq!(scene.boundary.state(), &State::Waiting);
 }
 
 #[test]
-fn an_end_without_any_time_left_calls_next_without_a_flush() {
+fn an_end_without_any_time_left_calls_next_first_and_sends_beside_it() {
     let mut scene = Scene::arriving();
     scene.invoke(0, "r-1");
-    assert_eq!(scene.on(9_950, DONE), [Action::Abandon, Action::Next]);
+    assert_eq!(scene.on(9_950, DONE), [Action::Next, scene.send(14_950)]);
 }
 
 #[test]
@@ -237,10 +294,10 @@ fn documents_wait_a_second_for_company_and_a_full_batch_goes_at_once() {
     assert_eq!(scene.on(500, Input::Buffered), []);
     assert_eq!(scene.due(), Some(1_010));
     let full = Action::SendFull {
-        until: scene.at(2_600),
+        until: scene.at(5_600),
     };
     assert_eq!(scene.on(600, Input::BatchFull), [full]);
-    assert_eq!(scene.on(1_010, Input::Tick), [scene.send(3_010)]);
+    assert_eq!(scene.on(1_010, Input::Tick), [scene.send(6_010)]);
     assert_eq!(scene.due(), Some(9_900));
 }
 
@@ -252,7 +309,7 @@ fn what_a_flush_took_does_not_wait_for_company_any_more() {
     scene.on(40, DONE);
     assert_eq!(scene.on(41, Input::Buffered), []);
     assert_eq!(scene.on(42, Input::BatchFull), []);
-    scene.on(60, Input::Settled { left: false });
+    scene.on(60, SETTLED);
     assert_eq!(scene.due(), None);
 }
 
@@ -261,10 +318,10 @@ fn what_could_not_be_sent_is_tried_again_a_second_later_and_holds_nothing() {
     let mut scene = Scene::arriving();
     scene.invoke(0, "r-1");
     scene.on(40, DONE);
-    assert_eq!(scene.on(60, Input::Settled { left: true }), [Action::Next]);
+    assert_eq!(scene.on(60, LEFT), [Action::Next]);
     assert_eq!(scene.due(), Some(1_060));
-    assert_eq!(scene.on(1_060, Input::Tick), [scene.send(3_060)]);
-    assert_eq!(scene.on(1_070, Input::Settled { left: true }), []);
+    assert_eq!(scene.on(1_060, Input::Tick), [scene.send(6_060)]);
+    assert_eq!(scene.on(1_070, LEFT), []);
     assert_eq!(scene.due(), Some(2_070));
 }
 
@@ -282,7 +339,7 @@ fn managed_instances_send_by_the_clock_alone() {
     scene.boundary = Boundary::new(LIMITS, true, true);
     scene.on(0, Input::Buffered);
     assert_eq!(scene.on(5, DONE), []);
-    assert_eq!(scene.on(1_000, Input::Tick), [scene.send(3_000)]);
+    assert_eq!(scene.on(1_000, Input::Tick), [scene.send(6_000)]);
     assert_eq!(scene.boundary.state(), &State::Waiting);
 }
 
@@ -290,7 +347,7 @@ fn managed_instances_send_by_the_clock_alone() {
 fn shutdown_flushes_and_exits() {
     let mut scene = Scene::silent();
     assert_eq!(scene.shutdown(0), [scene.flush(1_900)]);
-    assert_eq!(scene.on(30, Input::Settled { left: false }), [Action::Exit]);
+    assert_eq!(scene.on(30, SETTLED), [Action::Exit]);
     assert_eq!((scene.boundary.state(), scene.due()), (&State::Ended, None));
 }
 
@@ -299,10 +356,10 @@ fn shutdown_waits_for_the_last_report_but_not_for_long() {
     let mut scene = Scene::arriving();
     scene.invoke(0, "r-1");
     scene.on(40, RUNTIME_DONE);
-    scene.on(50, Input::Settled { left: false });
+    scene.on(50, SETTLED);
     assert_eq!(scene.shutdown(1_000), [scene.send(2_900)]);
     assert_eq!(scene.due(), Some(1_100));
-    assert_eq!(scene.on(1_050, Input::Settled { left: false }), []);
+    assert_eq!(scene.on(1_050, SETTLED), []);
     assert_eq!(scene.on(1_100, Input::Tick), [scene.flush(2_900)]);
 }
 
@@ -324,12 +381,24 @@ fn the_last_report_ends_the_wait_at_shutdown_and_one_that_came_before_avoids_it(
 fn at_shutdown_a_failed_flush_is_tried_again_with_growing_pauses_until_the_time_is_up() {
     let mut scene = Scene::silent();
     scene.shutdown(0);
-    assert_eq!(scene.on(10, Input::Settled { left: true }), []);
+    assert_eq!(scene.on(10, LEFT), []);
     assert_eq!(scene.due(), Some(110));
     assert_eq!(scene.on(110, Input::Tick), [scene.flush(1_900)]);
-    assert_eq!(scene.on(120, Input::Settled { left: true }), []);
+    assert_eq!(scene.on(120, LEFT), []);
     assert_eq!(scene.due(), Some(320));
     assert_eq!(scene.on(1_900, Input::Tick), [Action::Exit]);
+}
+
+#[test]
+fn what_comes_during_the_last_flush_is_sent_at_once_while_there_is_time() {
+    let more = Input::Settled {
+        left: true,
+        failed: false,
+    };
+    let mut scene = Scene::silent();
+    scene.shutdown(0);
+    assert_eq!(scene.on(10, more), [scene.flush(1_900)]);
+    assert_eq!(scene.on(1_900, more), [Action::Exit]);
 }
 
 #[test]

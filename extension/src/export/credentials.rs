@@ -1,0 +1,197 @@
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::client::conn::http1::handshake;
+use hyper_util::rt::TokioIo;
+use reqwest::Url;
+use serde::Deserialize;
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+use xray_document::Timestamp;
+
+use crate::telemetry::timestamp;
+
+/// The function's own credentials.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    pub access_key_id: String,
+    pub secret_access_key: String,
+    pub session_token: Option<String>,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials")
+    }
+}
+
+/// Where they come from.
+#[derive(Clone, PartialEq, Eq)]
+pub enum CredentialSource {
+    /// The environment, as Lambda hands them to every process.
+    Environment(Credentials),
+    /// An endpoint of the sandbox, where a snapshot outlives what stood in the environment
+    /// (Lambda Developer Guide, SnapStart, security: credentials after a restore).
+    Container {
+        url: String,
+        /// What the `Authorization` header says.
+        token: Option<String>,
+    },
+}
+
+impl fmt::Debug for CredentialSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Environment(_) => "Environment",
+            Self::Container { .. } => "Container",
+        })
+    }
+}
+
+/// Credentials, fetched when they are needed and kept until shortly before they expire.
+#[derive(Debug)]
+pub(super) struct Wallet {
+    source: Option<CredentialSource>,
+    fetched: Mutex<Option<(Credentials, Timestamp)>>,
+}
+
+/// Left of the credentials' life when they are fetched anew.
+const MARGIN: Duration = Duration::from_secs(60);
+/// An answer is about 1.5 KB.
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
+
+impl Wallet {
+    pub(super) fn new(source: Option<CredentialSource>) -> Self {
+        Self {
+            source,
+            fetched: Mutex::default(),
+        }
+    }
+
+    /// # Errors
+    /// There are none; the text says why, and holds no secret.
+    pub(super) async fn credentials(&self) -> Result<Credentials, String> {
+        let (url, token) = match &self.source {
+            Some(CredentialSource::Environment(credentials)) => return Ok(credentials.clone()),
+            Some(CredentialSource::Container { url, token }) => (url, token.as_deref()),
+            None => {
+                return Err(
+                    "no credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set"
+                        .to_owned(),
+                );
+            }
+        };
+        // Held while they are fetched: batches side by side fetch them once.
+        let mut fetched = self.fetched.lock().await;
+        if let Some((credentials, expires)) = &*fetched
+            && expires.since(Timestamp::now()) > MARGIN
+        {
+            return Ok(credentials.clone());
+        }
+        let (credentials, expires) = fetch(url, token).await.map_err(|reason| {
+            format!("no credentials from AWS_CONTAINER_CREDENTIALS_FULL_URI: {reason}")
+        })?;
+        // Without a time they are used once.
+        *fetched = expires.map(|expires| (credentials.clone(), expires));
+        Ok(credentials)
+    }
+}
+
+async fn fetch(url: &str, token: Option<&str>) -> Result<(Credentials, Option<Timestamp>), String> {
+    let url = Url::parse(url).map_err(|error| error.to_string())?;
+    let (host, port) = local(&url)?;
+    let stream = TcpStream::connect((host, port))
+        .await
+        .map_err(|error| format!("cannot connect: {error}"))?;
+    let broken = |error: hyper::Error| format!("the connection failed: {error}");
+    let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(broken)?;
+    tokio::spawn(connection);
+    let query = url.query().map(|query| format!("?{query}"));
+    let mut request = Request::get(format!("{}{}", url.path(), query.unwrap_or_default()))
+        .header("host", format!("{host}:{port}"))
+        .header("accept", "application/json");
+    if let Some(token) = token {
+        request = request.header("authorization", token);
+    }
+    let request = request
+        .body(Empty::<Bytes>::new())
+        .map_err(|_| "AWS_CONTAINER_AUTHORIZATION_TOKEN cannot stand in a header".to_owned())?;
+    let answer = sender.send_request(request).await.map_err(broken)?;
+    if !answer.status().is_success() {
+        return Err(format!("it answered {}", answer.status().as_u16()));
+    }
+    let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES)
+        .collect()
+        .await
+        .map_err(|error| format!("the answer is cut short: {error}"))?
+        .to_bytes();
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Answer {
+        access_key_id: String,
+        secret_access_key: String,
+        token: Option<String>,
+        expiration: Option<String>,
+    }
+    // The parser's own words may repeat what it read.
+    let answer: Answer =
+        serde_json::from_slice(&body).map_err(|_| "its answer holds no keys".to_owned())?;
+    let credentials = Credentials {
+        access_key_id: answer.access_key_id,
+        secret_access_key: answer.secret_access_key,
+        session_token: answer.token,
+    };
+    Ok((
+        credentials,
+        answer.expiration.as_deref().and_then(timestamp),
+    ))
+}
+
+/// The address, where it is one that plain HTTP may be spoken with: of this sandbox, or
+/// link-local (AWS SDKs and Tools Reference Guide, container credential provider).
+fn local(url: &Url) -> Result<(IpAddr, u16), String> {
+    let host = url.host_str().unwrap_or_default();
+    let ip = match host.trim_matches(['[', ']']) {
+        "localhost" => Some(IpAddr::from([127, 0, 0, 1])),
+        host => host.parse().ok(),
+    };
+    let ip = ip.filter(|ip| match ip {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_loopback(),
+    });
+    match (ip, url.port_or_known_default()) {
+        (Some(ip), Some(port)) if url.scheme() == "http" => Ok((ip, port)),
+        _ => Err("it is not http at an address of this sandbox".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_asked_for_in_the_clear_only_inside_the_sandbox() {
+        let local = |url: &str| local(&Url::parse(url).unwrap()).is_ok();
+        assert!(local("http://127.0.0.1:9001/2021-04-23/credentials"));
+        assert!(local("http://localhost/"));
+        assert!(local("http://[::1]:80/"));
+        assert!(local("http://169.254.170.2/v2"));
+        assert!(!local("http://198.51.100.1/"));
+        assert!(!local("http://example.com/"));
+        assert!(!local("https://127.0.0.1/"));
+    }
+
+    #[test]
+    fn a_source_never_shows_in_debug_output() {
+        let wallet = Wallet::new(Some(CredentialSource::Container {
+            url: "http://127.0.0.1/secret-example".to_owned(),
+            token: Some("token-example".to_owned()),
+        }));
+        let debug = format!("{wallet:?}");
+        assert!(!debug.contains("-example"), "{debug}");
+    }
+}

@@ -1,0 +1,110 @@
+//! Credentials of a restored snapshot.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use crate::lambda::{Lambda, Manners};
+use crate::sandbox::{Extension, id};
+use crate::xray::XRay;
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// An endpoint that gives such an answer each time; and the requests that it got.
+async fn endpoint(status: u16, expiration: &str) -> (String, UnboundedReceiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/credentials?a=b", listener.local_addr().unwrap());
+    let (asked, requests) = unbounded_channel();
+    let body = format!(
+        r#"{{"AccessKeyId":"AKIDRESTORED","SecretAccessKey":"secret-restored","Token":"token-restored","Expiration":"{expiration}"}}"#
+    );
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            asked.send(String::from_utf8(head).unwrap()).unwrap();
+            let answer = format!(
+                "HTTP/1.1 {status} x\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    (url, requests)
+}
+
+/// Two invocations with a document each, of a function without keys in its environment.
+async fn two_invocations(url: &str) -> (XRay, String) {
+    let mut lambda = Lambda::start(Manners::default()).await;
+    let xray = XRay::start([]).await;
+    let variables = [
+        ("AWS_ACCESS_KEY_ID", ""),
+        ("AWS_SECRET_ACCESS_KEY", ""),
+        ("AWS_SESSION_TOKEN", ""),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", url),
+        ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "let-me-in"),
+    ];
+    let extension = Extension::start_with(&lambda, &xray.address, &variables);
+    lambda.ready().await;
+    lambda.telemetry("[]").await;
+    for n in 1..=2 {
+        let request_id = format!("r-{n}");
+        lambda.invoke(&request_id, TIMEOUT).await;
+        extension.document(&id(n));
+        extension.done(&request_id);
+        lambda.next().await;
+    }
+    lambda.shutdown("SPINDOWN");
+    (xray, extension.ended().await.1)
+}
+
+#[tokio::test]
+async fn where_the_environment_has_no_keys_the_sandboxs_endpoint_is_asked_once() {
+    let (url, mut requests) = endpoint(200, "2999-01-10T09:00:00Z").await;
+    let (mut xray, said) = two_invocations(&url).await;
+    assert_eq!(said, "");
+    for _ in 0..2 {
+        let put = xray.put().await;
+        let authorization = put.header("authorization").unwrap();
+        assert!(
+            authorization.contains("Credential=AKIDRESTORED/"),
+            "{authorization}"
+        );
+        assert_eq!(put.header("x-amz-security-token"), Some("token-restored"));
+    }
+    let request = requests.try_recv().unwrap();
+    assert!(
+        request.starts_with("GET /credentials?a=b HTTP/1.1\r\n"),
+        "{request}"
+    );
+    assert!(
+        request.contains("\r\nauthorization: let-me-in\r\n"),
+        "{request}"
+    );
+    assert!(requests.try_recv().is_err(), "once");
+}
+
+#[tokio::test]
+async fn credentials_that_are_about_to_expire_are_fetched_anew() {
+    let (url, mut requests) = endpoint(200, "2001-01-10T09:00:00Z").await;
+    let (mut xray, said) = two_invocations(&url).await;
+    assert_eq!((said.as_str(), xray.so_far().len()), ("", 2));
+    assert!(requests.try_recv().is_ok() && requests.try_recv().is_ok());
+}
+
+#[tokio::test]
+async fn an_endpoint_that_gives_no_credentials_is_said_without_its_answer() {
+    let (url, _requests) = endpoint(403, "").await;
+    let (mut xray, said) = two_invocations(&url).await;
+    assert!(
+        said.contains("AWS_CONTAINER_CREDENTIALS_FULL_URI: it answered 403"),
+        "{said}"
+    );
+    assert!(!said.contains("restored"), "{said}");
+    assert!(xray.so_far().is_empty());
+}
