@@ -8,9 +8,12 @@
 //! here fits the schema and the limits.
 
 mod annotations;
+mod cause;
 mod datagram;
+mod document;
 mod error;
 mod header;
+mod http;
 mod ids;
 pub mod limits;
 mod name;
@@ -19,13 +22,13 @@ mod timestamp;
 mod tolerant;
 
 pub use annotations::{AnnotationValue, Annotations, is_annotation_key};
+pub use cause::{Cause, Exception, Exceptions, StackFrame};
 pub use datagram::{DATAGRAM_HEADER, Datagram, DatagramError};
+pub use document::Document;
 pub use error::{DocumentError, ErrorCode};
 pub use header::{Sampled, TRACE_HEADER, TraceHeader};
+pub use http::{Http, HttpRequest, HttpResponse};
 pub use ids::{IdError, SegmentId, TraceId};
 pub use name::sanitize_name;
-pub use segment::{
-    Aws, Cause, Document, Exception, Exceptions, Http, HttpRequest, HttpResponse, Link, Metadata,
-    Namespace, Segment, Service, Sql, StackFrame, Subsegment,
-};
+pub use segment::{Aws, Link, Metadata, Namespace, Segment, Service, Sql, Subsegment};
 pub use timestamp::Timestamp;

@@ -9,7 +9,7 @@ use crate::Log;
 use crate::lifecycle::ExtensionsApi;
 
 /// What a subscription may cost of the start; it is answered in well under a millisecond.
-const TIMEOUT: Duration = Duration::from_millis(500);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The port of Lambda's own Runtime API, which is on loopback in some sandboxes.
 const LAMBDA_PORT: u16 = 9001;
