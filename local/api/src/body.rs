@@ -1,7 +1,8 @@
 use std::io::Read;
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::http::StatusCode;
+use axum::http::header::CONTENT_ENCODING;
+use axum::http::{HeaderMap, StatusCode};
 use flate2::read::MultiGzDecoder;
 
 use crate::error::ApiError;
@@ -9,6 +10,8 @@ use crate::error::ApiError;
 /// Bytes of a request, before and after decompression: 256 documents of the greatest
 /// size. (The API's model names no limit; the daemon sends 50 documents at most.)
 pub(crate) const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
+
+const READ_ENCODINGS: [&str; 4] = ["", "identity", "gzip", "x-gzip"];
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
@@ -24,6 +27,26 @@ pub(crate) async fn read(body: Body) -> Result<Bytes, ApiError> {
         }
         ApiError::serialization(format!("the request's body broke off: {error}"))
     })
+}
+
+/// Refuses a body in an encoding that is not read here: it would be taken for broken JSON.
+pub(crate) fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
+    for value in headers.get_all(CONTENT_ENCODING) {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let unknown = value.split(',').map(str::trim).find(|name| {
+            !READ_ENCODINGS
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(name))
+        });
+        if let Some(name) = unknown {
+            return Err(ApiError::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "UnsupportedMediaTypeException",
+                format!("Content-Encoding {name} is not supported: send gzip, or none"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Decompresses a body that begins as gzip does, whatever its `Content-Encoding` says:

@@ -10,6 +10,8 @@ use xray_document::limits::DAEMON_RECEIVE_BUFFER_BYTES;
 use xray_document::{Datagram, DatagramError};
 use xray_local_store::Store;
 
+use crate::kernel;
+
 /// Bytes of documents that wait while the store writes. Beyond it, datagrams wait in the
 /// socket, and the kernel drops what does not fit there.
 const MAX_WAITING_BYTES: usize = 16 * 1024 * 1024;
@@ -17,6 +19,9 @@ const MAX_WAITING_BYTES: usize = 16 * 1024 * 1024;
 /// What a [`daemon`] did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DaemonCounts {
+    /// Datagrams that the kernel dropped, because the socket's buffer was full; 0 where it
+    /// does not say (Linux does).
+    pub dropped: u64,
     /// Datagrams that arrived.
     pub received: u64,
     /// Documents that the store took.
@@ -31,13 +36,15 @@ pub struct DaemonCounts {
 /// layer, and for any program with an X-Ray SDK.
 ///
 /// What is waiting in the socket is put into the store together. What is refused is
-/// counted, and said on stderr once for each reason. Runs until `shutdown` is ready; what
+/// counted, and said on stderr once for each reason, what the kernel dropped included.
+/// The socket gets as large a buffer as the kernel allows. Runs until `shutdown` is ready; what
 /// had arrived by then is stored.
 pub async fn daemon(
     socket: UdpSocket,
     store: Arc<Store>,
     shutdown: impl Future<Output = ()>,
 ) -> DaemonCounts {
+    kernel::enlarge_buffer(&socket);
     let mut shutdown = pin!(shutdown);
     let mut intake = Intake::default();
     let mut buffer = vec![0; DAEMON_RECEIVE_BUFFER_BYTES];
@@ -56,6 +63,7 @@ pub async fn daemon(
             put = finished(&mut putting), if putting.is_some() => {
                 putting = None;
                 intake.account(put);
+                intake.note_dropped(kernel::dropped(&socket));
             }
         }
         if putting.is_none() {
@@ -65,6 +73,7 @@ pub async fn daemon(
     while let Some(put) = putting.take().or_else(|| intake.put(&store)) {
         intake.account(put.await.unwrap_or_default());
     }
+    intake.note_dropped(kernel::dropped(&socket));
     // Asked directly: tokio may not have heard yet of what arrived last. Once, so that a
     // sender that goes on does not keep us.
     if let Ok(socket) = socket.into_std() {
@@ -150,6 +159,19 @@ impl Intake {
         put.reasons
             .into_iter()
             .for_each(|(reason, sentence)| self.say(reason, &sentence));
+    }
+
+    fn note_dropped(&mut self, dropped: Option<u64>) {
+        let Some(dropped) = dropped.filter(|&dropped| dropped > self.counts.dropped) else {
+            return;
+        };
+        self.counts.dropped = dropped;
+        self.say(
+            "dropped".to_owned(),
+            &format!(
+                "{dropped} datagrams came faster than they could be read and were dropped by the kernel: raise the sysctl net.core.rmem_max"
+            ),
+        );
     }
 
     /// Once for each reason.

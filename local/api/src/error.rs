@@ -33,6 +33,12 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, "SerializationException", message)
     }
 
+    /// What is wrong on this side, such as with the disk: whoever runs the service is to
+    /// know it, too.
+    pub(crate) fn is_ours(&self) -> Option<&str> {
+        (self.status == StatusCode::INTERNAL_SERVER_ERROR).then_some(&self.message)
+    }
+
     pub(crate) fn missing(member: &str) -> Self {
         Self::invalid_request(format!("the request has no {member}, which is required"))
     }

@@ -7,10 +7,12 @@
 //! answer 501 and say so.
 
 mod body;
+mod complaints;
 mod daemon;
 mod error;
 mod guard;
 mod json;
+mod kernel;
 mod operation;
 mod router;
 mod time;

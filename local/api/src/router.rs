@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -10,9 +11,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use xray_local_store::Store;
 
+use crate::complaints::Complaints;
 use crate::error::{ApiError, json};
 use crate::guard::{self, Hosts};
 use crate::{body, operation, welcome};
+
+/// Of all routers together: they share one terminal.
+static COMPLAINTS: Complaints = Complaints::new();
 
 /// The X-Ray API in front of `store`, for callers on this machine.
 pub fn router(store: Arc<Store>) -> Router {
@@ -53,6 +58,9 @@ where
 {
     post(
         move |State(store): State<Arc<Store>>, request: Request| async move {
+            if let Err(error) = body::check_encoding(request.headers()) {
+                return error.into_response();
+            }
             let body = match body::read(request.into_body()).await {
                 Ok(body) => body,
                 Err(error) => return error.into_response(),
@@ -71,7 +79,12 @@ where
             });
             match answer.await {
                 Ok(Ok(answer)) => json(StatusCode::OK, answer),
-                Ok(Err(error)) => error.into_response(),
+                Ok(Err(error)) => {
+                    if let Some(message) = error.is_ours() {
+                        COMPLAINTS.say(Instant::now(), message, &mut std::io::stderr());
+                    }
+                    error.into_response()
+                }
                 Err(_) => {
                     internal("the operation panicked, which is a bug of xray-local").into_response()
                 }

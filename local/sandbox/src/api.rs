@@ -8,10 +8,10 @@ use axum::http::{StatusCode, header::CONTENT_TYPE};
 use axum::response::Response;
 use axum::routing::{get, post, put};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
 use serde_json::json;
 
 use crate::environment::{Refusal, Shared};
+use crate::payload::Payload;
 use crate::{extensions_api, runtime_api, telemetry};
 
 /// Bytes of a request body that is not a function's response.
@@ -79,8 +79,12 @@ pub(crate) fn refuse(refusal: &Refusal) -> Response {
 }
 
 pub(crate) async fn read_small(body: Body) -> Result<Bytes, String> {
-    match Limited::new(body, MAX_SMALL_BODY_BYTES).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) => Err(format!("the body cannot be read: {error}")),
+    let read = Payload::read(body, MAX_SMALL_BODY_BYTES).await?;
+    if read.is_too_large() {
+        return Err(format!(
+            "the body has {} bytes, which is over {MAX_SMALL_BODY_BYTES}",
+            read.total
+        ));
     }
+    Ok(read.bytes.freeze())
 }

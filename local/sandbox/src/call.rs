@@ -183,7 +183,7 @@ impl Call {
         progress.answer = Some(answer);
 
         environment.wait(deadline, State::runtime_ready).await?;
-        environment.drain();
+        environment.flush_runtime();
         progress.runtime_done = environment.shared.state.borrow().runtime_ready_at;
         self.tell_runtime_done(environment, progress, None);
         environment.wait(deadline, State::invoke_done).await
@@ -229,7 +229,8 @@ impl Call {
         progress: &Progress,
         failure: Option<Failure>,
     ) {
-        environment.drain();
+        // Nothing of this request is to appear in the next one's log.
+        environment.flush();
         lease.finishing();
         if let Some(failure) = &failure {
             self.log_failure(&environment, failure);
@@ -316,6 +317,7 @@ impl Call {
             peak_memory_mb: environment.peak_memory_mb(),
             status,
             error_type: error_type.as_deref(),
+            fatal: failure.is_some(),
             spans: overhead.as_slice(),
             trace: &self.trace,
             tracing: tracing.as_ref(),

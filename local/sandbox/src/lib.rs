@@ -18,6 +18,7 @@ mod contract;
 mod environment;
 mod extensions_api;
 mod log;
+mod payload;
 mod pool;
 mod process;
 mod progress;

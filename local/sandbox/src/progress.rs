@@ -10,7 +10,7 @@ use crate::telemetry::{Span, span};
 #[derive(Debug)]
 pub(crate) struct Progress {
     pub(crate) start: Timestamp,
-    /// On the cold call only.
+    /// Where the request was the first of its environment.
     pub(crate) init: Option<Init>,
     /// Runtime and extensions have it.
     pub(crate) dispatched: bool,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::FunctionConfig;
 use crate::clock::millis;
-use crate::environment::{Init, Shared};
+use crate::environment::{Init, Phase, Shared};
 use crate::telemetry::{Metrics, Platform, Span, Tracing};
 use crate::trace::Trace;
 
@@ -13,11 +13,14 @@ pub(crate) struct Report<'a> {
     pub(crate) request_id: &'a str,
     pub(crate) function: &'a FunctionConfig,
     pub(crate) duration: Duration,
-    /// On the cold call only.
+    /// Where the request was the first of its environment.
     pub(crate) init: Option<&'a Init>,
     pub(crate) peak_memory_mb: u64,
     pub(crate) status: &'static str,
     pub(crate) error_type: Option<&'a str>,
+    /// The environment ended with the request; else an error is one that the runtime
+    /// reported of the request alone.
+    pub(crate) fatal: bool,
     pub(crate) spans: &'a [Span],
     pub(crate) trace: &'a Trace,
     pub(crate) tracing: Option<&'a Tracing>,
@@ -38,6 +41,9 @@ impl Report<'_> {
             .log
             .platform(&format!("END RequestId: {}", self.request_id));
         shared.log.platform(&self.line(&metrics));
+        if let Some(warning) = self.memory_warning() {
+            shared.log.platform(&warning);
+        }
         if self.trace.recorded {
             shared.log.platform(&format!(
                 "XRAY TraceId: {}\tSegmentId: {}\tSampled: true\t",
@@ -47,7 +53,9 @@ impl Report<'_> {
     }
 
     fn metrics(&self) -> Metrics {
-        let init = self.init.map(|init| init.duration);
+        // Suppressed init ran within the invocation: the duration holds it already.
+        let init = self.init.filter(|init| init.phase == Phase::Init);
+        let init = init.map(|init| init.duration);
         // Init has been billed with the invocation since August 2025.
         let billed = self.duration + init.unwrap_or_default();
         Metrics {
@@ -71,23 +79,34 @@ impl Report<'_> {
         if let Some(init) = metrics.init {
             line += &format!("Init Duration: {:.2} ms\t", millis(init));
         }
-        // An error that the runtime reported itself is not in the line.
-        if self.status == "timeout" || self.status == "failure" {
-            line += &format!(
-                "Status: {}\t",
-                if self.status == "failure" {
-                    "error"
-                } else {
-                    self.status
-                }
-            );
-        }
-        if self.status == "failure"
-            && let Some(error_type) = self.error_type
-        {
-            line += &format!("Error Type: {error_type}\t");
+        // An error that the runtime reported of the request is not in the line.
+        if self.fatal {
+            line += &log_status(self.status, self.error_type);
+            line.push('\t');
         }
         line
+    }
+
+    /// Lambda would have killed the environment; nothing here limits its memory.
+    fn memory_warning(&self) -> Option<String> {
+        let (used, size) = (self.peak_memory_mb, self.function.memory_mb);
+        (used > u64::from(size)).then(|| {
+            format!(
+                "RequestId: {} used {used} MB, which is over the MemorySize of {size} MB: Lambda would have ended it with signal: killed",
+                self.request_id
+            )
+        })
+    }
+}
+
+/// A status as lines of the log have it; they know no `failure`.
+pub(crate) fn log_status(status: &str, error_type: Option<&str>) -> String {
+    match (status, error_type) {
+        ("failure" | "error", Some(error_type)) => {
+            format!("Status: error\tError Type: {error_type}")
+        }
+        ("failure", None) => "Status: error".to_owned(),
+        _ => format!("Status: {status}"),
     }
 }
 
@@ -107,6 +126,7 @@ mod tests {
             peak_memory_mb: 31,
             status,
             error_type,
+            fatal: status != "success",
             spans: &[],
             trace: &trace,
             tracing: None,
@@ -117,6 +137,7 @@ mod tests {
     #[test]
     fn a_cold_call_is_billed_with_its_init() {
         let init = Init {
+            phase: Phase::Init,
             start: xray_document::Timestamp::now(),
             duration: Duration::from_micros(120_400),
             failure: None,
@@ -124,6 +145,20 @@ mod tests {
         assert_eq!(
             line(Some(&init), "success", None),
             "REPORT RequestId: r-1\tDuration: 59.80 ms\tBilled Duration: 181 ms\tMemory Size: 128 MB\tMax Memory Used: 31 MB\tInit Duration: 120.40 ms\t"
+        );
+    }
+
+    #[test]
+    fn a_suppressed_init_is_billed_once_within_the_duration() {
+        let init = Init {
+            phase: Phase::Invoke,
+            start: xray_document::Timestamp::now(),
+            duration: Duration::from_micros(50_000),
+            failure: None,
+        };
+        assert_eq!(
+            line(Some(&init), "success", None),
+            line(None, "success", None)
         );
     }
 
@@ -142,5 +177,13 @@ mod tests {
                 .ends_with("Status: error\tError Type: Runtime.ExitError\t")
         );
         assert!(line(None, "timeout", Some("Sandbox.Timedout")).ends_with("Status: timeout\t"));
+    }
+
+    #[test]
+    fn an_init_error_of_the_runtime_is_in_the_line() {
+        assert!(
+            line(None, "error", Some("Runtime.ImportModuleError"))
+                .ends_with("Status: error\tError Type: Runtime.ImportModuleError\t")
+        );
     }
 }

@@ -8,13 +8,13 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
+use bytes::Bytes;
 use serde_json::json;
 use xray_document::Timestamp;
 
-use crate::api::{accepted, answer, read_small, refuse};
+use crate::api::{accepted, answer, refuse};
 use crate::environment::{Answer, Refusal, Request, Runtime, Shared, State};
+use crate::payload::Payload;
 
 /// Bytes of a request or a response: 6 MB and 100 bytes (Lambda quotas, "Invocation
 /// payload", and the number in the service's own error message).
@@ -74,25 +74,15 @@ pub(crate) async fn response(
     if let Err(refusal) = shared.state.borrow().may_answer(&id) {
         return refuse(&refusal);
     }
-    let read = match Payload::read(body).await {
+    let read = match Payload::read(body, MAX_PAYLOAD_BYTES).await {
         Ok(read) => read,
-        // A stream that broke off: nothing was answered, and the runtime may end or try again.
-        Err(message) => return refuse(&Refusal::new(400, "InvalidRequestBody", message)),
+        Err(message) => return refuse(&broken(message)),
     };
-    let too_large = read.total > MAX_PAYLOAD_BYTES;
+    let too_large = read.is_too_large();
     let (payload, error_type) = if too_large {
-        let message = format!(
-            "Response payload size exceeded maximum allowed payload size ({MAX_PAYLOAD_BYTES} bytes)."
-        );
-        let kind = "Function.ResponseSizeTooLarge";
-        (
-            json!({"errorType": kind, "errorMessage": message})
-                .to_string()
-                .into(),
-            Some(kind.to_owned()),
-        )
+        response_too_large()
     } else {
-        read.outcome(&headers)
+        outcome(read, &headers)
     };
     let answered = Answer {
         payload,
@@ -101,15 +91,7 @@ pub(crate) async fn response(
         first_byte,
         complete: Timestamp::now(),
     };
-    match shared.answered(&id, answered) {
-        Err(refusal) => refuse(&refusal),
-        Ok(()) if too_large => refuse(&Refusal::new(
-            413,
-            "RequestEntityTooLarge",
-            format!("Exceeded maximum allowed payload size ({MAX_PAYLOAD_BYTES} bytes)."),
-        )),
-        Ok(()) => accepted(),
-    }
+    finish(&shared, &id, answered, too_large)
 }
 
 pub(crate) async fn error(
@@ -119,22 +101,65 @@ pub(crate) async fn error(
     body: Body,
 ) -> Response {
     let first_byte = Timestamp::now();
-    let payload = match read_small(body).await {
-        Ok(payload) => payload,
-        Err(message) => return refuse(&Refusal::new(413, "RequestEntityTooLarge", message)),
+    if let Err(refusal) = shared.state.borrow().may_answer(&id) {
+        return refuse(&refusal);
+    }
+    let read = match Payload::read(body, MAX_PAYLOAD_BYTES).await {
+        Ok(read) => read,
+        Err(message) => return refuse(&broken(message)),
     };
-    let error_type = text(&headers, ERROR_TYPE).unwrap_or("Runtime.Unknown");
+    let too_large = read.is_too_large();
+    let (payload, error_type) = if too_large {
+        response_too_large()
+    } else {
+        let error_type = text(&headers, ERROR_TYPE).unwrap_or("Runtime.Unknown");
+        let payload = described(read.bytes.freeze(), error_type);
+        (payload, Some(error_type.to_owned()))
+    };
     let answered = Answer {
-        payload: described(payload, error_type),
-        error_type: Some(error_type.to_owned()),
+        payload,
+        error_type,
         xray_cause: text(&headers, XRAY_CAUSE).map(str::to_owned),
         first_byte,
         complete: Timestamp::now(),
     };
-    match shared.answered(&id, answered) {
-        Ok(()) => accepted(),
+    finish(&shared, &id, answered, too_large)
+}
+
+/// Hands the answer on, and tells the runtime what became of it.
+fn finish(shared: &Shared, id: &str, answer: Answer, too_large: bool) -> Response {
+    match shared.answered(id, answer) {
         Err(refusal) => refuse(&refusal),
+        Ok(()) if too_large => refuse(&too_large_for_runtime()),
+        Ok(()) => accepted(),
     }
+}
+
+/// What the caller gets in place of an answer or an error over the limit.
+fn response_too_large() -> (Bytes, Option<String>) {
+    let message = format!(
+        "Response payload size exceeded maximum allowed payload size ({MAX_PAYLOAD_BYTES} bytes)."
+    );
+    let kind = "Function.ResponseSizeTooLarge";
+    (
+        json!({"errorType": kind, "errorMessage": message})
+            .to_string()
+            .into(),
+        Some(kind.to_owned()),
+    )
+}
+
+fn too_large_for_runtime() -> Refusal {
+    Refusal::new(
+        413,
+        "RequestEntityTooLarge",
+        format!("Exceeded maximum allowed payload size ({MAX_PAYLOAD_BYTES} bytes)."),
+    )
+}
+
+/// A stream that broke off: nothing was answered, and the runtime may end or try again.
+fn broken(message: String) -> Refusal {
+    Refusal::new(400, "InvalidRequestBody", message)
 }
 
 pub(crate) async fn init_error(
@@ -142,15 +167,23 @@ pub(crate) async fn init_error(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let payload = match read_small(body).await {
-        Ok(payload) => payload,
-        Err(message) => return refuse(&Refusal::new(413, "RequestEntityTooLarge", message)),
+    let read = match Payload::read(body, MAX_PAYLOAD_BYTES).await {
+        Ok(read) => read,
+        Err(message) => return refuse(&broken(message)),
     };
     let error_type = text(&headers, ERROR_TYPE)
         .unwrap_or("Runtime.Unknown")
         .to_owned();
-    let payload = described(payload, &error_type);
+    let too_large = read.is_too_large();
+    // Its type is known even where its body is not to be had.
+    let body = if too_large {
+        Bytes::new()
+    } else {
+        read.bytes.freeze()
+    };
+    let payload = described(body, &error_type);
     match shared.change(|state| state.runtime_init_error(error_type, payload)) {
+        Ok(()) if too_large => refuse(&too_large_for_runtime()),
         Ok(()) => accepted(),
         Err(refusal) => refuse(&refusal),
     }
@@ -172,53 +205,17 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         .filter(|value| !value.is_empty())
 }
 
-/// A response body, whole or streamed.
-struct Payload {
-    bytes: BytesMut,
-    /// Also of what was over the limit and not kept.
-    total: usize,
-    trailers: HeaderMap,
-}
-
-impl Payload {
-    /// Reads to the end even what is too large, so that the runtime gets to read the answer.
-    async fn read(mut body: Body) -> Result<Self, String> {
-        let mut read = Self {
-            bytes: BytesMut::new(),
-            total: 0,
-            trailers: HeaderMap::new(),
-        };
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| format!("the response broke off: {error}"))?;
-            match frame.into_data() {
-                Ok(data) => {
-                    read.total += data.len();
-                    if read.total <= MAX_PAYLOAD_BYTES {
-                        read.bytes.extend_from_slice(&data);
-                    }
-                }
-                Err(frame) => {
-                    if let Ok(trailers) = frame.into_trailers() {
-                        read.trailers = trailers;
-                    }
-                }
-            }
-        }
-        Ok(read)
-    }
-
-    /// A streaming response may end in an error, told in trailers.
-    fn outcome(self, headers: &HeaderMap) -> (Bytes, Option<String>) {
-        let streaming = text(headers, "Lambda-Runtime-Function-Response-Mode")
-            .is_some_and(|mode| mode.eq_ignore_ascii_case("streaming"));
-        let error_type = text(&self.trailers, ERROR_TYPE).filter(|_| streaming);
-        let Some(error_type) = error_type else {
-            return (self.bytes.freeze(), None);
-        };
-        let body = text(&self.trailers, ERROR_BODY).and_then(|body| STANDARD.decode(body).ok());
-        (
-            described(body.unwrap_or_default().into(), error_type),
-            Some(error_type.to_owned()),
-        )
-    }
+/// A streaming response may end in an error, told in trailers.
+fn outcome(read: Payload, headers: &HeaderMap) -> (Bytes, Option<String>) {
+    let streaming = text(headers, "Lambda-Runtime-Function-Response-Mode")
+        .is_some_and(|mode| mode.eq_ignore_ascii_case("streaming"));
+    let error_type = text(&read.trailers, ERROR_TYPE).filter(|_| streaming);
+    let Some(error_type) = error_type else {
+        return (read.bytes.freeze(), None);
+    };
+    let body = text(&read.trailers, ERROR_BODY).and_then(|body| STANDARD.decode(body).ok());
+    (
+        described(body.unwrap_or_default().into(), error_type),
+        Some(error_type.to_owned()),
+    )
 }

@@ -266,6 +266,7 @@ mod tests {
     #[test]
     fn the_function_segment_hangs_from_the_service_segment_and_holds_init() {
         let init = Init {
+            phase: crate::environment::Phase::Init,
             start: AT,
             duration: Duration::from_millis(100),
             failure: None,

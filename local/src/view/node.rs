@@ -69,7 +69,7 @@ fn orphan_parent(waiting: &HashMap<SegmentId, Vec<Node>>) -> Option<SegmentId> {
 }
 
 fn sort(nodes: &mut [Node]) {
-    nodes.sort_by_key(|node| (node.start, node.end));
+    nodes.sort_by_key(|node| (node.start, node.end, node.id));
     for node in nodes {
         sort(&mut node.children);
     }

@@ -102,10 +102,11 @@ pub struct SummaryQuery {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TimeRange {
-    /// The time in the trace's id, or, where that is none, its earliest start.
+    /// The time in the trace's id, or, where that is none, its earliest start; where that
+    /// cannot be one, when its first document came.
     #[default]
     TraceId,
-    /// The trace was active in the window.
+    /// The trace was active in the window, or a document of it came.
     Event,
     /// A segment ended in the window.
     Service,

@@ -299,7 +299,7 @@ fn take(
                 revision,
                 received,
             )?;
-            index.insert(sequence, revision, facts);
+            index.insert(sequence, revision, facts, received);
             Ok(Ok(()))
         }
         Decision::Late => Ok(Ok(())),

@@ -64,6 +64,7 @@ async fn datagrams_are_stored_and_malformed_ones_are_counted_and_passed_over() {
     assert_eq!(
         counts,
         DaemonCounts {
+            dropped: 0,
             received: 123,
             stored: 120,
             rejected: 2,
@@ -92,4 +93,29 @@ async fn what_waits_in_the_socket_at_the_end_is_stored() {
         .pop()
         .unwrap();
     assert_eq!(trace.segments.len(), 20);
+}
+
+#[tokio::test]
+async fn every_datagram_of_a_burst_is_stored_or_counted_as_dropped() {
+    let store = Arc::new(Store::in_memory().unwrap());
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(daemon(socket, store, async move {
+        let _ = stopped.await;
+    }));
+    // It has begun, and the socket its buffer, before the burst fills this thread.
+    tokio::task::yield_now().await;
+    let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let burst = 6_000;
+    for n in 1..=burst {
+        let id = format!("{n:016x}");
+        sender
+            .send_to(&datagram(&segment(&id, json!({})).to_string()), address)
+            .unwrap();
+    }
+    stop.send(()).unwrap();
+    let counts = running.await.unwrap();
+    assert_eq!(counts.received + counts.dropped, burst, "{counts:?}");
+    assert!(counts.received > 0, "{counts:?}");
 }

@@ -99,6 +99,28 @@ async fn gzip_is_read_by_its_first_bytes_whatever_the_header_says() {
 }
 
 #[tokio::test]
+async fn an_encoding_that_is_not_read_is_refused() {
+    let api = api();
+    let with = |encoding: &str| {
+        let request = Request::post("/TraceSegments").header("content-encoding", encoding);
+        request
+            .body(Body::from(documents(&[]).to_string()))
+            .unwrap()
+    };
+    for encoding in ["br", "deflate", "gzip, zstd"] {
+        let (status, name, message) = send(&api, with(encoding)).await.error();
+        assert_eq!(
+            (status, name.as_str()),
+            (415, "UnsupportedMediaTypeException")
+        );
+        assert!(message.contains("send gzip"), "{message}");
+    }
+    for encoding in ["", "identity", "GZIP"] {
+        assert_eq!(send(&api, with(encoding)).await.status, 200, "{encoding}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_over_the_limit_is_refused_as_sent_and_as_unpacked() {
     let api = api();
     let large = " ".repeat(16 * 1024 * 1024 + 1);

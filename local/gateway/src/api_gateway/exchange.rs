@@ -19,6 +19,9 @@ use super::segment::StageSegment;
 use super::{ApiGateway, MAX_REQUEST_BYTES, event};
 use crate::Access;
 
+/// Bytes of an `errorType` that the log shows.
+const MAX_ERROR_TYPE: usize = 100;
+
 /// One request and its response.
 pub(super) struct Exchange<'a> {
     api: Option<&'a ApiGateway>,
@@ -223,11 +226,8 @@ fn read(
     let function = &found.routed.function;
     let answer = match integration {
         Integration::Answered(outcome) if outcome.function_error.is_some() => {
-            let error: String = String::from_utf8_lossy(&outcome.payload)
-                .chars()
-                .take(500)
-                .collect();
-            Answer::bad_result(kind, format!("{function} failed: {error}"))
+            let error_type = error_type(&outcome.payload);
+            Answer::bad_result(kind, format!("{function} failed: {error_type}"))
         }
         Integration::Answered(outcome) => {
             match proxy_result::read(&outcome.payload, kind, found.routed.format) {
@@ -242,6 +242,22 @@ fn read(
         Integration::Broken => Answer::broken(kind),
     };
     (answer.response, Some(answer.note))
+}
+
+/// The type of a function's error: not its message, which may hold anything.
+fn error_type(payload: &[u8]) -> String {
+    #[derive(serde::Deserialize)]
+    struct FunctionError {
+        #[serde(rename = "errorType")]
+        error_type: Option<String>,
+    }
+    let error: Option<FunctionError> = serde_json::from_slice(payload).ok();
+    let name = error.and_then(|error| error.error_type).filter(|name| {
+        // A type's name in any language; a sentence is none.
+        (1..=MAX_ERROR_TYPE).contains(&name.len())
+            && !name.contains(|c: char| c.is_whitespace() || c.is_control())
+    });
+    name.unwrap_or_else(|| "an error without an errorType".to_owned())
 }
 
 pub(super) fn bare(response: ProxyResponse) -> Response {

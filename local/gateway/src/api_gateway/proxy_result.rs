@@ -95,7 +95,7 @@ pub(crate) fn read(
         (PayloadFormat::V1, None) => {
             return Err(format!(
                 "the result must be an object with statusCode, headers and body, not {}",
-                excerpt(result)
+                kind_of(result)
             ));
         }
     };
@@ -192,10 +192,11 @@ fn status(members: &Members<'_>) -> Result<StatusCode, String> {
     whole
         .and_then(|number| StatusCode::from_u16(number as u16).ok())
         .ok_or_else(|| {
-            format!(
-                "statusCode must be a number from 200 to 599, not {}",
-                excerpt(value)
-            )
+            let kind = match kind_of(value) {
+                "a number" => "another number",
+                kind => kind,
+            };
+            format!("statusCode must be a number from 200 to 599, not {kind}")
         })
 }
 
@@ -211,7 +212,7 @@ fn body(members: &Members<'_>) -> Result<Bytes, String> {
     let decoded = GeneralPurpose::new(&STANDARD, lenient).decode(text.trim_end());
     decoded
         .map(Bytes::from)
-        .map_err(|error| format!("isBase64Encoded is true, but the body is not base64: {error}"))
+        .map_err(|_| "isBase64Encoded is true, but the body is not base64".to_owned())
 }
 
 /// A member of the type that it must have; `null` is as good as absent.
@@ -223,8 +224,31 @@ fn member<T: serde::de::DeserializeOwned>(
     let Some(value) = members.get(name) else {
         return Ok(None);
     };
-    serde_json::from_str(value.get())
-        .map_err(|_| format!("{name} must be {expected}, not {}", excerpt(value)))
+    serde_json::from_str(value.get()).map_err(|_| {
+        let place = place::<T>(value).map(|place| format!(" with {place}"));
+        format!(
+            "{name} must be {expected}, not {}{}",
+            kind_of(value),
+            place.unwrap_or_default()
+        )
+    })
+}
+
+/// Which entry of an object or array does not let it be a `T`.
+fn place<T: serde::de::DeserializeOwned>(value: &RawValue) -> Option<String> {
+    let fits = |text: String| serde_json::from_str::<T>(&text).is_ok();
+    if let Ok(entries) = serde_json::from_str::<Members<'_>>(value.get()) {
+        let (key, entry) = entries.iter().find(|(key, entry)| {
+            let key = serde_json::Value::from(key.as_str());
+            !fits(format!("{{{key}:{entry}}}"))
+        })?;
+        return Some(format!("{} at {key:?}", kind_of(entry)));
+    }
+    let entries: Vec<&RawValue> = serde_json::from_str(value.get()).ok()?;
+    let position = entries
+        .iter()
+        .position(|entry| !fits(format!("[{entry}]")))?;
+    Some(format!("{} at {position}", kind_of(entries[position])))
 }
 
 /// A header's value: functions write numbers and booleans, too.
@@ -273,13 +297,14 @@ fn remap(headers: &mut HeaderMap, name: &HeaderName) {
     }
 }
 
-/// The start of a value, for the log.
-fn excerpt(value: &RawValue) -> String {
-    let text = value.get();
-    let start: String = text.chars().take(80).collect();
-    if start.len() < text.len() {
-        format!("{start}…")
-    } else {
-        start
+/// What the log says of a value: never the value, which may be anybody's data.
+fn kind_of(value: &RawValue) -> &'static str {
+    match value.get().as_bytes().first() {
+        Some(b'{') => "an object",
+        Some(b'[') => "an array",
+        Some(b'"') => "a string",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'n') => "null",
+        _ => "a number",
     }
 }

@@ -159,9 +159,56 @@ async fn a_malformed_result_is_an_error_and_the_log_says_why() {
 }
 
 #[tokio::test]
+async fn the_log_names_the_type_and_place_of_what_is_malformed_and_no_value() {
+    let secret = "s3cret";
+    for (result, why) in [
+        (
+            json!({ "statusCode": 200, "headers": { "X-A": secret, "X-B": [secret] } }),
+            "headers must be an object of strings, not an object with an array at \"X-B\"",
+        ),
+        (
+            json!({ "statusCode": 200, "headers": secret }),
+            "headers must be an object of strings, not a string",
+        ),
+        (
+            json!({ "statusCode": secret }),
+            "statusCode must be a number from 200 to 599, not a string",
+        ),
+        (
+            json!({ "statusCode": 200, "body": { "a": secret } }),
+            "(of JSON, where it is JSON), not an object",
+        ),
+        (
+            json!({ "statusCode": 200, "headers": { "a": format!("{secret}\n") , "b": format!("1\n{secret}") } }),
+            "header b has a value",
+        ),
+        (
+            json!({ "statusCode": 200, "body": secret, "isBase64Encoded": secret }),
+            "isBase64Encoded must be true or false, not a string",
+        ),
+        (
+            json!({ "statusCode": 200, "body": "s3cret!", "isBase64Encoded": true }),
+            "the body is not base64",
+        ),
+    ] {
+        for api in [rest(), http_api()] {
+            let (_, gateway) = answer_to(api, result.clone()).await;
+            let note = gateway.access().note.unwrap();
+            assert!(note.contains(why), "{note}");
+            assert!(!note.contains(secret), "{note}");
+        }
+    }
+    let cookies = json!({ "statusCode": 200, "cookies": ["a=1", { "b": secret }] });
+    let (_, gateway) = answer_to(http_api(), cookies).await;
+    let note = gateway.access().note.unwrap();
+    let why = "cookies must be an array of strings, not an array with an object at 1";
+    assert!(note.ends_with(why), "{note}");
+}
+
+#[tokio::test]
 async fn a_rest_apis_result_must_be_an_object_of_known_members() {
     for (result, why) in [
-        (json!("Hello"), "not \"Hello\""),
+        (json!("Hello"), "not a string"),
         (json!(null), "not null"),
         (json!({ "statusCode": 200, "extra": 1 }), "\"extra\""),
     ] {
@@ -173,14 +220,14 @@ async fn a_rest_apis_result_must_be_an_object_of_known_members() {
 }
 
 #[tokio::test]
-async fn a_function_error_is_the_gateways_and_the_log_shows_it() {
+async fn a_function_error_is_the_gateways_and_the_log_shows_its_type_and_not_its_message() {
     for (api, status) in [(rest(), 502), (http_api(), 500)] {
         let invoke = FakeInvoke::new(|_, invocation| Ok(crate::support::failure(invocation)));
         let gateway = Gateway::new(api, &["GET /"], invoke);
         assert_eq!(gateway.get("/").await.status, status);
         let note = gateway.access().note.unwrap();
         assert!(
-            note.contains("items failed") && note.contains("boom"),
+            note.contains("items failed: ") && !note.contains("boom"),
             "{note}"
         );
     }

@@ -4,13 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use xray_document::Timestamp;
 
 use super::state::MAX_EXTENSIONS;
 use super::{Environment, Failure, State};
 use crate::clock::millis;
 use crate::process::{Lines, Process, Program};
+use crate::report::log_status;
 use crate::telemetry::Platform;
 
 /// When init runs.
@@ -33,10 +34,14 @@ impl Phase {
 /// How init went.
 #[derive(Debug, Clone)]
 pub(crate) struct Init {
+    pub(crate) phase: Phase,
     pub(crate) start: Timestamp,
     pub(crate) duration: Duration,
     pub(crate) failure: Option<Failure>,
 }
+
+/// How long a runtime that reported an error of init may go on before it is killed.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// What stands in place of a managed runtime's version: there is none on the desk.
 const RUNTIME_VERSION: &str = "provided:local";
@@ -83,8 +88,12 @@ impl Environment {
             result = self.wait(deadline, State::all_ready).await;
         }
 
-        self.drain();
         let duration = Timestamp::now().since(start);
+        if let (Err(Failure::RuntimeInit { .. }), Some(runtime)) = (&result, &self.runtime) {
+            // It told why and has not ended yet: it may have more to say.
+            let _ = timeout(LAST_WORDS, runtime.gone()).await;
+        }
+        self.flush();
         let (status, error_type) = outcome(&result);
         self.shared.telemetry.platform(&Platform::InitReport {
             phase,
@@ -94,14 +103,17 @@ impl Environment {
         });
         if let Some(error_type) = error_type {
             self.shared.log.platform(&format!(
-                "INIT_REPORT Init Duration: {:.2} ms\tPhase: {phase}\tStatus: {status}\tError Type: {error_type}",
-                millis(duration)
+                "INIT_REPORT Init Duration: {:.2} ms\tPhase: {phase}\t{}",
+                millis(duration),
+                log_status(status, Some(error_type))
             ));
         } else {
             self.shared.change(State::init_done);
         }
         self.shared.telemetry.close();
+        self.note_memory();
         Ok(Init {
+            phase: self.phase,
             start,
             duration,
             failure: result.err(),

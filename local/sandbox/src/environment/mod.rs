@@ -27,7 +27,7 @@ pub(crate) use state::{
 };
 
 use crate::log::Log;
-use crate::process::{Keeper, Process};
+use crate::process::{Keeper, Process, Strays};
 use crate::telemetry::Telemetry;
 use crate::variables::{Instance, Variables};
 use crate::world::{Alive, World};
@@ -48,11 +48,14 @@ pub(crate) struct Environment {
     extensions: Vec<(String, Process)>,
     server: AbortHandle,
     keeper: Option<Keeper>,
+    strays: Strays,
     _alive: Alive,
 }
 
 impl Drop for Environment {
     fn drop(&mut self) {
+        // Lambda ends the whole sandbox: nothing of it goes on.
+        self.signal_strays(Signal::KILL);
         self.server.abort();
     }
 }
@@ -118,7 +121,9 @@ impl Environment {
             let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
             let _ = axum::serve(listener, router).await;
         });
+        let keeper = world.keeper();
         Ok(Self {
+            strays: Strays::new(&address, keeper.clone()),
             shared,
             phase,
             variables,
@@ -126,7 +131,7 @@ impl Environment {
             runtime: None,
             extensions: Vec::new(),
             server: server.abort_handle(),
-            keeper: world.keeper(),
+            keeper,
             _alive: world.alive(),
         })
     }
@@ -149,7 +154,9 @@ impl Environment {
         let answer = timeout_at(deadline, answer)
             .await
             .unwrap_or(Err(Failure::Timeout));
-        self.drain();
+        // With the answer goes the log's tail.
+        self.flush_runtime();
+        self.note_memory();
         answer
     }
 
@@ -172,6 +179,8 @@ impl Environment {
     pub(crate) async fn freeze(&self) {
         self.shared.telemetry.pause(DELIVERY_BEFORE_FREEZE).await;
         self.signal(Signal::STOP);
+        // Only now: what stands still starts no more of them.
+        self.signal_strays(Signal::STOP);
     }
 
     pub(crate) fn thaw(&self) {
@@ -184,14 +193,40 @@ impl Environment {
         self.processes().for_each(Process::drain);
     }
 
+    /// Passes on what was written so far, lines without their ends, too.
+    pub(crate) fn flush(&self) {
+        self.processes().for_each(Process::flush);
+    }
+
+    /// The same of the runtime alone: extensions may be in the midst of a line.
+    pub(crate) fn flush_runtime(&self) {
+        self.drain();
+        self.runtime.iter().for_each(Process::flush);
+    }
+
     /// The most memory that the processes had, together.
     pub(crate) fn peak_memory_mb(&self) -> u64 {
-        let bytes: u64 = self.processes().filter_map(Process::peak_memory).sum();
+        let bytes: u64 = self.processes().map(Process::peak_memory).sum();
         bytes.div_ceil(1024 * 1024)
+    }
+
+    /// Takes note of the memory while there are processes to ask: one that crashes cannot
+    /// be asked afterwards.
+    fn note_memory(&self) {
+        self.peak_memory_mb();
     }
 
     fn signal(&self, signal: Signal) {
         self.processes().for_each(|process| process.signal(signal));
+        self.strays.signal(signal);
+    }
+
+    /// To the processes that left the groups of those that were started here.
+    fn signal_strays(&self, signal: Signal) {
+        if self.has_begun() {
+            let groups: Vec<_> = self.processes().map(Process::group).collect();
+            self.strays.find_and_signal(&groups, signal);
+        }
     }
 
     fn processes(&self) -> impl Iterator<Item = &Process> {

@@ -74,7 +74,7 @@ impl Environment {
         let _ = timeout_at(deadline, all_gone).await;
         self.signal(Signal::KILL);
         let _ = timeout(REAP, self.all_gone()).await;
-        self.drain();
+        self.flush();
     }
 
     /// A runtime is asked to end only where extensions give it the time (the guide:

@@ -2,6 +2,7 @@
 
 mod keeper;
 mod output;
+mod strays;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,6 +12,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -20,6 +22,7 @@ use tokio::sync::watch;
 pub(crate) use keeper::Keeper;
 pub(crate) use output::Lines;
 use output::Output;
+pub(crate) use strays::Strays;
 
 /// A running process. Dropping it kills its whole group.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub(crate) struct Process {
     exit: watch::Receiver<Option<Exit>>,
     outputs: Vec<Arc<Output>>,
     readers: Vec<tokio::task::AbortHandle>,
+    /// The last peak that was read, bytes: the kernel forgets it with the process.
+    peak_memory: AtomicU64,
 }
 
 /// What to run.
@@ -137,7 +142,12 @@ impl Process {
             exit,
             outputs,
             readers,
+            peak_memory: AtomicU64::new(0),
         })
+    }
+
+    pub(crate) fn group(&self) -> Pid {
+        self.group
     }
 
     #[cfg(test)]
@@ -164,8 +174,21 @@ impl Process {
         self.outputs.iter().for_each(|output| output.drain());
     }
 
-    /// The most memory that the process had, bytes; Linux only.
-    pub(crate) fn peak_memory(&self) -> Option<u64> {
+    /// Passes on what the process has written so far, a line without its end, too.
+    pub(crate) fn flush(&self) {
+        self.outputs.iter().for_each(|output| output.flush());
+    }
+
+    /// The most memory that the process had, bytes; of one that has ended, as far as it
+    /// is known. Linux only.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let peak = self.read_peak_memory().unwrap_or_default();
+        self.peak_memory
+            .fetch_max(peak, Ordering::Relaxed)
+            .max(peak)
+    }
+
+    fn read_peak_memory(&self) -> Option<u64> {
         let status =
             std::fs::read_to_string(format!("/proc/{}/status", self.group.as_raw_nonzero()))
                 .ok()?;

@@ -65,6 +65,16 @@ impl Output {
         self.pass_on(|buffer| Ok(rustix::io::read(&self.pipe, buffer)?));
     }
 
+    /// Like [`drain`](Self::drain); a line that was begun is passed on as it is.
+    pub(crate) fn flush(&self) {
+        self.drain();
+        let mut unfinished = self
+            .unfinished
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        self.pass_line(&std::mem::take(&mut *unfinished));
+    }
+
     /// True at the end of the stream.
     fn pass_on(&self, read: impl Fn(&mut [u8]) -> io::Result<usize>) -> bool {
         let mut unfinished = self
@@ -130,6 +140,22 @@ mod tests {
         end.write_all(b" done\n").unwrap();
         output.drain();
         assert_eq!(*seen.lock().unwrap(), ["a", "", "half done"]);
+    }
+
+    #[tokio::test]
+    async fn a_flush_gives_the_line_that_was_begun_and_what_follows_is_another() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let lines = Arc::clone(&seen);
+        let (output, mut end) = Output::new(Arc::new(move |line: &str| {
+            lines.lock().unwrap().push(line.to_owned());
+        }))
+        .unwrap();
+        end.write_all(b"a\nhalf").unwrap();
+        output.flush();
+        output.flush();
+        end.write_all(b"whole\n").unwrap();
+        output.flush();
+        assert_eq!(*seen.lock().unwrap(), ["a", "half", "whole"]);
     }
 
     #[tokio::test]

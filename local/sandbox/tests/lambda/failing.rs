@@ -95,10 +95,88 @@ async fn an_init_that_fails_runs_again_within_the_first_request() {
     assert_eq!(desk.echo().await["calls"], 2);
     let failed = desk.platform_line("INIT_REPORT").unwrap();
     assert!(
-        failed.ends_with("Phase: init\tStatus: failure\tError Type: Runtime.ExitError"),
+        failed.ends_with("Phase: init\tStatus: error\tError Type: Runtime.ExitError"),
         "{failed}"
     );
     desk.sandbox.shutdown().await;
+}
+
+/// A number of the last REPORT.
+fn reported(desk: &Desk, name: &str) -> Option<f64> {
+    let lines = desk.lines(LogSource::Platform);
+    let report = lines.iter().rfind(|line| line.starts_with("REPORT"))?;
+    let field = report
+        .split('\t')
+        .find_map(|field| field.strip_prefix(name)?.strip_prefix(": "))?;
+    field.split(' ').next()?.parse().ok()
+}
+
+#[tokio::test]
+async fn a_suppressed_init_is_billed_once() {
+    let desk = Desk::new();
+    let mut function = desk.function_with_extension(json!({"telemetry": "HTTP"}));
+    function
+        .environment
+        .insert("INIT".into(), "exit-once".into());
+    desk.sandbox.add_function(function);
+    desk.echo().await;
+    desk.reported(1).await;
+    desk.sandbox.shutdown().await;
+    let duration = reported(&desk, "Duration").unwrap();
+    // Both are rounded, from microseconds.
+    let billed = reported(&desk, "Billed Duration").unwrap();
+    assert!((-0.01..=1.0).contains(&(billed - duration)), "{billed}");
+    assert_eq!(reported(&desk, "Init Duration"), None);
+    let metrics = &desk.telemetry("platform.report").await["record"]["metrics"];
+    assert_eq!(metrics["initDurationMs"], Value::Null);
+    assert_eq!(metrics["billedDurationMs"].as_f64(), Some(billed));
+}
+
+#[tokio::test]
+async fn a_crash_reports_the_memory_that_is_known() {
+    let desk = Desk::new();
+    desk.sandbox.add_function(desk.function());
+    desk.outcome(json!({"do": "exit", "status": 3})).await;
+    desk.reported(1).await;
+    let memory = reported(&desk, "Max Memory Used").unwrap();
+    assert!(memory >= 1.0, "{memory}");
+    desk.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn memory_over_the_functions_size_is_warned_of() {
+    let desk = Desk::new();
+    let mut function = desk.function();
+    function.memory_mb = 1;
+    desk.sandbox.add_function(function);
+    desk.echo().await;
+    desk.reported(1).await;
+    desk.sandbox.shutdown().await;
+    let lines = desk.lines(LogSource::Platform);
+    let warnings = lines
+        .iter()
+        .filter(|line| line.contains("over the MemorySize of 1 MB: Lambda would have ended it"));
+    assert_eq!(warnings.count(), 1, "{lines:#?}");
+}
+
+#[tokio::test]
+async fn what_a_runtime_prints_after_its_init_error_is_kept() {
+    let desk = Desk::new();
+    let mut function = desk.function();
+    function.environment.insert("INIT".into(), "error".into());
+    function.environment.insert("LAST_WORDS".into(), "1".into());
+    desk.sandbox.add_function(function);
+    desk.outcome(json!({})).await;
+    desk.reported(1).await;
+    desk.sandbox.shutdown().await;
+    // In init, and again in the invocation.
+    let words = desk.lines(LogSource::Function);
+    assert_eq!(words, ["Traceback: no module"; 2]);
+    let said = "Status: error\tError Type: Runtime.ImportModuleError";
+    for begins in ["INIT_REPORT", "REPORT"] {
+        let line = desk.platform_line(begins).unwrap();
+        assert!(line.trim_end().ends_with(said), "{line}");
+    }
 }
 
 #[tokio::test]
@@ -111,7 +189,7 @@ async fn an_init_over_ten_seconds_runs_again_within_the_first_request() {
     desk.sandbox.add_function(function);
     assert_eq!(desk.echo().await["calls"], 1);
     let failed = desk.platform_line("INIT_REPORT").unwrap();
-    assert!(failed.contains("Phase: init\tStatus: timeout"), "{failed}");
+    assert!(failed.ends_with("Phase: init\tStatus: timeout"), "{failed}");
     desk.sandbox.shutdown().await;
 }
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use xray_local_sandbox::SandboxConfig;
+use xray_local_sandbox::{LogSource, SandboxConfig};
 
 use crate::desk::{Desk, process_state, until};
 
@@ -97,6 +97,38 @@ async fn a_dropped_sandbox_leaves_no_process() {
         (process_state(pid).is_none() && process_state(extension).is_none()).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_process_that_made_its_own_session_is_frozen_thawed_and_ended_with_the_rest() {
+    for ends_by_drop in [false, true] {
+        let desk = Desk::new();
+        desk.sandbox.add_function(desk.function());
+        desk.invoke(json!({"do": "stray"})).await;
+        let stray = until("the stray", || {
+            let lines = desk.lines(LogSource::Function);
+            lines
+                .iter()
+                .find_map(|line| line.strip_prefix("stray ")?.parse().ok())
+        })
+        .await;
+        state_becomes(stray, &['T']).await;
+        let running = desk.invoke(json!({"do": "sleep", "seconds": 0.5}));
+        let (_, ()) = tokio::join!(running, state_becomes(stray, &['S', 'R']));
+        state_becomes(stray, &['T']).await;
+        if ends_by_drop {
+            drop(desk);
+        } else {
+            desk.sandbox.shutdown().await;
+        }
+        until("the end of the stray", || {
+            // A zombie is dead; whoever inherited it reaps it in its own time.
+            process_state(stray)
+                .is_none_or(|state| state == 'Z')
+                .then_some(())
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

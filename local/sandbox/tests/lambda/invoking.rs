@@ -178,6 +178,46 @@ async fn a_response_over_six_megabytes_is_refused_and_said_to_the_caller() {
 }
 
 #[tokio::test]
+async fn an_error_over_six_megabytes_is_refused_and_said_to_the_caller() {
+    let desk = Desk::new();
+    desk.sandbox.add_function(desk.function());
+    for bytes in [6_291_557, 60_000_000] {
+        let outcome = desk
+            .outcome(json!({"do": "big-error", "bytes": bytes}))
+            .await;
+        assert_eq!(outcome.function_error, Some(FunctionError::Unhandled));
+        let error: serde_json::Value = serde_json::from_slice(&outcome.payload).unwrap();
+        assert_eq!(error["errorType"], "Function.ResponseSizeTooLarge");
+    }
+    let whole = json!({"do": "big-error", "bytes": 6_291_556});
+    assert_eq!(desk.outcome(whole).await.payload.len(), 6_291_556);
+    assert_eq!(desk.echo().await["calls"], 4, "the runtime lives on");
+    let told = desk.lines(LogSource::Function);
+    let statuses: Vec<_> = told
+        .iter()
+        .filter_map(|line| line.strip_prefix("big-error ")?.split(' ').next())
+        .collect();
+    assert_eq!(statuses, ["413", "413", "202"]);
+    desk.sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_line_without_its_end_is_in_its_own_invocations_log() {
+    let desk = Desk::new();
+    desk.sandbox.add_function(desk.function());
+    let outcome = desk.outcome(json!({"do": "half", "text": "one"})).await;
+    let tail = String::from_utf8(outcome.log_tail).unwrap();
+    assert!(tail.ends_with("\none\n"), "{tail}");
+    desk.reported(1).await;
+    desk.outcome(json!({"do": "half", "text": "two\nthree"}))
+        .await;
+    desk.reported(2).await;
+    desk.sandbox.shutdown().await;
+    let lines = desk.lines(LogSource::Function);
+    assert_eq!(lines[1..], ["one", "two", "three"]);
+}
+
+#[tokio::test]
 async fn a_request_over_six_megabytes_is_refused() {
     let desk = Desk::new();
     desk.sandbox.add_function(desk.function());

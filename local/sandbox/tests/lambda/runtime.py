@@ -28,6 +28,9 @@ if init == "hang-once" and first_time():
 if init == "error":
     call("POST", "/init/error", json.dumps({"errorType": "ImportError", "errorMessage": "no module"}),
          {"Lambda-Runtime-Function-Error-Type": "Runtime.ImportModuleError"})
+    if "LAST_WORDS" in os.environ:
+        time.sleep(0.02)
+        print("Traceback: no module", flush=True)
     sys.exit(1)
 print("runtime pid", os.getpid(), flush=True)
 
@@ -48,6 +51,23 @@ while True:
         for n in range(event["lines"]):
             print("line", n)
         sys.stdout.flush()
+    if do == "half":
+        sys.stdout.write(event["text"])
+        sys.stdout.flush()
+    if do == "stray":
+        ours, its = os.pipe()
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                os.write(its, str(os.getpid()).encode())
+                time.sleep(600)
+            os._exit(0)
+        print("stray", os.read(ours, 20).decode(), flush=True)
+    if do == "big-error":
+        status, _, body = call("POST", f"/invocation/{request_id}/error", b"x" * event["bytes"],
+                               {"Lambda-Runtime-Function-Error-Type": "Function.Teapot"})
+        print("big-error", status, body.decode(), flush=True)
+        continue
     if do == "error":
         headers = {"Lambda-Runtime-Function-Error-Type": "Function.Teapot"}
         if "cause" in event:

@@ -65,13 +65,14 @@ pub(crate) fn write_telemetry(
 /// Takes into `index` every document that came after its last one.
 pub(crate) fn load_news(connection: &Connection, index: &mut Index) -> rusqlite::Result<()> {
     let mut select = connection.prepare_cached(
-        "SELECT sequence, trace_id, id, segment, start_time, end_time, latest, bytes, revision
+        "SELECT sequence, trace_id, id, segment, start_time, end_time, latest, bytes, revision, received
          FROM documents WHERE sequence > ?1 ORDER BY sequence",
     )?;
     let mut rows = select.query([index.last_sequence])?;
     while let Some(row) = rows.next()? {
         let (sequence, revision, facts) = read_document(row)?;
-        index.insert(sequence, revision, &facts);
+        let received = Timestamp::from_micros(row.get(9)?);
+        index.insert(sequence, revision, &facts, received);
     }
     let mut select = connection.prepare_cached("SELECT trace_id FROM limit_exceeded")?;
     let mut rows = select.query([])?;

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use xray_document::limits::RETENTION_SECONDS;
 use xray_document::{SegmentId, Timestamp, TraceId};
 
 use crate::facts::Facts;
@@ -7,12 +8,20 @@ use crate::{SummaryQuery, TimeRange, TraceSummary};
 
 const SECOND: i64 = 1_000_000;
 
-/// How far the time in a trace's id may be from the trace's start and still be meant as a
-/// time. An id that was made from a W3C one begins with 32 random bits. The bounds are
+/// How far the time in a trace's id may be from the arrival of the trace's documents and
+/// still be meant as a time: X-Ray takes documents of the last 30 days (X-Ray Developer
+/// Guide, "Sending trace data"), and a clock may be wrong by as much.
+const MAX_ID_FROM_ARRIVAL: i64 = RETENTION_SECONDS.cast_signed() * SECOND;
+
+/// The same for the trace's start, for what was recorded long ago and is put only now. An id that was made from a W3C one begins with 32 random bits. The bounds are
 /// those within which AWS's OpenTelemetry exporter takes an id for X-Ray's own
 /// (opentelemetry-collector-contrib, awsxrayexporter: 28 days back, 5 minutes ahead).
 const MAX_ID_BEFORE_START: i64 = 28 * 24 * 60 * 60 * SECOND;
 const MAX_ID_AFTER_START: i64 = 5 * 60 * SECOND;
+
+/// The earliest start that is one: X-Ray was announced on 2016-12-01. Earlier ones are
+/// seconds since some boot, or numbers of another unit.
+const FIRST_START: i64 = 1_480_550_400 * SECOND;
 
 /// What the index holds of a trace.
 #[derive(Debug)]
@@ -22,6 +31,8 @@ pub(crate) struct TraceEntry {
     pub(crate) time: Option<Timestamp>,
     start: Timestamp,
     latest: Timestamp,
+    /// When the first of its documents came.
+    arrival: Timestamp,
     /// Of all its documents.
     pub(crate) bytes: usize,
     /// Grows with each document that is taken.
@@ -40,11 +51,12 @@ pub(crate) struct DocumentEntry {
     start: Timestamp,
     pub(crate) end: Option<Timestamp>,
     latest: Timestamp,
+    received: Timestamp,
     pub(crate) bytes: usize,
 }
 
 impl DocumentEntry {
-    pub(crate) fn new(sequence: i64, facts: &Facts) -> Self {
+    pub(crate) fn new(sequence: i64, facts: &Facts, received: Timestamp) -> Self {
         let &Facts {
             id,
             segment,
@@ -61,6 +73,7 @@ impl DocumentEntry {
             start,
             end,
             latest,
+            received,
             bytes,
         }
     }
@@ -73,6 +86,7 @@ impl TraceEntry {
             time: None,
             start: Timestamp::default(),
             latest: Timestamp::default(),
+            arrival: Timestamp::default(),
             bytes: 0,
             revision: 0,
             limit_exceeded: false,
@@ -100,8 +114,9 @@ impl TraceEntry {
         let start = documents().map(|d| d.start).min().unwrap_or_default();
         self.latest = documents().map(|d| d.latest).max().unwrap_or_default();
         self.bytes = documents().map(|d| d.bytes).sum();
+        self.arrival = documents().map(|d| d.received).min().unwrap_or_default();
         self.start = start;
-        self.time = Some(time(self.id, start));
+        self.time = Some(time(self.id, start, self.arrival));
     }
 
     /// Whether the trace is in the query's window, as its range has it.
@@ -109,7 +124,16 @@ impl TraceEntry {
         let window = query.start..query.end;
         match query.range {
             TimeRange::TraceId => self.time.is_some_and(|time| window.contains(&time)),
-            TimeRange::Event => self.start < window.end && self.latest >= window.start,
+            TimeRange::Event => {
+                let active = self.start < window.end && self.latest >= window.start;
+                // Times that a document names may be any: whoever looks at what came
+                // last finds it by when it came.
+                active
+                    || self
+                        .documents
+                        .iter()
+                        .any(|document| window.contains(&document.received))
+            }
             TimeRange::Service => {
                 let segments = self.documents.iter().filter(|document| document.segment);
                 segments
@@ -121,14 +145,58 @@ impl TraceEntry {
 }
 
 /// The time of a trace: the second in its id, made finer by its earliest start within that
-/// second; or its earliest start alone, where the id holds no time.
-fn time(id: TraceId, start: Timestamp) -> Timestamp {
+/// second; or, where the id holds no time, its earliest start; or, where that is none
+/// either, its arrival.
+fn time(id: TraceId, start: Timestamp, arrival: Timestamp) -> Timestamp {
     let second = i64::from(id.epoch_seconds()) * SECOND;
-    let start = start.as_micros();
-    if second < start.saturating_sub(MAX_ID_BEFORE_START)
-        || second > start.saturating_add(MAX_ID_AFTER_START)
+    let (start, arrival) = (start.as_micros(), arrival.as_micros());
+    let is_near = |time: i64, before: i64, after: i64| {
+        (time.saturating_sub(before)..=time.saturating_add(after)).contains(&second)
+    };
+    let time = if is_near(arrival, MAX_ID_FROM_ARRIVAL, MAX_ID_FROM_ARRIVAL)
+        || is_near(start, MAX_ID_BEFORE_START, MAX_ID_AFTER_START)
     {
-        return Timestamp::from_micros(start);
+        start.clamp(second, second + SECOND - 1)
+    } else if (FIRST_START..=arrival.saturating_add(MAX_ID_FROM_ARRIVAL)).contains(&start) {
+        start
+    } else {
+        arrival
+    };
+    Timestamp::from_micros(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_733_337_522;
+    const DAY: i64 = 24 * 60 * 60;
+
+    /// The time of a trace with this second in its id, and this start; it came at `NOW`.
+    fn second(id: i64, start: i64) -> i64 {
+        let id = TraceId::from_u128(u128::from(id.cast_unsigned()) << 96 | 1);
+        let at = |second: i64| Timestamp::from_micros(second.saturating_mul(SECOND));
+        time(id, at(start), at(NOW)).as_micros().div_euclid(SECOND)
     }
-    Timestamp::from_micros(start.clamp(second, second + SECOND - 1))
+
+    #[test]
+    fn the_time_in_an_id_counts_whatever_the_start_says() {
+        for start in [NOW * 1000, -5, 0, NOW - DAY, NOW + DAY, i64::MAX] {
+            assert_eq!(second(NOW - 3, start), NOW - 3, "{start}");
+        }
+    }
+
+    #[test]
+    fn what_was_recorded_long_ago_keeps_its_time() {
+        assert_eq!(second(NOW - 700 * DAY, NOW - 700 * DAY), NOW - 700 * DAY);
+    }
+
+    #[test]
+    fn without_a_time_in_the_id_the_start_counts_or_else_the_arrival() {
+        let none = 0xffff_ffff;
+        assert_eq!(second(none, NOW - 2 * DAY), NOW - 2 * DAY);
+        for start in [NOW * 1000, -5, 12, NOW * SECOND, i64::MAX] {
+            assert_eq!(second(none, start), NOW, "{start}");
+        }
+    }
 }

@@ -80,12 +80,18 @@ impl Index {
     }
 
     /// Takes in a document that is in the database.
-    pub(crate) fn insert(&mut self, sequence: i64, revision: u64, facts: &Facts) {
+    pub(crate) fn insert(
+        &mut self,
+        sequence: i64,
+        revision: u64,
+        facts: &Facts,
+        received: Timestamp,
+    ) {
         self.last_sequence = self.last_sequence.max(sequence);
         let id = facts.trace_id;
         let trace = self.traces.entry(id).or_insert_with(|| TraceEntry::new(id));
         let before = trace.time;
-        trace.insert(DocumentEntry::new(sequence, facts), revision);
+        trace.insert(DocumentEntry::new(sequence, facts, received), revision);
         self.cached -= usize::from(trace.summary.take().is_some());
         let after = trace.time;
         if before != after {

@@ -21,6 +21,22 @@ fn entry(trace: &Trace, n: u64) -> Value {
 }
 
 #[test]
+fn siblings_that_start_together_are_in_order_of_their_ids_however_they_came() {
+    let one = segment(
+        1,
+        0.0,
+        1.0,
+        json!({"subsegments": [embedded(4, 0.1, 0.2, none())]}),
+    );
+    let alone = |n| subsegment(n, 1, 0.1, 0.2, none());
+    for numbers in [[2, 3, 5], [5, 3, 2], [3, 5, 2]] {
+        let [a, b, c] = numbers.map(alone);
+        let trace = compiled(&[a, one.clone(), b, c]);
+        assert_eq!(shape(&trace), "1(2 3 4 5)");
+    }
+}
+
+#[test]
 fn subsegments_that_travelled_alone_are_put_under_their_parents_at_any_depth() {
     let trace = compiled(&[
         subsegment(4, 3, 0.3, 0.4, none()),

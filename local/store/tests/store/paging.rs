@@ -168,3 +168,41 @@ fn an_empty_window_holds_nothing_even_with_a_token() {
     };
     assert!(store.summaries(&later).unwrap().summaries.is_empty());
 }
+
+#[test]
+fn a_trace_whose_start_is_odd_is_found_by_its_id_and_by_its_arrival() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path()).unwrap();
+    let now = Timestamp::now();
+    let second = now.as_micros() / 1_000_000;
+    let second = second as f64;
+    // Milliseconds, before the epoch, yesterday, no time at all.
+    let starts = [second * 1000.0, -5.0, second - 86_400.0, 0.0];
+    let documents: Vec<Value> = (1..)
+        .zip(starts)
+        .map(|(n, start)| {
+            let id = TraceId::from_u128((second as u128) << 96 | n);
+            json!({"name": "s", "id": nth(1), "trace_id": id.to_string(),
+                   "start_time": start, "end_time": start + 1.0})
+        })
+        .collect();
+    assert!(put(&store, &documents).iter().all(Result::is_ok));
+    let window = |range| SummaryQuery {
+        start: Timestamp::from_micros(now.as_micros() - 60_000_000),
+        end: Timestamp::from_micros(now.as_micros() + 60_000_000),
+        range,
+        limit: 9,
+        after: None,
+    };
+    let again = Store::open(directory.path()).unwrap();
+    for (store, range) in [
+        (&store, TimeRange::TraceId),
+        (&store, TimeRange::Event),
+        (&again, TimeRange::TraceId),
+        (&again, TimeRange::Event),
+    ] {
+        let page = store.summaries(&window(range)).unwrap();
+        let found: HashSet<u32> = numbers(&page).into_iter().collect();
+        assert_eq!(found, (1..=4).collect(), "{range:?}");
+    }
+}
