@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use etcetera::BaseStrategy;
 
 /// Lambda, the X-Ray API and a trace store on one machine.
 ///
@@ -57,7 +58,10 @@ pub(crate) struct Data {
 
 impl Data {
     pub(crate) fn directory(&self) -> anyhow::Result<PathBuf> {
-        let default = || dirs::data_dir().map(|platform| platform.join("xray-local"));
+        let default = || {
+            let platform = etcetera::base_strategy::choose_native_strategy().ok()?;
+            Some(platform.data_dir().join("xray-local"))
+        };
         self.directory
             .clone()
             .or_else(default)
