@@ -31,7 +31,7 @@ step "What ran, in $((SECONDS - started)) s"
 awk '
   /^ +Running |^ +Doc-tests / {
     name = ($1 == "Doc-tests") ? "doc: " $2 : $0
-    sub(/^ +Running (unittests )?/, "", name); sub(/ \(.*\/deps\//, "  ", name); sub(/-[0-9a-f]{16}\)$/, "", name)
+    sub(/^ +Running (unittests )?/, "", name); sub(/ \(.*\/deps\//, "  ", name); sub(/-[0-9a-f]+\)$/, "", name)
   }
   /^test result:/ {
     split($0, part, "; "); split(part[1], first, " ")
