@@ -29,9 +29,13 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
-audit:
-	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
-	cargo deny check bans licenses sources
+TOOLS := $(or $(CARGO_TARGET_DIR),target)/tools
+
+audit: $(TOOLS)/bin/cargo-deny
+	$(TOOLS)/bin/cargo-deny check bans licenses sources
+
+$(TOOLS)/bin/cargo-deny:
+	cargo install --locked --quiet cargo-deny@0.20.2 --root $(TOOLS)
 
 clean:
 	cargo clean
