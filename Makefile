@@ -12,7 +12,7 @@ help:
 	@echo 'make audit         licences, sources and bans of every dependency (cargo-deny)'
 
 demo:
-	@python3 scripts/demo.py $(if $(ONCE),--once)
+	@python3 scripts/demo.py $(if $(filter-out 0 no false,$(ONCE)),--once)
 
 test:
 	@bash scripts/test.sh

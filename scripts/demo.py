@@ -12,6 +12,7 @@ import platform
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -53,7 +54,21 @@ def stage_layer():
     """A layer's folder with the extension that was just built."""
     extensions = WORK / "layer" / "extensions"
     extensions.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(BUILT / "xray-lambda-extension", extensions)
+    # Another demo may be running the old file, which cannot be written to.
+    new = extensions.parent / f"new-{os.getpid()}"
+    shutil.copy2(BUILT / "xray-lambda-extension", new)
+    os.replace(new, extensions / "xray-lambda-extension")
+
+
+def check_ports(arguments):
+    """Says before anything else which port is taken, and how to take another."""
+    for port, name in [(arguments.port, "PORT"), (arguments.xray_port, "XRAY_PORT")]:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except (OSError, OverflowError) as error:
+                sys.exit(f"demo: port {port} cannot be used ({error}); is another demo running? {name}=N make demo takes another")
 
 
 class Desk:
@@ -61,8 +76,8 @@ class Desk:
 
     def __init__(self, arguments):
         self.data = WORK / "traces"
-        self.log = WORK / "xray-local.log"
-        shutil.rmtree(self.data, ignore_errors=True)
+        # A demo on other ports writes beside this one.
+        self.log = WORK / f"xray-local-{arguments.port}.log"
         command = [
             BUILT / "xray-local", "start-api",
             "--template", ROOT / "template.yaml",
@@ -236,19 +251,21 @@ def report(desk, cases):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--once", action="store_true", help="exit once the traces were shown")
-    parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 3000))
-    parser.add_argument("--xray-port", type=int, default=int(os.environ.get("XRAY_PORT") or 2001))
+    parser.add_argument("--port", type=int, default=os.environ.get("PORT") or "3000")
+    parser.add_argument("--xray-port", type=int, default=os.environ.get("XRAY_PORT") or "2001")
     parser.add_argument("--dynamodb-endpoint", help="a DynamoDB to use instead of the one in process")
     parser.add_argument("--no-build", action="store_true", help="what is built is new enough")
     arguments = parser.parse_args()
     # A SIGTERM stops the desk as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     WORK.mkdir(parents=True, exist_ok=True)
-    if not arguments.no_build:
-        build()
-    stage_layer()
-    desk = Desk(arguments)
+    desk = None
     try:
+        check_ports(arguments)
+        if not arguments.no_build:
+            build()
+        stage_layer()
+        desk = Desk(arguments)
         problems = report(desk, drive(desk))
         title("Where to look")
         say(f"  Demo API   {desk.api}")
@@ -266,8 +283,11 @@ def main():
         sys.exit(f"demo: xray-local stopped; its log is {desk.log}")
     except KeyboardInterrupt:
         say()
+        if arguments.once:
+            sys.exit(130)
     finally:
-        desk.stop()
+        if desk:
+            desk.stop()
 
 
 if __name__ == "__main__":

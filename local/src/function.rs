@@ -72,7 +72,8 @@ fn layer_extensions(
     let layer = match (stand_in, own) {
         (Some(pair), _) => Layer {
             logical_id: name.to_owned(),
-            content_uri: PathBuf::from(&pair.value),
+            // Processes start in the folder of their code, so no path may depend on ours.
+            content_uri: std::path::absolute(&pair.value)?,
         },
         (None, Some(layer)) => layer.clone(),
         (None, None) => {
@@ -97,7 +98,10 @@ pub(crate) fn template_folder(template: &Path) -> PathBuf {
 /// Cargo's target directory: the one that is named, else `target` beside the nearest
 /// `Cargo.lock` above the template.
 fn target_directory(arguments: &Functions, folder: &Path) -> PathBuf {
-    let named = arguments.target_dir.clone();
+    let named = arguments.target_dir.as_deref().map(|named| {
+        // As for layers: not relative to where this program happens to run.
+        std::path::absolute(named).unwrap_or_else(|_| named.to_owned())
+    });
     let workspace = || {
         folder
             .ancestors()

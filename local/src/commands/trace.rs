@@ -4,6 +4,7 @@ use anyhow::Context;
 use xray_document::{Timestamp, TraceId};
 use xray_local_store::{Store, SummaryQuery, TimeRange};
 
+use super::print;
 use crate::arguments::Trace;
 use crate::desk::open_existing;
 use crate::view::{self, Paint};
@@ -25,9 +26,9 @@ pub(crate) fn trace(arguments: &Trace) -> anyhow::Result<ExitCode> {
     })?;
     if arguments.json {
         let json = xray_local_api::trace_json(&trace);
-        println!("{}", serde_json::to_string_pretty(&json)?);
+        print(&format!("{}\n", serde_json::to_string_pretty(&json)?))?;
     } else {
-        print!("{}", view::tree(&trace, Paint::stdout()));
+        print(&view::tree(&trace, Paint::stdout()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,6 +3,7 @@ use std::process::ExitCode;
 use xray_document::Timestamp;
 use xray_local_store::{SummaryQuery, TimeRange};
 
+use super::print;
 use crate::arguments::Traces;
 use crate::desk::open_existing;
 use crate::view::{self, Paint};
@@ -27,7 +28,7 @@ pub(crate) fn traces(arguments: &Traces) -> anyhow::Result<ExitCode> {
             .iter()
             .map(xray_local_api::summary_json)
             .collect();
-        println!("{}", serde_json::to_string_pretty(&summaries)?);
+        print(&format!("{}\n", serde_json::to_string_pretty(&summaries)?))?;
         return Ok(ExitCode::SUCCESS);
     }
     if page.summaries.is_empty() {
@@ -38,7 +39,7 @@ pub(crate) fn traces(arguments: &Traces) -> anyhow::Result<ExitCode> {
         );
         return Ok(ExitCode::SUCCESS);
     }
-    print!("{}", view::list(&page.summaries, Paint::stdout()));
+    print(&view::list(&page.summaries, Paint::stdout()))?;
     if page.next.is_some() {
         eprintln!("more than {}: --limit N shows more", arguments.limit);
     }

@@ -175,6 +175,11 @@ fn first_exception(cause: &Cause) -> Option<String> {
         return None;
     };
     let exception = cause.exceptions.first()?;
-    let parts = [exception.kind.as_deref(), exception.message.as_deref()];
+    // Rust's runtime names a boxed error by its type, which says nothing.
+    let kind = exception
+        .kind
+        .as_deref()
+        .filter(|kind| !kind.contains("dyn "));
+    let parts = [kind, exception.message.as_deref()];
     Some(parts.into_iter().flatten().collect::<Vec<_>>().join(": "))
 }

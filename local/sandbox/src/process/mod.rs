@@ -264,6 +264,11 @@ impl Program<'_> {
                 "{who} cannot start, because its interpreter {} does not exist: correct its first line",
                 interpreter.display()
             ),
+            (io::ErrorKind::NotFound, None) if !self.executable.is_file() => {
+                format!(
+                    "{who} cannot start, because the file does not exist: build it, or correct its path"
+                )
+            }
             (io::ErrorKind::NotFound, None) => format!(
                 "{who} cannot start, because the loader it was linked for is missing: build it for this machine's C library"
             ),
