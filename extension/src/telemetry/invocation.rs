@@ -7,7 +7,7 @@ use xray_document::{
 };
 
 use super::event::{Metrics, Report, Status, Tracing};
-use super::startup::{SHORTEST, phase};
+use super::startup::{SHORTEST, Shown, phase};
 use crate::lifecycle::Invoke;
 
 /// One invocation, from its first mention to its report. Where its subsegments hang is
@@ -18,8 +18,8 @@ pub(super) struct Invocation {
     start: Option<(Timestamp, Option<Tracing>)>,
     /// From INVOKE; Managed Instances have none.
     invoke: Option<Invoke>,
-    /// Parts that wait for a place to hang.
-    waiting: Vec<Subsegment>,
+    /// The environment's start, until there is a place to hang it.
+    startup: Shown,
     place: Option<(TraceId, SegmentId)>,
     /// The function's segment, where Lambda draws none and we do.
     segment: Option<Box<Segment>>,
@@ -35,7 +35,7 @@ impl Invocation {
             request_id: request_id.to_owned(),
             start: None,
             invoke: None,
-            waiting: Vec::new(),
+            startup: Shown::default(),
             place: None,
             segment: None,
             fault_drawn: false,
@@ -46,17 +46,12 @@ impl Invocation {
         self.invoke = Some(invoke);
     }
 
-    pub(super) fn started(
-        &mut self,
-        time: Timestamp,
-        tracing: Option<Tracing>,
-        startup: Vec<Subsegment>,
-    ) {
+    pub(super) fn started(&mut self, time: Timestamp, tracing: Option<Tracing>, startup: Shown) {
         self.start = Some((time, tracing));
-        self.waiting = startup;
+        self.startup = startup;
     }
 
-    /// Finds where to hang subsegments, once, and hangs those that waited. With
+    /// Finds where to hang subsegments, once, and hangs the environment's start. With
     /// `function`, its segment is drawn where Lambda draws none.
     pub(super) fn settle(&mut self, function: Option<&str>) -> Vec<Document> {
         if self.place.is_none() {
@@ -78,13 +73,15 @@ impl Invocation {
                 None => None,
             };
         }
-        let waiting = std::mem::take(if self.place.is_some() {
-            &mut self.waiting
-        } else {
+        if self.place.is_none() {
             return Vec::new();
-        });
-        waiting
+        }
+        let startup = std::mem::take(&mut self.startup);
+        // Under its own segment Lambda has drawn `Init` already.
+        let runtime_init = startup.runtime_init.filter(|_| self.segment.is_some());
+        runtime_init
             .into_iter()
+            .chain(startup.others)
             .filter_map(|part| self.hang(part))
             .collect()
     }

@@ -7,8 +7,8 @@ use super::event::{Init, Status};
 /// What the platform did to make this environment ready, until the first invocation
 /// shows it.
 ///
-/// The names are our own: Lambda itself draws `Init` (`Initialization` in its older
-/// style) and `Restore`, which hold none of these parts.
+/// The names are our own: what is drawn beside Lambda's `Init` (`Initialization` in its
+/// older style) and `Restore` must not be taken for them.
 #[derive(Debug, Default)]
 pub(super) struct Startup {
     init_start: Option<Init>,
@@ -16,6 +16,16 @@ pub(super) struct Startup {
     init_report: Option<Init>,
     restore_start: Option<Timestamp>,
     restore_report: Option<(Timestamp, Status)>,
+}
+
+/// What the first invocation shows of its environment's start.
+#[derive(Debug, Default)]
+pub(super) struct Shown {
+    /// With active tracing Lambda draws these same times as `Init` under its function
+    /// segment, so ours would double it: only for a segment that we draw ourselves.
+    pub(super) runtime_init: Option<Subsegment>,
+    /// What Lambda's segments lack: for whoever's function segment.
+    pub(super) others: Vec<Subsegment>,
 }
 
 /// A longer gap between init and invocation means that Lambda initialised ahead of
@@ -54,17 +64,18 @@ impl Startup {
     }
 
     /// What the invocation that started at `invoked` waited for; each startup is told once.
-    pub(super) fn take(&mut self, invoked: Timestamp) -> Vec<Subsegment> {
+    pub(super) fn take(&mut self, invoked: Timestamp) -> Shown {
+        let mut shown = Shown::default();
         if self.init_report.is_none() && self.restore_report.is_none() {
-            return Vec::new();
+            return shown;
         }
         let told = std::mem::take(self);
         let near = |end: Timestamp| invoked.since(end) <= LONGEST_GAP;
-        let mut parts = Vec::new();
         if let (Some(start), Some((end, status))) = (told.restore_start, told.restore_report)
             && near(end)
         {
-            parts.push(phase("Runtime restore", start, end, &status));
+            let restore = phase("Runtime restore", start, end, &status);
+            shown.others.push(restore);
         }
         if let (Some(start), Some(done), Some(report)) =
             (told.init_start, told.runtime_done, told.init_report)
@@ -72,17 +83,15 @@ impl Startup {
             && report.before_invoke
             && near(report.time)
         {
-            parts.push(phase("Runtime init", start.time, done.time, &done.status));
+            let init = phase("Runtime init", start.time, done.time, &done.status);
+            shown.runtime_init = Some(init);
+            // The part of the init that waited for extensions.
             if report.time.since(done.time) >= SHORTEST {
-                parts.push(phase(
-                    "Extension init",
-                    done.time,
-                    report.time,
-                    &report.status,
-                ));
+                let extensions = phase("Extension init", done.time, report.time, &report.status);
+                shown.others.push(extensions);
             }
         }
-        parts
+        shown
     }
 }
 

@@ -77,6 +77,45 @@ async fn in_pass_through_the_functions_segment_is_drawn_on_request_only() {
 }
 
 #[tokio::test]
+async fn lambdas_own_init_is_not_drawn_again() {
+    const INIT: &str = r#"[
+        {"time":"2026-01-10T09:00:00.000Z","type":"platform.initStart","record":{"initializationType":"on-demand","phase":"init"}},
+        {"time":"2026-01-10T09:00:00.120Z","type":"platform.initRuntimeDone","record":{"initializationType":"on-demand","phase":"init","status":"success"}},
+        {"time":"2026-01-10T09:00:00.125Z","type":"platform.initReport","record":{"initializationType":"on-demand","phase":"init","status":"success"}}]"#;
+    let active = r#","tracing":{"spanId":"54565fb41ac79632","type":"X-Amzn-Trace-Id","value":"Root=1-6750a1b2-00112233445566778899aabb;Parent=0efbd19962d95b05;Sampled=1"}"#;
+    let pass_through = "";
+    for (tracing, drawn) in [
+        (active, vec!["Extension init"]),
+        (
+            pass_through,
+            vec!["Extension init", "Runtime init", "orders"],
+        ),
+    ] {
+        let mut lambda = Lambda::start(Manners::default()).await;
+        let mut xray = XRay::start([]).await;
+        let variables = [("XRAY_LAMBDA_FUNCTION_SEGMENT", "true")];
+        let extension = Extension::start_with(&lambda, &xray.address, &variables);
+        lambda.ready().await;
+        lambda.telemetry(INIT).await;
+        lambda.invoke("r-1", TIMEOUT).await;
+        let start = format!(
+            r#"[{{"time":"2026-01-10T09:00:00.130Z","type":"platform.start","record":{{"requestId":"r-1"{tracing}}}}}]"#
+        );
+        lambda.telemetry(&start).await;
+        lambda.runtime_done("r-1").await;
+        lambda.next().await;
+        let documents = xray.so_far();
+        let mut names: Vec<_> = documents
+            .iter()
+            .filter_map(|document| document["name"].as_str())
+            .collect();
+        names.sort_unstable();
+        assert_eq!(names, drawn);
+        drop(extension);
+    }
+}
+
+#[tokio::test]
 async fn a_subscription_that_is_not_answered_is_said_and_leaves_a_working_function() {
     let mut lambda = Lambda::start(Manners {
         subscription: SILENCE,

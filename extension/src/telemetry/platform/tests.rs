@@ -54,6 +54,11 @@ fn names(documents: &[Value]) -> Vec<&str> {
         .collect()
 }
 
+fn milliseconds(document: &Value) -> f64 {
+    let time = |name: &str| document[name].as_f64().unwrap();
+    ((time("end_time") - time("start_time")) * 1000.0).round()
+}
+
 fn invoke(header: &str) -> Invoke {
     Invoke {
         request_id: "r-1".to_owned(),
@@ -64,39 +69,52 @@ fn invoke(header: &str) -> Invoke {
 }
 
 #[test]
-fn a_cold_invocation_shows_both_parts_of_its_init_under_lambdas_segment() {
-    let mut platform = Platform::new(None);
+fn lambdas_own_init_is_not_drawn_again() {
+    // Where Lambda has its segment, to ask for one of ours changes nothing.
+    for function in [None, Some("orders".to_owned())] {
+        let mut platform = Platform::new(function);
+        let mut documents = draw(
+            &mut platform,
+            &[
+                on_demand("initStart", "00.000"),
+                on_demand("initRuntimeDone", "00.120"),
+                on_demand("initReport", "00.125"),
+                start("00.130", &tracing()),
+            ],
+        );
+        let header = format!("Root={ROOT};Parent={SPAN};Sampled=1");
+        assert!(platform.invoked(&invoke(&header)).is_empty());
+        documents.extend(draw(
+            &mut platform,
+            &[
+                done("00.171", r#""status":"success""#),
+                event(
+                    "01.000",
+                    "start",
+                    &format!(r#""requestId":"r-2"{}"#, tracing()),
+                ),
+            ],
+        ));
+        assert_eq!(names(&documents), ["Extension init"]);
+        assert_eq!(documents[0]["type"], "subsegment");
+        assert_eq!(documents[0]["trace_id"], ROOT);
+        assert_eq!(documents[0]["parent_id"], SPAN);
+        assert_eq!(milliseconds(&documents[0]), 5.0);
+    }
+}
+
+#[test]
+fn an_init_that_waited_for_no_extension_adds_nothing_to_lambdas() {
     let documents = draw(
-        &mut platform,
+        &mut Platform::new(None),
         &[
             on_demand("initStart", "00.000"),
             on_demand("initRuntimeDone", "00.120"),
-            on_demand("initReport", "00.125"),
+            on_demand("initReport", "00.120"),
             start("00.130", &tracing()),
         ],
     );
-    assert_eq!(names(&documents), ["Runtime init", "Extension init"]);
-    for document in &documents {
-        assert_eq!(document["type"], "subsegment");
-        assert_eq!(document["trace_id"], ROOT);
-        assert_eq!(document["parent_id"], SPAN);
-    }
-    let length = |document: &Value| {
-        (document["end_time"].as_f64().unwrap() - document["start_time"].as_f64().unwrap()) * 1000.0
-    };
-    assert_eq!(length(&documents[0]).round(), 120.0);
-    assert_eq!(length(&documents[1]).round(), 5.0);
-    assert_eq!(
-        draw(
-            &mut platform,
-            &[event(
-                "01.000",
-                "start",
-                &format!(r#""requestId":"r-2"{}"#, tracing())
-            )]
-        ),
-        [] as [Value; 0]
-    );
+    assert_eq!(names(&documents), [] as [&str; 0]);
 }
 
 #[test]
@@ -205,14 +223,14 @@ fn what_is_not_traced_is_not_drawn() {
 }
 
 #[test]
-fn on_request_pass_through_gets_the_functions_segment_with_its_init_under_it() {
+fn on_request_pass_through_gets_the_functions_segment_with_both_parts_of_its_init() {
     for start_first in [false, true] {
         let mut platform = Platform::new(Some("orders".to_owned()));
         let header = format!("Root={ROOT};Parent=0efbd19962d95b05;Lineage=1:2");
         let before = [
             on_demand("initStart", "00.000"),
             on_demand("initRuntimeDone", "00.120"),
-            on_demand("initReport", "00.120"),
+            on_demand("initReport", "00.125"),
         ];
         let mut documents = draw(&mut platform, &before);
         let told = |platform: &mut Platform| draw(platform, &[start("00.130", "")]);
@@ -236,12 +254,19 @@ fn on_request_pass_through_gets_the_functions_segment_with_its_init_under_it() {
                 r#""status":"success","metrics":{"durationMs":40.5}"#,
             )],
         ));
-        assert_eq!(names(&documents), ["Runtime init", "orders"]);
-        let segment = &documents[1];
+        let drawn = ["Runtime init", "Extension init", "orders"];
+        assert_eq!(names(&documents), drawn);
+        assert_eq!(milliseconds(&documents[0]), 120.0);
+        assert_eq!(milliseconds(&documents[1]), 5.0);
+        let segment = &documents[2];
         assert_eq!(segment["origin"], "AWS::Lambda::Function");
         assert_eq!(segment["parent_id"], "0efbd19962d95b05");
         assert_eq!(segment["aws"]["account_id"], "123456789012");
-        assert_eq!(documents[0]["parent_id"], segment["id"]);
+        for part in &documents[..2] {
+            assert_eq!(part["type"], "subsegment");
+            assert_eq!(part["trace_id"], ROOT);
+            assert_eq!(part["parent_id"], segment["id"]);
+        }
         assert_ne!(segment["id"], segment["parent_id"]);
     }
 }
