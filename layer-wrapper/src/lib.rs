@@ -5,7 +5,7 @@
 //! failed.
 //!
 //! ```no_run
-//! use lambda_runtime::{Error, LambdaEvent, service_fn};
+//! use lambda_runtime::{Error, LambdaEvent};
 //! use serde_json::Value;
 //! use tower::ServiceBuilder;
 //!
@@ -24,6 +24,7 @@
 //! # async fn reserve(order: Value) -> Result<Value, Error> { Ok(order) }
 //! ```
 //!
+//! (`run_concurrent` is in `lambda_runtime`'s feature `concurrency-tokio`; `run` will do, too.)
 //! The function needs `Tracing: Active`. Nothing else has to run: without the
 //! `xray-lambda` extension the documents go to Lambda's own X-Ray daemon.
 //!
@@ -95,7 +96,11 @@
 //!
 //! - X-Ray indexes 50 annotations of a trace.
 //! - A function that is killed by its timeout leaves the invocation in progress, and what
-//!   had ended within it; what was open is lost.
+//!   had been sent within it. A subsegment that ends sends all that have ended if more than
+//!   48 KB wait, if the last sending was more than a second ago, or in the last second
+//!   before the deadline (the last quarter, where there are less than four). What was open
+//!   is lost, and so is what had ended after the last sending: a call of a millisecond, say,
+//!   before one that hangs until the timeout.
 //! - A `tracing` span ends when the last span within it has, as `tracing` keeps it so long.
 //! - A response that is streamed counts up to its beginning: the invocation's subsegment
 //!   ends when the handler's future does, and what a body begins while it is sent arrives
@@ -142,9 +147,7 @@ pub use context::{FutureExt, InSubsegment};
 pub use emit::{Stats, stats};
 pub use failure::{CaptureError, error};
 pub use lambda::{Traced, XRayLayer, XRayService};
-pub use subsegment::{
-    Captured, Current, Errors, Observe, Plain, Subsegment, SubsegmentBuilder, current, subsegment,
-};
+pub use subsegment::{Captured, Current, Subsegment, SubsegmentBuilder, current, subsegment};
 #[cfg(feature = "tracing")]
 pub use tracing::{TracingLayer, tracing_layer};
 pub use xray_document::{AnnotationValue, Namespace, SegmentId, TraceHeader, TraceId};

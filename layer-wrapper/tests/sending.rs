@@ -102,6 +102,29 @@ async fn what_ended_is_sent_before_a_long_invocation_ends() {
 }
 
 #[tokio::test]
+async fn what_ended_is_held_until_another_one_ends_however_long_that_takes() {
+    let receiver = Receiver::start();
+    invoke(&receiver.layer(), Some(&sampled()), async |_| {
+        assert!(receiver.document().unwrap().is_in_progress());
+        subsegment("early").run(|| ());
+        let hanging = subsegment("hanging").start();
+        // As the crate's documentation says under "Limits": here a timeout loses both.
+        tokio::time::sleep(Duration::from_millis(1_050)).await;
+        assert!(!receiver.has_datagram());
+        hanging.close();
+        let names = [
+            receiver.document().unwrap().name,
+            receiver.document().unwrap().name,
+        ];
+        assert!(names.contains(&"early".to_owned()) && names.contains(&"hanging".to_owned()));
+        Ok(())
+    })
+    .await
+    .unwrap();
+    assert_eq!(receiver.invocation().names(), ["## orders"]);
+}
+
+#[tokio::test]
 async fn names_and_keys_that_x_ray_would_refuse_are_made_valid() {
     let receiver = Receiver::start();
     invoke(&receiver.layer(), Some(&sampled()), async |_| {

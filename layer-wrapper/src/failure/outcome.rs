@@ -1,7 +1,7 @@
 use super::chain::{Failure, of_error};
 
 /// An error that [`capture`](crate::SubsegmentBuilder::capture) can record: any
-/// [`std::error::Error`], what dereferences to one (`Box<dyn Error + Send + Sync>`,
+/// [`std::error::Error`], what holds one (`Box<dyn Error>`, also with `Send` and `Sync`,
 /// `anyhow::Error`, `eyre::Report`), and a text.
 ///
 /// `Kind` is one of [`error`] and is inferred.
@@ -15,10 +15,10 @@ pub mod error {
     /// A type that implements [`std::error::Error`].
     #[derive(Debug)]
     pub struct Typed(());
-    /// `Box<dyn Error>` in its three forms.
+    /// `Box<dyn Error + Send + Sync>` or `Box<dyn Error + Send>`.
     #[derive(Debug)]
     pub struct Boxed(());
-    /// A type that gives a `dyn Error` by `AsRef`, as `anyhow` and `eyre` do.
+    /// A type that gives a `dyn Error` by `AsRef`, as `anyhow`, `eyre` and `Box<dyn Error>` do.
     #[derive(Debug)]
     pub struct Report(());
     /// `String` or `&'static str`.
@@ -51,8 +51,7 @@ macro_rules! boxed {
 }
 boxed!(
     Box<dyn std::error::Error + Send + Sync>,
-    Box<dyn std::error::Error + Send>,
-    Box<dyn std::error::Error>
+    Box<dyn std::error::Error + Send>
 );
 
 impl<E: AsRef<dyn std::error::Error + 'static>> CaptureError<error::Report> for E {

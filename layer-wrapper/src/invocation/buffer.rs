@@ -14,12 +14,13 @@ const _: () = assert!(MAX_SENT_BYTES + DATAGRAM_HEADER.len() <= MAX_DATAGRAM_BYT
 /// Bytes of finished subsegments that are held back at most before the invocation ends.
 const MAX_HELD_BYTES: usize = 48 * 1024;
 
-/// Microseconds that finished subsegments are held back at most, where others follow:
-/// what was sent survives a timeout.
+/// Microseconds from the last sending after which the next subsegment that ends is sent at
+/// once, with all that is held: what was sent survives a timeout. Nothing else asks, for
+/// that would take a timer: what no other end follows waits for the invocation's.
 const MAX_HELD_MICROS: i64 = 1_000_000;
 
-/// Microseconds before the deadline from which nothing is held back any more: what Lambda
-/// kills then has sent what had ended. At most a quarter of the time that there was.
+/// Microseconds before the deadline from which what ends is sent at once, with all that is
+/// held: Lambda may kill the function next. At most a quarter of the time that there was.
 const MAX_DANGER_MICROS: i64 = 1_000_000;
 
 /// Bytes of a typical invocation's subsegments: about sixteen of them.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use xray_document::{AnnotationValue, Namespace};
 
-use super::captured::{Captured, Errors, Plain};
+use super::captured::Captured;
 use super::{Open, Subsegment};
 use crate::context;
 use crate::emit::stats;
@@ -89,17 +89,21 @@ impl SubsegmentBuilder {
     /// before its end is recorded as cancelled.
     ///
     /// For a future that does not return a `Result` there is [`trace`](Self::trace).
-    pub fn capture<F, T, E, Kind>(self, future: F) -> Captured<F, Errors<Kind>>
+    pub fn capture<F, T, E, Kind>(self, future: F) -> Captured<F>
     where
         F: Future<Output = Result<T, E>>,
         E: CaptureError<Kind>,
     {
-        Captured::new(self, future)
+        Captured::new(self, future, |output, subsegment| {
+            if let Err(error) = output {
+                subsegment.record_error(error);
+            }
+        })
     }
 
     /// Runs a future in the subsegment, whatever it returns.
-    pub fn trace<F: Future>(self, future: F) -> Captured<F, Plain> {
-        Captured::new(self, future)
+    pub fn trace<F: Future>(self, future: F) -> Captured<F> {
+        Captured::new(self, future, |_, _| ())
     }
 
     /// Runs a closure in the subsegment, whatever it returns.

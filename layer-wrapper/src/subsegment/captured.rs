@@ -1,7 +1,6 @@
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,20 +10,22 @@ use pin_project_lite::pin_project;
 
 use super::{Open, Subsegment, SubsegmentBuilder};
 use crate::context::enter;
-use crate::failure::CaptureError;
 
 pin_project! {
     /// A future that runs in a subsegment of its own: made by
     /// [`SubsegmentBuilder::capture`] and [`SubsegmentBuilder::trace`].
     #[must_use = "futures do nothing unless polled"]
-    pub struct Captured<F, O> {
+    pub struct Captured<F: Future> {
         #[pin]
         inner: F,
         stage: Stage,
-        observer: PhantomData<fn() -> O>,
+        // A pointer and not a bound on the output: a future that holds this one, such as a
+        // `join_all`, is `Send` only where its bounds hold for every lifetime, and those of
+        // a boxed error hold for `'static` alone.
+        observe: Observe<F::Output>,
     }
 
-    impl<F, O> PinnedDrop for Captured<F, O> {
+    impl<F: Future> PinnedDrop for Captured<F> {
         fn drop(this: Pin<&mut Self>) {
             if let Stage::Begun(subsegment) = this.project().stage {
                 subsegment.edit(|details| details.mark("cancelled"));
@@ -32,6 +33,9 @@ pin_project! {
         }
     }
 }
+
+/// Records what an output says about its subsegment.
+pub(super) type Observe<T> = fn(&T, &Subsegment);
 
 #[derive(Debug)]
 enum Stage {
@@ -41,17 +45,21 @@ enum Stage {
     Ended,
 }
 
-impl<F, O> Captured<F, O> {
-    pub(super) const fn new(builder: SubsegmentBuilder, inner: F) -> Self {
+impl<F: Future> Captured<F> {
+    pub(super) const fn new(
+        builder: SubsegmentBuilder,
+        inner: F,
+        observe: Observe<F::Output>,
+    ) -> Self {
         Self {
             inner,
             stage: Stage::Ready(Some(builder)),
-            observer: PhantomData,
+            observe,
         }
     }
 }
 
-impl<F: Future, O: Observe<F::Output>> Future for Captured<F, O> {
+impl<F: Future> Future for Captured<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -68,7 +76,7 @@ impl<F: Future, O: Observe<F::Output>> Future for Captured<F, O> {
         match catch(subsegment.open().cloned(), || this.inner.poll(cx)) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(output)) => {
-                O::observe(&output, subsegment);
+                (this.observe)(&output, subsegment);
                 *this.stage = Stage::Ended;
                 Poll::Ready(output)
             }
@@ -95,37 +103,11 @@ pub(crate) fn catch<T>(
     }))
 }
 
-/// What a [`Captured`] future's output says about its subsegment.
-pub trait Observe<T> {
-    #[doc(hidden)]
-    fn observe(output: &T, subsegment: &Subsegment);
-}
-
-/// Says nothing.
-#[derive(Debug)]
-pub struct Plain(());
-
-/// An `Err` is a fault.
-#[derive(Debug)]
-pub struct Errors<Kind>(PhantomData<Kind>);
-
-impl<T> Observe<T> for Plain {
-    fn observe(_: &T, _: &Subsegment) {}
-}
-
-impl<T, E: CaptureError<Kind>, Kind> Observe<Result<T, E>> for Errors<Kind> {
-    fn observe(output: &Result<T, E>, subsegment: &Subsegment) {
-        if let Err(error) = output {
-            subsegment.record_error(error);
-        }
-    }
-}
-
-impl<F: fmt::Debug, O> fmt::Debug for Captured<F, O> {
+impl<F: Future + fmt::Debug> fmt::Debug for Captured<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Captured")
             .field("inner", &self.inner)
             .field("stage", &self.stage)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use xray_document::{SegmentId, Timestamp};
 
 pub use builder::SubsegmentBuilder;
+pub use captured::Captured;
 pub(crate) use captured::catch;
-pub use captured::{Captured, Errors, Observe, Plain};
 pub use handle::Current;
 pub(crate) use open::Open;
 

@@ -58,6 +58,14 @@ impl Receiver {
         }
     }
 
+    /// Whether a datagram waits to be read.
+    pub(crate) fn has_datagram(&self) -> bool {
+        self.socket.set_nonblocking(true).unwrap();
+        let found = self.socket.peek(&mut [0]).is_ok();
+        self.socket.set_nonblocking(false).unwrap();
+        found
+    }
+
     pub(crate) fn datagram(&self) -> Vec<u8> {
         let mut bytes = vec![0; 65_536];
         let length = self
