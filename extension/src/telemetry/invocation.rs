@@ -77,9 +77,9 @@ impl Invocation {
             return Vec::new();
         }
         let startup = std::mem::take(&mut self.startup);
-        // Under its own segment Lambda has drawn `Init` already.
-        let runtime_init = startup.runtime_init.filter(|_| self.segment.is_some());
-        runtime_init
+        // Under its own segment Lambda has drawn `Init` or `Restore` already.
+        let made_ready = startup.made_ready.filter(|_| self.segment.is_some());
+        made_ready
             .into_iter()
             .chain(startup.others)
             .filter_map(|part| self.hang(part))

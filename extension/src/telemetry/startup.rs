@@ -21,9 +21,10 @@ pub(super) struct Startup {
 /// What the first invocation shows of its environment's start.
 #[derive(Debug, Default)]
 pub(super) struct Shown {
-    /// With active tracing Lambda draws these same times as `Init` under its function
-    /// segment, so ours would double it: only for a segment that we draw ourselves.
-    pub(super) runtime_init: Option<Subsegment>,
+    /// How the environment was made ready: `Runtime init` or `Runtime restore`. With active
+    /// tracing Lambda draws these same times as `Init` and `Restore` under its function
+    /// segment, so ours would double them: only for a segment that we draw ourselves.
+    pub(super) made_ready: Option<Subsegment>,
     /// What Lambda's segments lack: for whoever's function segment.
     pub(super) others: Vec<Subsegment>,
 }
@@ -74,8 +75,7 @@ impl Startup {
         if let (Some(start), Some((end, status))) = (told.restore_start, told.restore_report)
             && near(end)
         {
-            let restore = phase("Runtime restore", start, end, &status);
-            shown.others.push(restore);
+            shown.made_ready = Some(phase("Runtime restore", start, end, &status));
         }
         if let (Some(start), Some(done), Some(report)) =
             (told.init_start, told.runtime_done, told.init_report)
@@ -84,7 +84,7 @@ impl Startup {
             && near(report.time)
         {
             let init = phase("Runtime init", start.time, done.time, &done.status);
-            shown.runtime_init = Some(init);
+            shown.made_ready = Some(init);
             // The part of the init that waited for extensions.
             if report.time.since(done.time) >= SHORTEST {
                 let extensions = phase("Extension init", done.time, report.time, &report.status);

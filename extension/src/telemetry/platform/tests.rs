@@ -140,19 +140,28 @@ fn an_init_ahead_of_time_or_provisioned_is_no_part_of_the_trace() {
 }
 
 #[test]
-fn a_restored_snapshot_shows_its_restore_and_not_its_old_init() {
-    let documents = draw(
-        &mut Platform::new(None),
-        &[
+fn a_restored_snapshot_shows_its_restore_under_our_segment_and_its_old_init_nowhere() {
+    let restored = |tracing: &str| {
+        [
             on_demand("initStart", "00.000"),
             on_demand("initRuntimeDone", "00.120"),
             on_demand("initReport", "00.125"),
             event("01.000", "restoreStart", r#""functionName":"f""#),
             event("01.210", "restoreReport", r#""status":"success""#),
-            start("01.220", &tracing()),
-        ],
-    );
-    assert_eq!(names(&documents), ["Runtime restore"]);
+            start("01.220", tracing),
+        ]
+    };
+    // Lambda draws `Restore` itself.
+    let documents = draw(&mut Platform::new(None), &restored(&tracing()));
+    assert_eq!(names(&documents), [] as [&str; 0]);
+
+    let mut ours = Platform::new(Some("orders".to_owned()));
+    let header = format!("Root={ROOT};Lineage=1:2");
+    assert!(ours.invoked(&invoke(&header)).is_empty());
+    let mut documents = draw(&mut ours, &restored(""));
+    documents.extend(draw(&mut ours, &[done("01.300", r#""status":"success""#)]));
+    assert_eq!(names(&documents), ["Runtime restore", "orders"]);
+    assert_eq!(milliseconds(&documents[0]), 210.0);
 }
 
 #[test]
