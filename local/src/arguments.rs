@@ -143,32 +143,35 @@ pub(crate) enum Sampling {
     Lambda,
 }
 
+/// Where the commands that serve functions listen, their own port aside.
 #[derive(Debug, Args)]
-pub(crate) struct StartApi {
-    /// Where the APIs listen
+pub(crate) struct Listen {
+    /// The address that is listened on
     #[arg(long, default_value = "127.0.0.1", value_parser = host)]
     pub(crate) host: IpAddr,
-    /// The first API's port; further ones follow. 0 takes free ones
-    #[arg(short, long, default_value_t = 3000)]
-    pub(crate) port: u16,
     /// Where the X-Ray API listens
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:2001")]
     pub(crate) xray_listen: SocketAddr,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StartApi {
+    /// The first API's port; further ones follow. 0 takes free ones
+    #[arg(short, long, default_value_t = 3000)]
+    pub(crate) port: u16,
+    #[command(flatten)]
+    pub(crate) listen: Listen,
     #[command(flatten)]
     pub(crate) functions: Functions,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct StartLambda {
-    /// Where the Invoke API listens
-    #[arg(long, default_value = "127.0.0.1", value_parser = host)]
-    pub(crate) host: IpAddr,
     /// The port; 0 takes a free one
     #[arg(short, long, default_value_t = 3001)]
     pub(crate) port: u16,
-    /// Where the X-Ray API listens
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:2001")]
-    pub(crate) xray_listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) listen: Listen,
     #[command(flatten)]
     pub(crate) functions: Functions,
 }

@@ -1,7 +1,5 @@
 //! One file a command.
 
-use std::io::Write;
-
 mod invoke;
 mod run;
 mod serve;
@@ -17,6 +15,11 @@ pub(crate) use start_api::start_api;
 pub(crate) use start_lambda::start_lambda;
 pub(crate) use trace::trace;
 pub(crate) use traces::traces;
+
+use std::io::Write;
+use std::path::Path;
+
+use crate::desk::Desk;
 
 /// Returns at Ctrl-C or SIGTERM.
 async fn interrupted() -> anyhow::Result<()> {
@@ -39,6 +42,15 @@ fn print(text: &str) -> std::io::Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }
+}
+
+/// What stands behind every command that serves functions.
+fn announce_desk(desk: &Desk, data: &Path) {
+    announce("X-Ray API", &format!("http://{}", desk.xray));
+    if let Some(dynamodb) = &desk.dynamodb {
+        announce("DynamoDB", dynamodb);
+    }
+    announce("Traces", &data.display().to_string());
 }
 
 /// One aligned line of the start's summary, on stderr.

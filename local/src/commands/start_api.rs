@@ -6,27 +6,20 @@ use anyhow::bail;
 use xray_local_gateway::ApiGateway;
 use xray_local_template::{Route, Template};
 
-use super::{announce, interrupted};
+use super::{announce, announce_desk, interrupted};
 use crate::arguments::StartApi;
 use crate::desk::{Desk, bind, guarded};
 
 /// `xray-local start-api`
 pub(crate) async fn start_api(arguments: StartApi) -> anyhow::Result<ExitCode> {
-    let desk = Desk::start(&arguments.functions, arguments.xray_listen).await?;
+    let desk = Desk::start(&arguments.functions, arguments.listen.xray_listen).await?;
     if desk.template.apis.is_empty() {
         bail!(
             "{} has no API: give a function an event of type Api or HttpApi, or use `xray-local invoke`",
             arguments.functions.template.display()
         );
     }
-    announce("X-Ray API", &format!("http://{}", desk.xray));
-    if let Some(dynamodb) = &desk.dynamodb {
-        announce("DynamoDB", dynamodb);
-    }
-    announce(
-        "Traces",
-        &arguments.functions.data.directory()?.display().to_string(),
-    );
+    announce_desk(&desk, &arguments.functions.data.directory()?);
 
     let mut port = arguments.port;
     for api in &desk.template.apis {
@@ -45,7 +38,7 @@ pub(crate) async fn start_api(arguments: StartApi) -> anyhow::Result<ExitCode> {
             desk.terminal.clone(),
         )?;
         let listener = bind(
-            SocketAddr::new(arguments.host, port),
+            SocketAddr::new(arguments.listen.host, port),
             &format!("API {name}"),
             "--port",
         )

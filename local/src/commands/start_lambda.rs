@@ -2,28 +2,21 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::{announce, interrupted};
+use super::{announce, announce_desk, interrupted};
 use crate::arguments::StartLambda;
 use crate::desk::{Desk, bind, guarded};
 
 /// `xray-local start-lambda`
 pub(crate) async fn start_lambda(arguments: StartLambda) -> anyhow::Result<ExitCode> {
-    let desk = Desk::start(&arguments.functions, arguments.xray_listen).await?;
+    let desk = Desk::start(&arguments.functions, arguments.listen.xray_listen).await?;
     let listener = bind(
-        SocketAddr::new(arguments.host, arguments.port),
+        SocketAddr::new(arguments.listen.host, arguments.port),
         "Lambda's Invoke API",
         "--port",
     )
     .await?;
     let address = listener.local_addr()?;
-    announce("X-Ray API", &format!("http://{}", desk.xray));
-    if let Some(dynamodb) = &desk.dynamodb {
-        announce("DynamoDB", dynamodb);
-    }
-    announce(
-        "Traces",
-        &arguments.functions.data.directory()?.display().to_string(),
-    );
+    announce_desk(&desk, &arguments.functions.data.directory()?);
     announce("Lambda", &format!("http://{address}"));
     for function in desk.sandbox.functions() {
         announce("", &function.name);
