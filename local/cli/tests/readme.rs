@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-const README: &str = include_str!("../../README.md");
+const README: &str = include_str!("../../../README.md");
 
 /// The subcommands in `text`, each in the row of a table or of `--help`.
 fn commands<'a>(text: &'a str, before: &str) -> Vec<&'a str> {
@@ -45,10 +45,10 @@ fn every_command_explains_its_options() {
 
 #[test]
 fn every_choice_of_fidelity_names_a_file_that_is_there() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut folder = "";
     let mut named = 0;
-    for line in include_str!("../../docs/fidelity.md").lines() {
+    for line in include_str!("../../../docs/fidelity.md").lines() {
         if let Some((_, under)) = line.split_once("where (under `") {
             folder = under.split('`').next().unwrap_or_default();
         } else if let Some((_, file)) = line.trim_end_matches("` |").rsplit_once("| `") {
