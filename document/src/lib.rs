@@ -8,6 +8,7 @@
 //! here fits the schema and the limits.
 
 mod annotations;
+mod calendar;
 mod cause;
 mod datagram;
 mod document;
@@ -22,6 +23,7 @@ mod timestamp;
 mod tolerant;
 
 pub use annotations::{AnnotationValue, Annotations, is_annotation_key};
+pub use calendar::UtcTime;
 pub use cause::{Cause, Exception, Exceptions, StackFrame};
 pub use datagram::{DATAGRAM_HEADER, Datagram, DatagramError};
 pub use document::Document;

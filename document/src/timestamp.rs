@@ -3,35 +3,70 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::calendar::{self, UtcTime};
+
 /// A time as X-Ray writes it: epoch seconds, a JSON number, held here in whole
 /// microseconds (the precision the Developer Guide recommends).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// The wall clock's time.
     pub fn now() -> Self {
         Self::from(SystemTime::now())
     }
 
+    /// From microseconds since the epoch, 1970-01-01T00:00:00Z.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
 
+    /// Microseconds since the epoch.
     pub const fn as_micros(self) -> i64 {
         self.0
     }
 
-    /// From epoch seconds. `None` for what is not a finite time of this era.
+    /// From epoch seconds, rounded to the microsecond. `None` if the number is not finite or
+    /// its microseconds do not fit in 64 bits.
     pub fn from_seconds(seconds: f64) -> Option<Self> {
         let micros = (seconds * 1e6).round();
         (micros.abs() < 9e18).then_some(Self(micros as i64))
     }
 
+    /// Seconds since the epoch, as a document writes them.
     pub fn as_seconds(self) -> f64 {
         self.0 as f64 / 1e6
     }
 
-    /// The time from `earlier` to `self`; zero where `earlier` is later.
+    /// From an ISO 8601 text: a date, or a date and a time, with any number of decimals and
+    /// an offset; without an offset, in UTC. `2026-01-10T09:00:00.120Z`, as the Telemetry API
+    /// writes it, `2026-01-10 09:00`, `2026-01-10T10:00:00+01:00`. `None` for every other text.
+    pub fn from_iso8601(text: &str) -> Option<Self> {
+        calendar::parse(text).map(Self)
+    }
+
+    /// ISO 8601 in UTC with milliseconds, `2026-01-10T09:00:00.120Z`, as Lambda writes times
+    /// in telemetry and in logs. Microseconds are cut off.
+    pub fn to_iso8601(self) -> String {
+        let utc = self.utc();
+        format!(
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+            utc.year,
+            utc.month,
+            utc.day,
+            utc.hour,
+            utc.minute,
+            utc.second,
+            utc.microsecond / 1_000
+        )
+    }
+
+    /// Date and time of day in UTC.
+    pub fn utc(self) -> UtcTime {
+        UtcTime::from_micros(self.0)
+    }
+
+    /// The time from `earlier` to `self`; zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }

@@ -13,8 +13,6 @@ use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use xray_document::Timestamp;
 
-use crate::telemetry::timestamp;
-
 /// The function's own credentials.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
@@ -147,7 +145,10 @@ async fn fetch(url: &str, token: Option<&str>) -> Result<(Credentials, Option<Ti
     };
     Ok((
         credentials,
-        answer.expiration.as_deref().and_then(timestamp),
+        answer
+            .expiration
+            .as_deref()
+            .and_then(Timestamp::from_iso8601),
     ))
 }
 

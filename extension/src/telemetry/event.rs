@@ -3,8 +3,6 @@ use serde_json::Number;
 use serde_json::value::RawValue;
 use xray_document::{Sampled, SegmentId, Timestamp, TraceHeader};
 
-use super::timestamp;
-
 /// An event of the platform that tells something to draw. Reading is tolerant: an
 /// unknown type, a missing member or one of another shape costs that event or member,
 /// never the batch.
@@ -114,7 +112,7 @@ impl Event {
 
     fn parse(json: &str) -> Option<Self> {
         let envelope: Envelope<'_> = serde_json::from_str(json).ok()?;
-        let time = timestamp(envelope.time);
+        let time = Timestamp::from_iso8601(envelope.time);
         let record: Record<'_> = serde_json::from_str(envelope.record.get()).unwrap_or_default();
         Some(match envelope.kind {
             "platform.initStart" => Self::InitStart(record.init(time?)),
@@ -208,7 +206,7 @@ impl Record<'_> {
             } = member(Some(raw))?;
             Some(Span {
                 name,
-                start: timestamp(&start)?,
+                start: Timestamp::from_iso8601(&start)?,
                 duration_ms,
             })
         });
@@ -321,7 +319,6 @@ mod tests {
             let whole = format!(r#"[{{"time":"{time}","type":"{kind}","record":{record}}}]"#);
             Event::parse_batch(whole.as_bytes());
             Event::parse_batch(record.as_bytes());
-            timestamp(&time);
         }
     }
 }

@@ -7,10 +7,8 @@ mod listener;
 mod platform;
 mod startup;
 mod subscription;
-mod time;
 
 pub use event::{Event, Init, Report, Span, Status, Tracing};
 pub use listener::{Batch, Listener};
 pub use platform::Platform;
 pub use subscription::subscribe;
-pub use time::timestamp;

@@ -1,6 +1,6 @@
 //! Times as API Gateway writes them.
 
-use xray_document::Timestamp;
+use xray_document::{Timestamp, UtcTime};
 
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -8,28 +8,17 @@ const MONTHS: [&str; 12] = [
 
 /// `requestTime`: the Common Log Format's time, `09/Apr/2015:12:34:56 +0000`.
 pub(crate) fn common_log_time(time: Timestamp) -> String {
-    let seconds = time.as_micros().div_euclid(1_000_000);
-    let (day, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let (year, month, date) = civil(day);
-    let month = MONTHS[month];
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{date:02}/{month}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000")
-}
-
-/// Year, month from 0, and day of the month from 1, of a day since 1970-01-01 in the
-/// Gregorian calendar. Years are counted from March, so that the leap day ends one, in
-/// eras of 400 years (146,097 days), which all look alike.
-fn civil(day: i64) -> (i64, usize, i64) {
-    let day = day + 719_468;
-    let (era, of_era) = (day.div_euclid(146_097), day.rem_euclid(146_097));
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let date = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = (from_march + 2) % 12;
-    let year = era * 400 + year_of_era + i64::from(month < 2);
-    // `month` is below 12 by the line that made it.
-    (year, month as usize, date)
+    let UtcTime {
+        year,
+        month,
+        day,
+        hour,
+        minute,
+        second,
+        ..
+    } = time.utc();
+    let month = MONTHS[usize::from(month - 1)];
+    format!("{day:02}/{month}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000")
 }
 
 #[cfg(test)]

@@ -8,8 +8,9 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 use xray_document::{Document, Timestamp};
+use xray_local_lambda_rules::function_arn;
 
-use crate::clock::{epoch_millis, iso};
+use crate::clock::epoch_millis;
 use crate::environment::{Environment, Failure, Init, Phase, Request, ShutdownReason, State};
 use crate::pool::{Lease, Pool};
 use crate::progress::Progress;
@@ -51,7 +52,7 @@ impl Call {
         invocation: Invocation,
     ) -> Self {
         let function = Arc::clone(&pool.function);
-        let arn = crate::arn::function_arn(&function);
+        let arn = function_arn(&function.region, &function.account_id, &function.name);
         let trace = Trace::begin(
             function.tracing,
             invocation.trace_header.as_ref(),
@@ -267,7 +268,11 @@ impl Call {
         let message = failure.message(self.function.timeout);
         let log = &environment.shared.log;
         if matches!(failure, Failure::Timeout) {
-            log.platform(&format!("{} {} {message}", iso(Timestamp::now()), self.id));
+            log.platform(&format!(
+                "{} {} {message}",
+                Timestamp::now().to_iso8601(),
+                self.id
+            ));
         } else {
             log.platform(&format!("RequestId: {} Error: {message}", self.id));
             log.platform(failure.error_type());

@@ -11,7 +11,6 @@
 //! next request gets a new environment, where Lambda would reset the old one.
 
 mod api;
-mod arn;
 mod call;
 mod clock;
 mod contract;

@@ -11,14 +11,11 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::json;
 use xray_document::Timestamp;
+use xray_local_lambda_rules::MAX_PAYLOAD_BYTES;
 
 use crate::api::{accepted, answer, refuse};
 use crate::environment::{Answer, Refusal, Request, Runtime, Shared, State};
 use crate::payload::Payload;
-
-/// Bytes of a request or a response: 6 MB and 100 bytes (Lambda quotas, "Invocation
-/// payload", and the number in the service's own error message).
-pub(crate) const MAX_PAYLOAD_BYTES: usize = 6_291_556;
 
 const ERROR_TYPE: &str = "Lambda-Runtime-Function-Error-Type";
 const ERROR_BODY: &str = "Lambda-Runtime-Function-Error-Body";

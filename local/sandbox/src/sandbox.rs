@@ -2,16 +2,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
+use xray_local_lambda_rules::{FunctionName, MAX_PAYLOAD_BYTES, is_reserved_variable};
 
-use crate::arn::FunctionName;
 use crate::call::Call;
 use crate::environment::ShutdownReason;
 use crate::pool::{Leased, Pool};
-use crate::runtime_api::MAX_PAYLOAD_BYTES;
 use crate::world::World;
 use crate::{
     FunctionConfig, Invocation, InvokeError, InvokeOutcome, LogSink, LogSource, SandboxConfig,
-    SegmentSink, variables,
+    SegmentSink,
 };
 
 /// Runs functions as Lambda does. Cheap to clone; when the last clone is dropped, every
@@ -58,7 +57,7 @@ impl Sandbox {
         for name in function
             .environment
             .keys()
-            .filter(|name| variables::is_reserved(name))
+            .filter(|name| is_reserved_variable(name))
         {
             let line = format!(
                 "variable {name} of function {} is reserved by Lambda: it was left out",
@@ -108,7 +107,7 @@ impl Sandbox {
         let name = FunctionName::parse(function).ok_or_else(unknown)?;
         let pool = self.pools().get(name.name).cloned();
         let pool = pool
-            .filter(|pool| name.names(&pool.function))
+            .filter(|pool| is_named(&pool.function, &name))
             .ok_or_else(unknown)?;
 
         let call = Call::accept(world, &pool, name.qualifier, invocation);
@@ -140,6 +139,14 @@ impl Sandbox {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a caller means `function`, of which only `$LATEST` exists.
+fn is_named(function: &FunctionConfig, name: &FunctionName<'_>) -> bool {
+    name.matches(&function.region, &function.account_id, &function.name)
+        && name
+            .qualifier
+            .is_none_or(|qualifier| qualifier == "$LATEST")
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use xray_local_lambda_rules::is_reserved_variable;
+
 use crate::{FunctionConfig, SandboxConfig};
 
 /// The variables of one environment, complete: processes start with these and no others.
@@ -26,30 +28,6 @@ pub(crate) struct Instance<'a> {
     pub(crate) host_path: Option<&'a str>,
 }
 
-/// Set by Lambda only: a function cannot have its own.
-const RESERVED: [&str; 20] = [
-    "_HANDLER",
-    "_X_AMZN_TRACE_ID",
-    "AWS_DEFAULT_REGION",
-    "AWS_REGION",
-    "AWS_EXECUTION_ENV",
-    "AWS_LAMBDA_FUNCTION_NAME",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-    "AWS_LAMBDA_FUNCTION_VERSION",
-    "AWS_LAMBDA_INITIALIZATION_TYPE",
-    "AWS_LAMBDA_LOG_GROUP_NAME",
-    "AWS_LAMBDA_LOG_STREAM_NAME",
-    "AWS_ACCESS_KEY",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_LAMBDA_RUNTIME_API",
-    "AWS_LAMBDA_MAX_CONCURRENCY",
-    "AWS_LAMBDA_METADATA_API",
-    "LAMBDA_TASK_ROOT",
-    "LAMBDA_RUNTIME_DIR",
-];
-
 /// Where a function without an extension finds the daemon when no address is
 /// configured: the discard service's port, on which nothing listens.
 const NO_DAEMON: &str = "127.0.0.1:9";
@@ -58,12 +36,6 @@ const NO_DAEMON: &str = "127.0.0.1:9";
 /// it sets there.
 const LAYER_PORT: &str = "2000";
 
-/// Whether Lambda refuses a function's own variable of this name. Names that begin
-/// with `_` are the platform's.
-pub(crate) fn is_reserved(name: &str) -> bool {
-    name.starts_with('_') || RESERVED.contains(&name)
-}
-
 impl Variables {
     pub(crate) fn new(
         function: &FunctionConfig,
@@ -71,7 +43,7 @@ impl Variables {
         instance: &Instance<'_>,
     ) -> Self {
         let mut own = function.environment.clone();
-        own.retain(|name, _| !is_reserved(name));
+        own.retain(|name, _| !is_reserved_variable(name));
         if let Some(port) = instance.layer_port {
             layer_address(&mut own, port);
         }

@@ -35,104 +35,13 @@ impl<'de> serde::Deserialize<'de> for RequestTime {
                 if let Ok(seconds) = text.parse() {
                     return self.visit_f64(seconds);
                 }
-                iso_8601(text)
+                Timestamp::from_iso8601(text.trim())
                     .ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
             }
         }
 
         deserializer.deserialize_any(Time).map(RequestTime)
     }
-}
-
-/// A date, or a date and a time, in UTC where no offset is given.
-fn iso_8601(text: &str) -> Option<Timestamp> {
-    let text = text.trim();
-    let Some((date, time)) = text.split_once(['T', 't', ' ']) else {
-        return Timestamp::from_seconds(day_seconds(text)?);
-    };
-    let (clock, offset) = match time.find(['Z', 'z', '+', '-']) {
-        Some(at) => time.split_at(at),
-        None => (time, "Z"),
-    };
-    Timestamp::from_seconds(day_seconds(date)? + clock_seconds(clock)? - offset_seconds(offset)?)
-}
-
-/// Seconds from the epoch to `YYYY-MM-DD`.
-fn day_seconds(date: &str) -> Option<f64> {
-    let [year, month, day] = parts(date, '-')?;
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days_in = [
-        31,
-        if leap { 29 } else { 28 },
-        31,
-        30,
-        31,
-        30,
-        31,
-        31,
-        30,
-        31,
-        30,
-        31,
-    ];
-    let days_in_month = *days_in.get(usize::try_from(month).ok()?.checked_sub(1)?)?;
-    if date.len() != 10 || !(1..=days_in_month).contains(&day) {
-        return None;
-    }
-    // Years counted from March, so that the leap day is the last of its year.
-    let (year, month) = if month <= 2 {
-        (year - 1, month + 9)
-    } else {
-        (year, month - 3)
-    };
-    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1;
-    const DAYS_TO_EPOCH: i64 = 719_468;
-    Some(((days - DAYS_TO_EPOCH) * 86_400) as f64)
-}
-
-/// `HH:MM` or `HH:MM:SS`, with a fraction or without.
-fn clock_seconds(clock: &str) -> Option<f64> {
-    let mut parts = clock.splitn(3, ':');
-    let hours = digits(parts.next()?)?;
-    let minutes = digits(parts.next()?)?;
-    let seconds = parts.next().unwrap_or("00");
-    let numeric = seconds
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let seconds: f64 = seconds.parse().ok().filter(|_| numeric)?;
-    let valid = hours < 24 && minutes < 60 && seconds < 61.0;
-    valid.then_some((hours * 3600 + minutes * 60) as f64 + seconds)
-}
-
-/// `Z`, `+HH:MM`, `+HHMM` or `+HH`, and the same with `-`.
-fn offset_seconds(offset: &str) -> Option<f64> {
-    let (sign, rest) = match offset.split_at_checked(1)? {
-        ("Z" | "z", "") => return Some(0.0),
-        ("+", rest) => (1.0, rest),
-        ("-", rest) => (-1.0, rest),
-        _ => return None,
-    };
-    let rest = rest.replace(':', "");
-    let (hours, minutes) = rest.split_at_checked(2)?;
-    let minutes = if minutes.is_empty() {
-        0
-    } else {
-        digits(minutes)?
-    };
-    Some(sign * (digits(hours)? * 3600 + minutes * 60) as f64)
-}
-
-fn parts(text: &str, separator: char) -> Option<[i64; 3]> {
-    let mut parts = text.split(separator);
-    let mut next = || parts.next().and_then(digits);
-    let read = [next()?, next()?, next()?];
-    parts.next().is_none().then_some(read)
-}
-
-fn digits(text: &str) -> Option<i64> {
-    text.parse()
-        .ok()
-        .filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use xray_document::{Sampled, TraceHeader};
+use xray_local_lambda_rules::MAX_PAYLOAD_BYTES;
 use xray_local_sandbox::{Invocation, InvokeError};
 use xray_local_template::Template;
 
@@ -55,7 +56,9 @@ pub(crate) async fn invoke(arguments: Invoke) -> anyhow::Result<ExitCode> {
         }
         Err(InvokeError::CannotStart(reason)) => bail!(reason),
         Err(InvokeError::RequestTooLarge(bytes)) => {
-            bail!("the event has {bytes} bytes; Lambda takes 6 MB (6291556 bytes) at most")
+            bail!(
+                "the event has {bytes} bytes; Lambda accepts {MAX_PAYLOAD_BYTES} bytes (6 MB) at most"
+            )
         }
         Err(error) => bail!("{error:?}"),
     }

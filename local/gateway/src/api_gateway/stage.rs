@@ -1,3 +1,4 @@
+use xray_local_lambda_rules::partition;
 use xray_local_template::{Api, ApiKind, Desk};
 
 /// A deployed API: what events and segments say of it.
@@ -42,28 +43,12 @@ impl Stage {
     }
 
     pub(crate) fn function_arn(&self, function: &str) -> String {
-        let Self {
-            region, account_id, ..
-        } = self;
-        format!(
-            "arn:{}:lambda:{region}:{account_id}:function:{function}",
-            partition(region)
-        )
+        xray_local_lambda_rules::function_arn(&self.region, &self.account_id, function)
     }
 
     /// The id of a resource of the API.
     pub(crate) fn resource_id(resource_path: &str) -> String {
         stable_id(resource_path, 6)
-    }
-}
-
-fn partition(region: &str) -> &'static str {
-    if region.starts_with("cn-") {
-        "aws-cn"
-    } else if region.starts_with("us-gov-") {
-        "aws-us-gov"
-    } else {
-        "aws"
     }
 }
 
@@ -96,12 +81,5 @@ mod tests {
                     .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()),
             "{id}"
         );
-    }
-
-    #[test]
-    fn an_arn_is_of_its_regions_partition() {
-        assert_eq!(partition("eu-west-1"), "aws");
-        assert_eq!(partition("cn-north-1"), "aws-cn");
-        assert_eq!(partition("us-gov-west-1"), "aws-us-gov");
     }
 }

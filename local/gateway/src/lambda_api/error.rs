@@ -61,7 +61,9 @@ impl ApiError {
                     )
                 }
             }
-            InvokeError::RequestTooLarge(_) => Self::too_large(super::MAX_PAYLOAD_BYTES),
+            InvokeError::RequestTooLarge(_) => {
+                Self::too_large(xray_local_lambda_rules::MAX_PAYLOAD_BYTES)
+            }
             InvokeError::CannotStart(why) => {
                 Self::new(status, "InvalidRuntimeException", why.clone())
             }

@@ -11,11 +11,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::value::RawValue;
 use xray_document::{TRACE_HEADER, TraceHeader};
+use xray_local_lambda_rules::{FunctionName, MAX_EVENT_BYTES, MAX_PAYLOAD_BYTES};
 use xray_local_sandbox::{Invocation, InvokeError, InvokeOutcome};
 
 use super::error::ApiError;
-use super::function_name::FunctionName;
-use super::{MAX_EVENT_BYTES, MAX_PAYLOAD_BYTES};
 use crate::Invoke;
 use crate::invoke::error_name;
 

@@ -1,7 +1,6 @@
 //! Lambda's `Invoke` API, as the SDKs, the AWS CLI and `sam local start-lambda` speak it.
 
 mod error;
-mod function_name;
 mod invocation;
 
 use std::sync::Arc;
@@ -15,13 +14,6 @@ use http::{HeaderValue, StatusCode};
 use crate::Invoke;
 use error::ApiError;
 use invocation::InvokeRequest;
-
-/// Bytes of a synchronous invocation's payload (Lambda quotas: 6 MB; the service's own
-/// message says 6,291,556).
-pub(crate) const MAX_PAYLOAD_BYTES: usize = 6_291_556;
-
-/// Bytes of an asynchronous invocation's payload (Lambda quotas: 1 MB).
-const MAX_EVENT_BYTES: usize = 1024 * 1024;
 
 /// `POST /2015-03-31/functions/{name}/invocations`, to be mounted at `/`.
 pub fn lambda_router(invoke: Arc<dyn Invoke>) -> Router {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use xray_document::{SegmentId, Timestamp};
 
 use super::Schema;
-use crate::clock::{iso, millis};
+use crate::clock::millis;
 
 /// What an extension may subscribe to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -315,7 +315,7 @@ fn with(
 
 impl Span {
     fn json(&self) -> Value {
-        json!({"name": self.name, "start": iso(self.start), "durationMs": millis(self.duration)})
+        json!({"name": self.name, "start": self.start.to_iso8601(), "durationMs": millis(self.duration)})
     }
 }
 
@@ -349,7 +349,7 @@ impl Entry {
         let record = text.map_or_else(|| self.record.to_string(), |text| json!(text).to_string());
         format!(
             r#"{{"time":"{}","type":"{}","record":{record}}}"#,
-            iso(self.time),
+            self.time.to_iso8601(),
             self.kind
         )
     }

@@ -95,11 +95,7 @@ impl Scope<'_> {
     }
 
     fn partition(&self) -> &'static str {
-        match self.desk.region.as_str() {
-            region if region.starts_with("cn-") => "aws-cn",
-            region if region.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        }
+        xray_local_lambda_rules::partition(&self.desk.region)
     }
 
     /// `arn:aws:<service>:<region>`

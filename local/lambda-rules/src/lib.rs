@@ -1,0 +1,14 @@
+//! Rules of AWS Lambda that several parts of `xray-local` keep, each in one place with
+//! its source. No I/O, no dependencies.
+
+#![warn(missing_docs)]
+
+mod arn;
+mod function_name;
+mod limits;
+mod variables;
+
+pub use arn::{function_arn, partition};
+pub use function_name::FunctionName;
+pub use limits::{MAX_EVENT_BYTES, MAX_PAYLOAD_BYTES};
+pub use variables::{RESERVED_VARIABLES, is_reserved_variable};
