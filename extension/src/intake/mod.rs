@@ -3,7 +3,6 @@
 
 mod address;
 mod check;
-mod overflow;
 mod socket;
 
 pub use address::{DEFAULT_ADDRESS, address};

@@ -3,11 +3,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
+use xray_daemon_socket::{dropped_datagrams, enlarge_receive_buffer};
 use xray_document::Datagram;
 use xray_document::limits::DAEMON_RECEIVE_BUFFER_BYTES;
 
 use super::check::check;
-use super::overflow;
 use crate::batch::Pending;
 
 /// The daemon's UDP port, or nothing where it could not be had: then no document
@@ -45,8 +45,7 @@ impl Intake {
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let socket = std::net::UdpSocket::bind(address)?;
         socket.set_nonblocking(true)?;
-        // A refusal leaves the default, which also works.
-        let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(KERNEL_BUFFER_BYTES);
+        enlarge_receive_buffer(&socket, KERNEL_BUFFER_BYTES);
         let buffer = vec![0; DAEMON_RECEIVE_BUFFER_BYTES].into_boxed_slice();
         Ok(Self {
             socket: Some(UdpSocket::from_std(socket)?),
@@ -96,7 +95,10 @@ impl Intake {
 
     /// Datagrams that the kernel had no room for so far; they are in no other count.
     pub fn lost_unread(&self) -> u64 {
-        self.socket.as_ref().and_then(overflow::of).unwrap_or(0)
+        self.socket
+            .as_ref()
+            .and_then(dropped_datagrams)
+            .unwrap_or(0)
     }
 }
 

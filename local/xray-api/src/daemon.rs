@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
+use xray_daemon_socket::{dropped_datagrams, enlarge_receive_buffer};
 use xray_document::limits::DAEMON_RECEIVE_BUFFER_BYTES;
 use xray_document::{Datagram, DatagramError};
 use xray_local_store::Store;
 
-use crate::kernel;
+/// Bytes that may wait in the socket: a burst of some thousand segments.
+const RECEIVE_BUFFER_BYTES: usize = 8 * 1024 * 1024;
 
 /// Bytes of documents that wait while the store writes. Beyond it, datagrams wait in the
 /// socket, and the kernel drops what does not fit there.
@@ -44,7 +46,7 @@ pub async fn daemon(
     store: Arc<Store>,
     shutdown: impl Future<Output = ()>,
 ) -> DaemonCounts {
-    kernel::enlarge_buffer(&socket);
+    enlarge_receive_buffer(&socket, RECEIVE_BUFFER_BYTES);
     let mut shutdown = pin!(shutdown);
     let mut intake = Intake::default();
     let mut buffer = vec![0; DAEMON_RECEIVE_BUFFER_BYTES];
@@ -63,7 +65,7 @@ pub async fn daemon(
             put = finished(&mut putting), if putting.is_some() => {
                 putting = None;
                 intake.account(put);
-                intake.note_dropped(kernel::dropped(&socket));
+                intake.note_dropped(dropped_datagrams(&socket));
             }
         }
         if putting.is_none() {
@@ -73,7 +75,7 @@ pub async fn daemon(
     while let Some(put) = putting.take().or_else(|| intake.put(&store)) {
         intake.account(put.await.unwrap_or_default());
     }
-    intake.note_dropped(kernel::dropped(&socket));
+    intake.note_dropped(dropped_datagrams(&socket));
     // Asked directly: tokio may not have heard yet of what arrived last. Once, so that a
     // sender that goes on does not keep us.
     if let Ok(socket) = socket.into_std() {

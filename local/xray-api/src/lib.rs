@@ -12,7 +12,6 @@ mod daemon;
 mod error;
 mod guard;
 mod json;
-mod kernel;
 mod operation;
 mod router;
 mod time;
