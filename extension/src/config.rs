@@ -1,7 +1,8 @@
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::export::{CredentialSource, Credentials, endpoint};
+use crate::export::xray::{CredentialSource, Credentials, endpoint};
 use crate::intake;
 
 /// Everything that the environment says, read once at the start.
@@ -22,10 +23,29 @@ pub struct Config {
     pub credentials: Option<CredentialSource>,
     pub buffer_bytes: usize,
     pub flush_timeout: Duration,
+    /// The destinations of documents, at least one, each at most once.
+    pub sinks: Vec<SinkChoice>,
     /// Draw the function's own segment where Lambda draws none.
     pub function_segment: bool,
     /// What was wrong with the environment and what is used in its place.
     pub remarks: Vec<String>,
+}
+
+/// A destination of documents, as `XRAY_LAMBDA_SINKS` names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SinkChoice {
+    XRay,
+    File(PathBuf),
+}
+
+impl SinkChoice {
+    fn parse(text: &str) -> Option<Self> {
+        match text.split_once(':') {
+            None if text == "xray" => Some(Self::XRay),
+            Some(("file", path)) if !path.is_empty() => Some(Self::File(path.into())),
+            _ => None,
+        }
+    }
 }
 
 /// A variable of our own. Standard ones are not listed.
@@ -37,7 +57,7 @@ pub struct Variable {
 }
 
 /// Every variable that begins with `XRAY_LAMBDA_`, as the README lists them.
-pub const VARIABLES: &[Variable] = &[BUFFER_BYTES, FLUSH_TIMEOUT_MS, FUNCTION_SEGMENT];
+pub const VARIABLES: &[Variable] = &[BUFFER_BYTES, FLUSH_TIMEOUT_MS, FUNCTION_SEGMENT, SINKS];
 
 const BUFFER_BYTES: Variable = Variable {
     name: "XRAY_LAMBDA_BUFFER_BYTES",
@@ -53,6 +73,12 @@ const FUNCTION_SEGMENT: Variable = Variable {
     name: "XRAY_LAMBDA_FUNCTION_SEGMENT",
     default: "false",
     what: "With `true`, draw the function's segment where Lambda draws none (tracing mode PassThrough)",
+};
+
+const SINKS: Variable = Variable {
+    name: "XRAY_LAMBDA_SINKS",
+    default: "xray",
+    what: "Where documents are sent, separated by commas: `xray`, and `file:PATH` for JSON Lines (64 MB at most) in a file of the sandbox",
 };
 
 impl Config {
@@ -137,6 +163,8 @@ impl Config {
             }
         };
 
+        let sinks = sinks(get(SINKS.name).as_deref(), &mut remarks);
+
         Self {
             name,
             runtime_api: get("AWS_LAMBDA_RUNTIME_API"),
@@ -149,10 +177,32 @@ impl Config {
             credentials,
             buffer_bytes,
             flush_timeout,
+            sinks,
             function_segment,
             remarks,
         }
     }
+}
+
+/// Reads a list of sinks. An unknown one is remarked and left out.
+fn sinks(value: Option<&str>, remarks: &mut Vec<String>) -> Vec<SinkChoice> {
+    let Variable { name, default, .. } = SINKS;
+    let mut sinks = Vec::new();
+    for text in value.unwrap_or(default).split(',').map(str::trim) {
+        match SinkChoice::parse(text) {
+            Some(sink) if !sinks.contains(&sink) => sinks.push(sink),
+            Some(_) => {}
+            None => remarks.push(format!(
+                "{name}: \"{}\" is not a sink; use xray or file:PATH",
+                text.escape_debug()
+            )),
+        }
+    }
+    if sinks.is_empty() {
+        remarks.push(format!("{name} names no sink; using {default}"));
+        sinks.push(SinkChoice::XRay);
+    }
+    sinks
 }
 
 #[cfg(test)]
@@ -209,6 +259,22 @@ mod tests {
         ]) {
             assert!(remark.starts_with(name), "{remark}");
         }
+    }
+
+    #[test]
+    fn sinks_are_a_list_and_an_unknown_one_is_left_out_with_a_remark() {
+        let sinks = |value| {
+            let config = config(&[("XRAY_LAMBDA_SINKS", value)]);
+            (config.sinks, config.remarks.len())
+        };
+        let file = SinkChoice::File("/tmp/a:b.jsonl".into());
+        assert_eq!(config(&[]).sinks, [SinkChoice::XRay]);
+        assert_eq!(
+            sinks("xray, file:/tmp/a:b.jsonl,xray"),
+            (vec![SinkChoice::XRay, file.clone()], 0)
+        );
+        assert_eq!(sinks("file:/tmp/a:b.jsonl,kafka"), (vec![file], 1));
+        assert_eq!(sinks("file:"), (vec![SinkChoice::XRay], 2));
     }
 
     #[test]

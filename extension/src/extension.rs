@@ -3,113 +3,115 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::Receiver;
 use xray_document::Document;
 
-use crate::batch::{Ledger, Pending};
-use crate::export::{Outbox, Sink};
-use crate::flush::{Action, Boundary, Input, State};
-use crate::intake::{Arrival, Intake};
+use crate::flush::{Action, FlushControl, Input, State};
+use crate::intake::{Intake, Received};
 use crate::lifecycle::{self, Next};
-use crate::log::{Log, say};
-use crate::telemetry::{Batch, Event, Platform};
+use crate::log::{Log, write_line};
+use crate::pipeline::Pipeline;
+use crate::raw_document::RawDocument;
+use crate::telemetry::{Event, Events, Platform};
 
-/// The parts of a registered extension, connected. Each knows nothing of the others;
-/// what one hears is carried to the next here, on one task, so that nothing is shared.
+/// The parts of a registered extension, connected. Each part knows nothing of the others:
+/// this loop passes the output of one to the next, on one task, so that nothing is shared.
 #[derive(Debug)]
-pub struct Extension<S> {
+pub struct Extension {
     pub next: Next,
     pub intake: Intake,
-    /// `None` where Lambda refused the subscription.
-    pub telemetry: Option<Receiver<Batch>>,
+    /// `None` if Lambda refused the subscription.
+    pub telemetry: Option<Receiver<Events>>,
     pub platform: Platform,
-    pub boundary: Boundary,
-    pub outbox: Outbox<S>,
+    pub flush_control: FlushControl,
+    pub pipeline: Pipeline,
     pub log: Log,
 }
 
-/// Datagrams that are read in one go: a flood must not keep a deadline from being seen.
-const DATAGRAMS_AT_A_TIME: usize = 1_024;
+/// Datagrams read in one round, so that a flood does not hide a deadline.
+const DATAGRAMS_PER_ROUND: usize = 1_024;
 
-/// Goes in which everything is read that a full receive buffer can hold, where an end is
-/// heard that did not come behind the documents on their own socket.
-const GOES: usize = 8;
+/// Rounds needed to empty a full receive buffer.
+const MAX_READ_ROUNDS: usize = 8;
 
-/// What is left to us when the Runtime API has gone away without a SHUTDOWN, and what
-/// Lambda gives at SHUTDOWN where it does not say (Lambda Developer Guide, Extensions
-/// API, shutdown phase).
+/// The time left if the Runtime API ends without a SHUTDOWN event.
 const ORPHANED: Duration = Duration::from_millis(500);
+
+/// The time that Lambda gives at SHUTDOWN if the event has no deadline (Lambda Developer
+/// Guide, Extensions API, shutdown phase).
 const SHUTDOWN: Duration = Duration::from_secs(2);
 
-impl<S: Sink> Extension<S> {
-    /// Runs until SHUTDOWN is done with, and gives the account of every document.
-    pub async fn run(mut self) -> Ledger {
-        let start = self.boundary.start();
-        self.act(start);
-        while *self.boundary.state() != State::Ended {
-            let (due, listening) = (self.boundary.due(), !self.boundary.is_shutting_down());
+impl Extension {
+    /// Runs until SHUTDOWN is done.
+    pub async fn run(mut self) {
+        let start = self.flush_control.start();
+        self.perform(start);
+        while *self.flush_control.state() != State::Ended {
+            let due = self.flush_control.due();
+            let awaits_events = !self.flush_control.is_shutting_down();
             tokio::select! {
-                event = self.next.event(), if listening => self.hear(event),
+                event = self.next.event(), if awaits_events => self.handle_event(event),
                 () = self.intake.readable() => { self.read_documents(); }
-                batch = receive(&mut self.telemetry) => self.observe(batch),
-                answer = self.outbox.answer() => {
-                    self.outbox.book(answer, &mut self.log);
-                    self.settle();
+                events = receive(&mut self.telemetry) => self.handle_telemetry(events),
+                answered = self.pipeline.exporters.answered() => {
+                    self.pipeline.exporters.book(answered, &mut self.log);
+                    self.report_settled();
                 }
                 () = sleep_until(due) => self.input(Input::Tick),
             }
         }
-        self.outbox.give_up(&mut self.log);
-        self.outbox.lose_unread(self.intake.lost_unread());
-        let ledger = *self.outbox.ledger();
-        if ledger.has_losses() {
-            say(format_args!("not every document reached X-Ray; {ledger}"));
-        }
-        ledger
+        let exporters = &mut self.pipeline.exporters;
+        exporters.give_up(&mut self.log);
+        exporters.set_unread(self.intake.dropped_by_kernel());
+        exporters.losses().for_each(write_line);
     }
 
-    /// Tells the state machine and does as it says.
+    /// Passes an input to the state machine and performs its actions.
     fn input(&mut self, input: Input<'_>) {
-        for action in self.boundary.on(input, Instant::now()) {
-            self.act(action);
+        for action in self.flush_control.on(input, Instant::now()) {
+            self.perform(action);
         }
     }
 
-    fn act(&mut self, action: Action) {
+    fn perform(&mut self, action: Action) {
+        let exporters = &mut self.pipeline.exporters;
         match action {
             Action::Next => self.next.call(),
-            Action::Send { until } => self.outbox.send(until),
-            Action::SendFull { until } => self.outbox.send_full(until),
+            Action::Send { until } => exporters.send(until),
+            Action::SendFull { until } => exporters.send_full(until),
             Action::Flush { until } => {
-                self.outbox.flush(until);
-                self.settle();
+                exporters.flush(until);
+                self.report_settled();
             }
-            // The loop sees the state.
+            // The loop checks the state.
             Action::Exit => {}
         }
     }
 
-    fn settle(&mut self) {
-        if self.outbox.is_settled() {
-            if self.boundary.is_shutting_down() {
-                // The last look: nobody reads what is here after the end.
-                self.read_all_documents();
-            }
-            let (left, failed) = (self.outbox.has_waiting(), self.outbox.is_failing());
-            self.input(Input::Settled { left, failed });
+    fn report_settled(&mut self) {
+        if !self.pipeline.exporters.is_settled() {
+            return;
         }
+        if self.flush_control.is_shutting_down() {
+            // Later nobody reads the socket.
+            self.read_all_documents();
+        }
+        let exporters = &self.pipeline.exporters;
+        let (left, failed) = (exporters.has_waiting(), exporters.is_failing());
+        self.input(Input::Settled { left, failed });
     }
 
-    /// An event of Lambda's; `None` when the Runtime API has gone away.
-    fn hear(&mut self, event: Option<lifecycle::Event>) {
-        self.outbox.thaw(SystemTime::now(), &mut self.log);
+    /// Handles an event of Lambda; `None` if the Runtime API is gone.
+    fn handle_event(&mut self, event: Option<lifecycle::Event>) {
+        let exporters = &mut self.pipeline.exporters;
+        exporters.thaw(SystemTime::now(), &mut self.log);
         match event {
             Some(lifecycle::Event::Invoke(invoke)) => {
                 let documents = self.platform.invoked(&invoke);
-                self.keep(documents);
+                self.accept_own(documents);
                 let deadline = instant(invoke.deadline_ms);
                 self.input(Input::Invoke {
                     request_id: &invoke.request_id,
                     deadline,
                 });
-                self.outbox.warm();
+                self.pipeline.exporters.warm();
             }
             Some(lifecycle::Event::Shutdown { deadline_ms }) => {
                 self.read_all_documents();
@@ -127,21 +129,20 @@ impl<S: Sink> Extension<S> {
         }
     }
 
-    /// Takes in every datagram that is here. A wrapper's signal is heard after the
-    /// documents that are here with it, also those from other sockets. Returns whether
-    /// there may be more.
+    /// Reads one round of datagrams. A wrapper's signal is handled after all documents of the
+    /// round, including those from other sockets. Returns whether more datagrams may wait.
     fn read_documents(&mut self) -> bool {
-        let (mut kept, mut ended, mut more) = (false, Vec::new(), true);
-        for _ in 0..DATAGRAMS_AT_A_TIME {
+        let (mut buffered, mut ended, mut more) = (false, Vec::new(), true);
+        for _ in 0..DATAGRAMS_PER_ROUND {
             match self.intake.try_read() {
-                Some(Arrival::Document(document)) => {
-                    self.outbox.keep(document, &mut self.log);
-                    kept = true;
+                Some(Received::Document(document)) => {
+                    buffered |= self.pipeline.accept(document, &mut self.log);
                 }
-                Some(Arrival::Done { request_id }) => ended.push(request_id),
-                Some(Arrival::Rejected(reason)) => {
-                    self.outbox.refuse();
-                    self.log.once(format_args!("a datagram rejected: {reason}"));
+                Some(Received::Done { request_id }) => ended.push(request_id),
+                Some(Received::Rejected(rejection)) => {
+                    self.pipeline.exporters.count_rejected();
+                    self.log
+                        .once(format_args!("a datagram rejected: {rejection}"));
                 }
                 None => {
                     more = false;
@@ -149,7 +150,7 @@ impl<S: Sink> Extension<S> {
                 }
             }
         }
-        self.buffered(kept);
+        self.report_buffered(buffered);
         for request_id in ended {
             self.input(Input::Done {
                 request_id: &request_id,
@@ -159,19 +160,19 @@ impl<S: Sink> Extension<S> {
     }
 
     fn read_all_documents(&mut self) {
-        for _ in 0..GOES {
+        for _ in 0..MAX_READ_ROUNDS {
             if !self.read_documents() {
                 return;
             }
         }
     }
 
-    /// Takes in what the platform tells. What it tells of an invocation is buffered
-    /// before that invocation's end is heard.
-    fn observe(&mut self, batch: Batch) {
+    /// Handles one telemetry batch. Documents are buffered before the invocation's end is
+    /// reported.
+    fn handle_telemetry(&mut self, events: Events) {
         self.input(Input::Telemetry);
         let (mut done, mut reported) = (Vec::new(), Vec::new());
-        for event in batch {
+        for event in events {
             match &event {
                 Event::RuntimeDone(report) => done.push(report.request_id.clone()),
                 Event::Report(report) => reported.push(report.request_id.clone()),
@@ -182,8 +183,8 @@ impl<S: Sink> Extension<S> {
                 }
                 _ => {}
             }
-            let documents = self.platform.observe(event);
-            self.keep(documents);
+            let documents = self.platform.record(event);
+            self.accept_own(documents);
         }
         if !done.is_empty() {
             self.read_all_documents();
@@ -196,19 +197,19 @@ impl<S: Sink> Extension<S> {
         }
     }
 
-    /// Buffers documents of our own.
-    fn keep(&mut self, documents: Vec<Document>) {
-        let mut kept = false;
+    /// Takes documents that the extension made itself through the stages.
+    fn accept_own(&mut self, documents: Vec<Document>) {
+        let mut buffered = false;
         for document in documents {
             match document.to_json() {
                 Ok(json) => {
-                    // The platform's are drawn when they are over: none is in progress.
-                    let pending = Pending::new(document.trace_id(), document.id(), false, json);
-                    self.outbox.keep(pending, &mut self.log);
-                    kept = true;
+                    // Platform documents are made when their span is over: none is in progress.
+                    let document =
+                        RawDocument::new(document.trace_id(), document.id(), false, json);
+                    buffered |= self.pipeline.accept(document, &mut self.log);
                 }
                 Err(error) => {
-                    self.outbox.refuse();
+                    self.pipeline.exporters.count_rejected();
                     self.log.once(format_args!(
                         "a platform subsegment rejected: {:?}",
                         error.code
@@ -216,24 +217,24 @@ impl<S: Sink> Extension<S> {
                 }
             }
         }
-        self.buffered(kept);
+        self.report_buffered(buffered);
     }
 
-    fn buffered(&mut self, kept: bool) {
-        if kept {
+    fn report_buffered(&mut self, buffered: bool) {
+        if buffered {
             self.input(Input::Buffered);
         }
-        if kept && self.outbox.has_full_batch() {
+        if buffered && self.pipeline.exporters.has_full_batch() {
             self.input(Input::BatchFull);
         }
     }
 }
 
-async fn receive(telemetry: &mut Option<Receiver<Batch>>) -> Batch {
+async fn receive(telemetry: &mut Option<Receiver<Events>>) -> Events {
     if let Some(receiver) = telemetry
-        && let Some(batch) = receiver.recv().await
+        && let Some(events) = receiver.recv().await
     {
-        return batch;
+        return events;
     }
     std::future::pending().await
 }
@@ -245,7 +246,7 @@ async fn sleep_until(due: Option<Instant>) {
     }
 }
 
-/// The monotonic time of a deadline that Lambda gives by the wall clock.
+/// The monotonic time of a deadline that Lambda gives as wall-clock time.
 fn instant(deadline_ms: u64) -> Instant {
     let wall = SystemTime::now()
         .duration_since(UNIX_EPOCH)

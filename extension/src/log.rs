@@ -18,7 +18,7 @@ impl Log {
     pub fn once(&mut self, line: impl Display) {
         let line = line.to_string();
         if self.is_new(&line) {
-            say(line);
+            write_line(line);
         }
     }
 
@@ -28,7 +28,7 @@ impl Log {
 }
 
 /// Says a line. A closed standard error is no reason to stop tracing.
-pub(crate) fn say(line: impl Display) {
+pub(crate) fn write_line(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "xray-lambda-extension: {line}");
 }
 
@@ -36,12 +36,12 @@ pub(crate) fn say(line: impl Display) {
 /// a part of a document.
 pub fn keep_panics_short() {
     std::panic::set_hook(Box::new(|panic| match panic.location() {
-        Some(at) => say(format_args!(
+        Some(at) => write_line(format_args!(
             "a bug at {}:{}, please report it",
             at.file(),
             at.line()
         )),
-        None => say("a bug, please report it"),
+        None => write_line("a bug, please report it"),
     }));
 }
 

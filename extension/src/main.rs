@@ -2,12 +2,16 @@
 
 use std::process::ExitCode;
 
-use xray_lambda_extension::export::{Outbox, XRay};
-use xray_lambda_extension::flush::{Boundary, Limits};
+use xray_lambda_extension::export::file::File;
+use xray_lambda_extension::export::xray::XRay;
+use xray_lambda_extension::export::{Exporter, Exporters};
+use xray_lambda_extension::flush::{FlushControl, Limits};
 use xray_lambda_extension::intake::Intake;
+use xray_lambda_extension::keep::KeepAll;
 use xray_lambda_extension::lifecycle::{self, ExtensionsApi};
+use xray_lambda_extension::policy::AllowAll;
 use xray_lambda_extension::telemetry::{self, Platform};
-use xray_lambda_extension::{Config, Extension, Log, keep_panics_short};
+use xray_lambda_extension::{Config, Extension, Log, Pipeline, SinkChoice, keep_panics_short};
 
 fn main() -> ExitCode {
     keep_panics_short();
@@ -42,20 +46,20 @@ async fn run(config: &Config, mut log: Log) -> ExitCode {
     let intake = Intake::bind(config.intake).unwrap_or_else(|error| {
         let address = config.intake;
         log.once(format_args!(
-            "no documents will be taken in: cannot listen on UDP {address}: {error}"
+            "no documents will be received: cannot listen on UDP {address}: {error}"
         ));
         Intake::closed()
     });
 
     let mut api = ExtensionsApi::new(runtime_api);
-    let told_of_invokes =
-        match lifecycle::register(&mut api, &config.name, config.managed_instances).await {
-            Ok(told_of_invokes) => told_of_invokes,
-            Err(error) => {
-                log.once(format_args!("cannot register: {error}"));
-                return ExitCode::FAILURE;
-            }
-        };
+    let registered = lifecycle::register(&mut api, &config.name, config.managed_instances).await;
+    let receives_invokes = match registered {
+        Ok(receives_invokes) => receives_invokes,
+        Err(error) => {
+            log.once(format_args!("cannot register: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
     let telemetry = telemetry::subscribe(&mut api, &mut log).await;
     let (next, polling) = lifecycle::poll(api);
 
@@ -67,10 +71,10 @@ async fn run(config: &Config, mut log: Log) -> ExitCode {
     let extension = Extension {
         next,
         intake,
-        boundary: Boundary::new(limits, telemetry.is_some(), !told_of_invokes),
+        flush_control: FlushControl::new(limits, telemetry.is_some(), !receives_invokes),
         telemetry,
         platform: Platform::new(function),
-        outbox: Outbox::new(XRay::new(config), config.buffer_bytes),
+        pipeline: Pipeline::new(AllowAll, KeepAll, exporters(config)),
         log,
     };
     if tokio::spawn(extension.run()).await.is_err() {
@@ -79,4 +83,18 @@ async fn run(config: &Config, mut log: Log) -> ExitCode {
         let _ = polling.await;
     }
     ExitCode::SUCCESS
+}
+
+/// One exporter for each configured sink. Together they buffer `buffer_bytes` at most.
+fn exporters(config: &Config) -> Exporters {
+    let max_bytes = config.buffer_bytes / config.sinks.len().max(1);
+    let exporters = config.sinks.iter().map(|sink| match sink {
+        SinkChoice::XRay => {
+            let (endpoint, region) = (config.endpoint.as_deref(), config.region.as_deref());
+            let xray = XRay::new(endpoint, region, config.credentials.clone());
+            Exporter::new(xray, max_bytes)
+        }
+        SinkChoice::File(path) => Exporter::new(File::new(path.clone()), max_bytes),
+    });
+    Exporters::new(exporters.collect())
 }

@@ -1,48 +1,14 @@
-//! Sending batches to where traces live. [`XRay`] is the one sink today; what another
-//! would be is in [`Sink`].
+//! The last stage: sending what is buffered to every configured [`Sink`].
+//!
+//! Each sink has a folder here, and an [`Exporter`] with a buffer and an account of its
+//! own, so that a slow sink does not hold back another. [`Exporters`] is all of them.
 
-mod answer;
-mod client;
-mod credentials;
-pub mod endpoint;
-mod outbox;
-mod sign;
-mod xray;
+mod exporter;
+mod exporters;
+pub mod file;
+mod sink;
+pub mod xray;
 
-use std::future::Future;
-use std::time::{Duration, Instant};
-
-pub use answer::Unprocessed;
-pub use credentials::{CredentialSource, Credentials};
-pub use outbox::Outbox;
-pub use xray::XRay;
-
-use crate::batch::Pending;
-
-/// Where batches go. Sending the same document twice must be safe: X-Ray replaces one
-/// with the same id.
-pub trait Sink: Send + Sync + 'static {
-    /// Prepares what the first batch will need, while there is time.
-    fn warm(&self) {}
-
-    /// Sends one batch and ends by `until`, whatever happens.
-    fn send(&self, batch: &[Pending], until: Instant) -> impl Future<Output = Outcome> + Send;
-}
-
-/// To the tenth of a second, so that one reason is said once.
-fn no_answer(after: Duration) -> String {
-    let tenths = (after.as_millis() as u64 + 50) / 100;
-    let rounded = Duration::from_millis(tenths * 100);
-    format!("no answer from X-Ray within {rounded:?}")
-}
-
-/// What became of a batch.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Taken, but for those that are listed.
-    Taken(Vec<Unprocessed>),
-    /// Not taken this time, and why: try again.
-    Later(String),
-    /// Never to be taken, and why.
-    Refused(String),
-}
+pub use exporter::Exporter;
+pub use exporters::Exporters;
+pub use sink::{Fate, Left, Outcome, SendFuture, Sink};

@@ -2,7 +2,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// The daemon's own address (X-Ray Developer Guide, daemon).
-pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 2000);
+pub(crate) const DEFAULT_ADDRESS: SocketAddr =
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 2000);
 
 /// Reads `AWS_XRAY_DAEMON_ADDRESS` as the SDKs do: `host:port`, or
 /// `tcp:host:port udp:host:port` in either order, of which the UDP one counts.
@@ -10,7 +11,7 @@ pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOC
 /// # Errors
 /// A form that the SDKs refuse, and an address that is not of this sandbox: that is
 /// another daemon's, and not for us to take.
-pub fn address(value: Option<&str>) -> Result<SocketAddr, AddressError> {
+pub(crate) fn address(value: Option<&str>) -> Result<SocketAddr, AddressError> {
     let Some(value) = value.map(str::trim).filter(|value| !value.is_empty()) else {
         return Ok(DEFAULT_ADDRESS);
     };
@@ -39,7 +40,7 @@ pub fn address(value: Option<&str>) -> Result<SocketAddr, AddressError> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AddressError {
+pub(crate) enum AddressError {
     Malformed,
     NotLoopback,
 }

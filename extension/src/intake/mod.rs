@@ -1,10 +1,10 @@
-//! Where documents come in: the X-Ray daemon's UDP port, and the wrapper's signals
-//! behind them on the same socket.
+//! The first stage: the X-Ray daemon's UDP port, where documents arrive, followed by the
+//! wrapper's signals on the same socket.
 
 mod address;
-mod check;
+mod read;
 mod socket;
 
-pub use address::{DEFAULT_ADDRESS, address};
-pub use check::{Checked, Refusal, check};
-pub use socket::{Arrival, Intake};
+pub(crate) use address::{DEFAULT_ADDRESS, address};
+pub(crate) use read::Received;
+pub use socket::Intake;

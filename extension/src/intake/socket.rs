@@ -4,39 +4,25 @@ use std::time::Duration;
 
 use tokio::net::UdpSocket;
 use xray_daemon_socket::{dropped_datagrams, enlarge_receive_buffer};
-use xray_document::Datagram;
 use xray_document::limits::DAEMON_RECEIVE_BUFFER_BYTES;
 
-use super::check::check;
-use crate::batch::Pending;
+use super::read::{Received, read};
 
-/// The daemon's UDP port, or nothing where it could not be had: then no document
-/// arrives, and everything else goes on.
+/// The daemon's UDP port. If the port could not be bound, no document arrives and all other
+/// work continues.
 #[derive(Debug)]
 pub struct Intake {
     socket: Option<UdpSocket>,
     buffer: Box<[u8]>,
-    /// The last read failed, and not for want of a datagram.
+    /// Whether the last read failed with another error than "no datagram".
     failed: bool,
 }
 
-/// What one datagram turned out to be.
-#[derive(Debug)]
-pub enum Arrival {
-    Document(Pending),
-    /// The wrapper has sent everything of this invocation.
-    Done {
-        request_id: String,
-    },
-    /// Not a document, and why.
-    Rejected(String),
-}
-
-/// An error that stays would be met again at once and for ever.
+/// Pause after a read error, because a lasting error would otherwise take the CPU.
 const ERROR_PAUSE: Duration = Duration::from_millis(20);
 
-/// What the kernel is asked to keep while this process has no CPU: a burst from the
-/// handler must not be lost before it is read. The kernel caps it at `rmem_max`.
+/// Size of the kernel's buffer, which holds a burst from the handler while this process has
+/// no CPU. The kernel caps it at `net.core.rmem_max`.
 const KERNEL_BUFFER_BYTES: usize = 2 * 1024 * 1024;
 
 impl Intake {
@@ -54,7 +40,7 @@ impl Intake {
         })
     }
 
-    /// An intake where nothing ever arrives.
+    /// An intake without a socket: nothing ever arrives.
     pub fn closed() -> Self {
         Self {
             socket: None,
@@ -63,22 +49,22 @@ impl Intake {
         }
     }
 
-    /// Waits until something may have arrived; for ever, where nothing can.
-    pub async fn readable(&self) {
+    /// Waits until a datagram may have arrived; forever without a socket.
+    pub(crate) async fn readable(&self) {
         match &self.socket {
             Some(socket) => {
                 if self.failed {
                     tokio::time::sleep(ERROR_PAUSE).await;
                 }
-                // The next read meets an error again, or does not.
+                // An error shows in the next read.
                 let _ = socket.readable().await;
             }
             None => std::future::pending().await,
         }
     }
 
-    /// The next datagram that is already here.
-    pub fn try_read(&mut self) -> Option<Arrival> {
+    /// The next datagram that has already arrived.
+    pub(crate) fn try_read(&mut self) -> Option<Received> {
         let socket = self.socket.as_ref()?;
         loop {
             let received = socket.try_recv(&mut self.buffer);
@@ -93,32 +79,12 @@ impl Intake {
         }
     }
 
-    /// Datagrams that the kernel had no room for so far; they are in no other count.
-    pub fn lost_unread(&self) -> u64 {
+    /// Datagrams that the kernel has dropped so far. Never read, so not counted as received.
+    pub(crate) fn dropped_by_kernel(&self) -> u64 {
         self.socket
             .as_ref()
             .and_then(dropped_datagrams)
             .unwrap_or(0)
-    }
-}
-
-fn read(datagram: &[u8]) -> Arrival {
-    match Datagram::parse(datagram) {
-        Ok(Datagram::Document(json)) => match check(json) {
-            Ok(checked) => Arrival::Document(Pending::new(
-                Some(checked.trace_id),
-                checked.id,
-                checked.in_progress,
-                json,
-            )),
-            Err(refusal) => Arrival::Rejected(refusal.to_string()),
-        },
-        Ok(Datagram::Done { request_id }) => Arrival::Done {
-            request_id: request_id.to_owned(),
-        },
-        Err(error) => {
-            Arrival::Rejected(format!("a datagram that the daemon would refuse: {error}"))
-        }
     }
 }
 

@@ -4,7 +4,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use super::{Event, ExtensionsApi};
-use crate::log::{Log, say};
+use crate::log::{Log, write_line};
 
 /// The one who decides when `/next` is called, and hears what it answers.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ async fn run(
                 Ok(Some(event)) => break event,
                 Ok(None) => log.once("/next answered what is no event; asking again"),
                 Err(error) if error.is_final() || away >= GONE => {
-                    return say(format_args!("no more events: {error}"));
+                    return write_line(format_args!("no more events: {error}"));
                 }
                 // The time that is slept through, since a freeze is none of it.
                 Err(_) => away += pause,

@@ -23,7 +23,7 @@ pub(super) struct Invocation {
     place: Option<(TraceId, SegmentId)>,
     /// The function's segment, where Lambda draws none and we do.
     segment: Option<Box<Segment>>,
-    fault_drawn: bool,
+    fault_recorded: bool,
 }
 
 /// The metadata namespace of what is ours.
@@ -38,7 +38,7 @@ impl Invocation {
             startup: Shown::default(),
             place: None,
             segment: None,
-            fault_drawn: false,
+            fault_recorded: false,
         }
     }
 
@@ -82,7 +82,7 @@ impl Invocation {
         made_ready
             .into_iter()
             .chain(startup.others)
-            .filter_map(|part| self.hang(part))
+            .filter_map(|part| self.attach(part))
             .collect()
     }
 
@@ -90,7 +90,7 @@ impl Invocation {
     pub(super) fn runtime_done(&mut self, report: &Report) -> Vec<Document> {
         let mut documents: Vec<Document> = spans(report)
             .into_iter()
-            .filter_map(|part| self.hang(part))
+            .filter_map(|part| self.attach(part))
             .collect();
         documents.extend(self.fault(report));
         if let Some(mut segment) = self.segment.take() {
@@ -106,7 +106,7 @@ impl Invocation {
         self.runtime_done(report)
     }
 
-    fn hang(&self, mut part: Subsegment) -> Option<Document> {
+    fn attach(&self, mut part: Subsegment) -> Option<Document> {
         let (trace_id, parent_id) = self.place?;
         part.trace_id = Some(trace_id);
         part.parent_id = Some(parent_id);
@@ -115,11 +115,11 @@ impl Invocation {
 
     fn fault(&mut self, report: &Report) -> Option<Document> {
         let (start, _) = self.start.as_ref()?;
-        if report.status.fault.is_none() || self.fault_drawn {
+        if report.status.fault.is_none() || self.fault_recorded {
             return None;
         }
-        self.fault_drawn = true;
-        self.hang(phase(
+        self.fault_recorded = true;
+        self.attach(phase(
             "Runtime done",
             *start,
             self.end(report),

@@ -18,13 +18,13 @@ use super::Event;
 /// It answers 200 whatever came, since Lambda sends a batch again after any other
 /// answer, and what was not understood once will not be the next time.
 #[derive(Debug)]
-pub struct Listener {
+pub(crate) struct Listener {
     socket: TcpListener,
     port: u16,
 }
 
 /// The events of one request that are understood; there may be none.
-pub type Batch = Vec<Event>;
+pub type Events = Vec<Event>;
 
 /// Twice the buffering that is asked for, and room for metadata (Lambda Developer
 /// Guide, Telemetry API, buffering: batches may be up to 2 × maxBytes and metadata).
@@ -38,7 +38,7 @@ impl Listener {
     ///
     /// # Errors
     /// No port could be had.
-    pub async fn bind(loopback: bool) -> io::Result<Self> {
+    pub(crate) async fn bind(loopback: bool) -> io::Result<Self> {
         let host = if loopback {
             Ipv4Addr::LOCALHOST
         } else {
@@ -49,12 +49,12 @@ impl Listener {
         Ok(Self { socket, port })
     }
 
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
     /// Serves for as long as the process lives.
-    pub fn serve(self) -> Receiver<Batch> {
+    pub(crate) fn serve(self) -> Receiver<Events> {
         let (batches, receiver) = channel(QUEUE);
         tokio::spawn(async move {
             loop {
@@ -78,7 +78,7 @@ impl Listener {
 
 async fn receive(
     request: Request<Incoming>,
-    batches: &Sender<Batch>,
+    batches: &Sender<Events>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let body = Limited::new(request.into_body(), MAX_BATCH_BYTES)
         .collect()

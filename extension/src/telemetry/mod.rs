@@ -8,7 +8,8 @@ mod platform;
 mod startup;
 mod subscription;
 
-pub use event::{Event, Init, Report, Span, Status, Tracing};
-pub use listener::{Batch, Listener};
+pub(crate) use event::Event;
+pub use listener::Events;
+pub(crate) use listener::Listener;
 pub use platform::Platform;
 pub use subscription::subscribe;

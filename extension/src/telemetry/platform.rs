@@ -32,7 +32,7 @@ impl Platform {
     }
 
     /// INVOKE: the only place where an untraced invocation's header is seen.
-    pub fn invoked(&mut self, invoke: &Invoke) -> Vec<Document> {
+    pub(crate) fn invoked(&mut self, invoke: &Invoke) -> Vec<Document> {
         if self.function.is_none() {
             return Vec::new();
         }
@@ -42,7 +42,7 @@ impl Platform {
     }
 
     /// An event of the Telemetry API.
-    pub fn observe(&mut self, event: Event) -> Vec<Document> {
+    pub(crate) fn record(&mut self, event: Event) -> Vec<Document> {
         match event {
             Event::InitStart(init) => self.startup.init_start(init),
             Event::InitRuntimeDone(init) => self.startup.runtime_done(init),

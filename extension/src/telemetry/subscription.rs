@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
 
-use super::{Batch, Listener};
+use super::{Events, Listener};
 use crate::Log;
 use crate::lifecycle::ExtensionsApi;
 
@@ -16,7 +16,7 @@ const LAMBDA_PORT: u16 = 9001;
 
 /// Subscribes to the platform's telemetry, where there is any. It must be asked for
 /// before the first `/next`, and the listener be up before that.
-pub async fn subscribe(api: &mut ExtensionsApi, log: &mut Log) -> Option<Receiver<Batch>> {
+pub async fn subscribe(api: &mut ExtensionsApi, log: &mut Log) -> Option<Receiver<Events>> {
     // Lambda's way is to listen on every interface of the sandbox, whatever address
     // `sandbox.localdomain` has there (Lambda Developer Guide, Telemetry API). On a
     // desk the emulator is on loopback, and so is the listener.

@@ -14,4 +14,5 @@ mod managed_instances;
 mod platform;
 mod sandbox;
 mod signature;
+mod sinks;
 mod xray;

@@ -41,7 +41,7 @@ fn draw(platform: &mut Platform, events: &[String]) -> Vec<Value> {
     let batch = format!("[{}]", events.join(","));
     let documents = Event::parse_batch(batch.as_bytes())
         .into_iter()
-        .flat_map(|event| platform.observe(event));
+        .flat_map(|event| platform.record(event));
     documents
         .map(|document| serde_json::from_str(&document.to_json().unwrap()).unwrap())
         .collect()

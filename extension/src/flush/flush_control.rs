@@ -20,7 +20,7 @@ use super::Limits;
 ///   any ── Shutdown: Send ──► Lingering ── telemetry in: Flush ──► Closing ── settled: Exit ──► Ended
 /// ```
 #[derive(Debug)]
-pub struct Boundary {
+pub struct FlushControl {
     state: State,
     limits: Limits,
     ends: Ends,
@@ -104,7 +104,7 @@ pub enum Input<'a> {
         left: bool,
         failed: bool,
     },
-    /// The time of [`Boundary::due`] has come.
+    /// The time of [`FlushControl::due`] has come.
     Tick,
 }
 
@@ -145,7 +145,7 @@ enum Telemetry {
     Endless,
 }
 
-impl Boundary {
+impl FlushControl {
     /// `telemetry`: the subscription was accepted.
     pub fn new(limits: Limits, telemetry: bool, managed_instances: bool) -> Self {
         let telemetry = if telemetry {
@@ -217,8 +217,8 @@ impl Boundary {
                 self.ends.telemetry = Telemetry::Arriving;
                 let actions = self.end(request_id, now);
                 if self.invoked.as_deref() == Some(request_id) {
-                    // The last that is told of this try's end: one that comes now is of
-                    // another try under the same id.
+                    // Telemetry reports each attempt's end once; a later end with the same id
+                    // is a retry.
                     self.invoked = None;
                 }
                 actions

@@ -22,12 +22,12 @@ struct State {
     used: Option<SystemTime>,
 }
 
-/// A client to send with.
+/// A client with its pool of connections.
 #[derive(Debug)]
-pub(super) struct Lent {
+pub(super) struct PooledClient {
     pub(super) client: Client,
-    /// A connection of it may be an old one.
-    pub(super) maybe_stale: bool,
+    /// The pool may hold a connection that died in a freeze.
+    pub(super) may_be_stale: bool,
 }
 
 /// A pause after which a kept connection is not worth a try: NAT gateways, proxies and
@@ -53,7 +53,7 @@ impl Connections {
 
     /// # Errors
     /// TLS or a proxy of the environment that cannot be set up.
-    pub(super) fn lend(&self) -> Result<Lent, reqwest::Error> {
+    pub(super) fn pooled(&self) -> Result<PooledClient, reqwest::Error> {
         let now = SystemTime::now();
         let mut state = self.lock();
         let fresh_enough = state.used.is_some_and(|used| {
@@ -63,20 +63,20 @@ impl Connections {
         if state.used.is_some() && !fresh_enough {
             state.client = None;
         }
-        let maybe_stale = state.client.is_some() && state.used.is_some();
+        let may_be_stale = state.client.is_some() && state.used.is_some();
         let client = self.client(&mut state)?;
         state.used = Some(now);
-        Ok(Lent {
+        Ok(PooledClient {
             client,
-            maybe_stale,
+            may_be_stale,
         })
     }
 
     /// A client without old connections.
     ///
     /// # Errors
-    /// As [`lend`](Self::lend).
-    pub(super) fn lend_fresh(&self) -> Result<Client, reqwest::Error> {
+    /// As [`pooled`](Self::pooled).
+    pub(super) fn fresh(&self) -> Result<Client, reqwest::Error> {
         let mut state = self.lock();
         state.client = None;
         state.used = Some(SystemTime::now());

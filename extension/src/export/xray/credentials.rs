@@ -52,7 +52,7 @@ impl fmt::Debug for CredentialSource {
 
 /// Credentials, fetched when they are needed and kept until shortly before they expire.
 #[derive(Debug)]
-pub(super) struct Wallet {
+pub(super) struct CredentialsCache {
     source: Option<CredentialSource>,
     fetched: Mutex<Option<(Credentials, Timestamp)>>,
 }
@@ -62,7 +62,7 @@ const MARGIN: Duration = Duration::from_secs(60);
 /// An answer is about 1.5 KB.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
-impl Wallet {
+impl CredentialsCache {
     pub(super) fn new(source: Option<CredentialSource>) -> Self {
         Self {
             source,
@@ -71,8 +71,8 @@ impl Wallet {
     }
 
     /// # Errors
-    /// There are none; the text says why, and holds no secret.
-    pub(super) async fn credentials(&self) -> Result<Credentials, String> {
+    /// No credentials can be had; the text gives the reason and holds no secret.
+    pub(super) async fn get(&self) -> Result<Credentials, String> {
         let (url, token) = match &self.source {
             Some(CredentialSource::Environment(credentials)) => return Ok(credentials.clone()),
             Some(CredentialSource::Container { url, token }) => (url, token.as_deref()),
@@ -188,11 +188,11 @@ mod tests {
 
     #[test]
     fn a_source_never_shows_in_debug_output() {
-        let wallet = Wallet::new(Some(CredentialSource::Container {
+        let cache = CredentialsCache::new(Some(CredentialSource::Container {
             url: "http://127.0.0.1/secret-example".to_owned(),
             token: Some("token-example".to_owned()),
         }));
-        let debug = format!("{wallet:?}");
+        let debug = format!("{cache:?}");
         assert!(!debug.contains("-example"), "{debug}");
     }
 }

@@ -6,9 +6,9 @@ fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// A boundary and its clock.
+/// A flush control and its clock.
 struct Scene {
-    boundary: Boundary,
+    control: FlushControl,
     zero: Instant,
 }
 
@@ -16,14 +16,14 @@ impl Scene {
     /// A function without the wrapper, whose telemetry subscription was refused.
     fn silent() -> Self {
         Self {
-            boundary: Boundary::new(LIMITS, false, false),
+            control: FlushControl::new(LIMITS, false, false),
             zero: Instant::now(),
         }
     }
 
     fn promised() -> Self {
         Self {
-            boundary: Boundary::new(LIMITS, true, false),
+            control: FlushControl::new(LIMITS, true, false),
             ..Self::silent()
         }
     }
@@ -39,7 +39,7 @@ impl Scene {
     }
 
     fn on(&mut self, milliseconds: u64, input: Input<'_>) -> Vec<Action> {
-        self.boundary.on(input, self.at(milliseconds))
+        self.control.on(input, self.at(milliseconds))
     }
 
     /// An invocation at `milliseconds` with a timeout of 10 s.
@@ -60,7 +60,7 @@ impl Scene {
     }
 
     fn due(&self) -> Option<u128> {
-        Some(self.boundary.due()?.duration_since(self.zero).as_millis())
+        Some(self.control.due()?.duration_since(self.zero).as_millis())
     }
 
     fn send(&self, until: u64) -> Action {
@@ -91,9 +91,9 @@ const LEFT: Input<'_> = Input::Settled {
 #[test]
 fn it_starts_by_calling_next() {
     let scene = Scene::silent();
-    assert_eq!(scene.boundary.start(), Action::Next);
+    assert_eq!(scene.control.start(), Action::Next);
     assert_eq!(
-        (scene.boundary.state(), scene.due()),
+        (scene.control.state(), scene.due()),
         (&State::Waiting, None)
     );
 }
@@ -102,7 +102,7 @@ fn it_starts_by_calling_next() {
 fn without_telemetry_and_wrapper_an_invocation_is_not_held() {
     let mut scene = Scene::silent();
     assert_eq!(scene.invoke(0, "r-1"), [Action::Next, scene.send(5_000)]);
-    assert!(matches!(scene.boundary.state(), State::Released { .. }));
+    assert!(matches!(scene.control.state(), State::Released { .. }));
     assert_eq!(scene.due(), None);
 }
 
@@ -113,7 +113,7 @@ fn the_wrappers_signal_flushes_and_the_flush_calls_next() {
     assert_eq!(scene.on(40, DONE), [scene.flush(2_040)]);
     assert_eq!(scene.on(60, SETTLED), [Action::Next]);
     assert_eq!(
-        (scene.boundary.state(), scene.due()),
+        (scene.control.state(), scene.due()),
         (&State::Waiting, None)
     );
 }
@@ -124,7 +124,7 @@ fn runtime_done_flushes_where_there_is_no_wrapper_and_a_second_end_does_nothing(
     scene.invoke(0, "r-1");
     assert_eq!(scene.on(40, RUNTIME_DONE), [scene.flush(2_040)]);
     assert_eq!(scene.on(41, DONE), []);
-    assert!(matches!(scene.boundary.state(), State::Flushing { .. }));
+    assert!(matches!(scene.control.state(), State::Flushing { .. }));
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn another_invocations_end_does_not_end_this_one() {
     let mut scene = Scene::arriving();
     scene.invoke(0, "r-2");
     assert_eq!(scene.on(40, DONE), []);
-    assert!(matches!(scene.boundary.state(), State::Held { .. }));
+    assert!(matches!(scene.control.state(), State::Held { .. }));
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn an_invocation_that_lambda_tries_again_under_the_same_id_is_held_again() {
     scene.on(60, SETTLED);
     assert_eq!(scene.on(65, RUNTIME_DONE), [], "of the first try");
     scene.invoke(60_000, "r-1");
-    assert!(matches!(scene.boundary.state(), State::Held { .. }));
+    assert!(matches!(scene.control.state(), State::Held { .. }));
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn telemetry_that_was_promised_is_waited_for_a_little_and_then_no_more() {
     assert_eq!(scene.invoke(0, "r-1"), [scene.send(5_000)]);
     assert_eq!(scene.due(), Some(100));
     assert_eq!(scene.on(100, Input::Tick), [Action::Next]);
-    assert!(matches!(scene.boundary.state(), State::Released { .. }));
+    assert!(matches!(scene.control.state(), State::Released { .. }));
     assert_eq!(scene.invoke(200, "r-2")[0], Action::Next);
 
     assert_eq!(scene.on(300, Input::Telemetry), []);
@@ -183,7 +183,7 @@ fn a_wrapper_that_was_heard_once_is_waited_for_without_telemetry() {
     let mut scene = Scene::silent();
     scene.invoke(0, "r-1");
     assert_eq!(scene.on(40, DONE), [scene.send(5_040)]);
-    assert_eq!(scene.boundary.state(), &State::Waiting);
+    assert_eq!(scene.control.state(), &State::Waiting);
     assert!(matches!(
         scene.invoke(100, "r-2")[..],
         [Action::Send { .. }]
@@ -216,7 +216,7 @@ fn a_platform_that_tells_no_ends_is_waited_for_once_and_only_an_end_earns_trust_
     scene.on(10_200, Input::Telemetry);
     scene.on(10_200, end);
     scene.invoke(10_300, "r-3");
-    assert!(matches!(scene.boundary.state(), State::Held { .. }));
+    assert!(matches!(scene.control.state(), State::Held { .. }));
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn the_report_of_a_function_that_timed_out_is_waited_for_at_shutdown() {
     scene.invoke(0, "r-1");
     scene.on(9_900, Input::Tick);
     scene.shutdown(10_000);
-    assert!(matches!(scene.boundary.state(), State::Lingering { .. }));
+    assert!(matches!(scene.control.state(), State::Lingering { .. }));
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn the_end_of_a_retry_is_heard_before_its_invoke_too() {
 #[test]
 fn a_flush_timeout_of_nothing_holds_nothing_and_still_sends() {
     let mut scene = Scene::arriving();
-    scene.boundary = Boundary::new(Limits::with_flush(Duration::ZERO), true, false);
+    scene.control = FlushControl::new(Limits::with_flush(Duration::ZERO), true, false);
     scene.on(0, Input::Telemetry);
     assert_eq!(scene.invoke(0, "r-1"), [scene.send(5_000)]);
     scene.on(10, Input::Buffered);
@@ -252,7 +252,7 @@ fn a_flush_timeout_of_nothing_holds_nothing_and_still_sends() {
     assert_eq!(scene.on(20, Input::BatchFull), [full]);
     assert_eq!(scene.on(1_010, Input::Tick), [scene.send(6_010)]);
     assert_eq!(scene.on(2_000, DONE), [Action::Next, scene.send(7_000)]);
-    assert_eq!(scene.boundary.state(), &State::Waiting);
+    assert_eq!(scene.control.state(), &State::Waiting);
 }
 
 #[test]
@@ -262,7 +262,7 @@ fn a_flush_ends_at_its_timeout_or_before_the_deadline_and_then_calls_next() {
     assert_eq!(scene.on(9_000, DONE), [scene.flush(9_900)]);
     assert_eq!(scene.on(9_899, Input::Tick), []);
     assert_eq!(scene.on(9_900, Input::Tick), [Action::Next]);
-    assert_eq!(scene.boundary.state(), &State::Waiting);
+    assert_eq!(scene.control.state(), &State::Waiting);
 }
 
 #[test]
@@ -336,11 +336,11 @@ fn a_send_beside_the_handler_never_outlives_the_deadline_less_the_margin() {
 #[test]
 fn managed_instances_send_by_the_clock_alone() {
     let mut scene = Scene::silent();
-    scene.boundary = Boundary::new(LIMITS, true, true);
+    scene.control = FlushControl::new(LIMITS, true, true);
     scene.on(0, Input::Buffered);
     assert_eq!(scene.on(5, DONE), []);
     assert_eq!(scene.on(1_000, Input::Tick), [scene.send(6_000)]);
-    assert_eq!(scene.boundary.state(), &State::Waiting);
+    assert_eq!(scene.control.state(), &State::Waiting);
 }
 
 #[test]
@@ -348,7 +348,7 @@ fn shutdown_flushes_and_exits() {
     let mut scene = Scene::silent();
     assert_eq!(scene.shutdown(0), [scene.flush(1_900)]);
     assert_eq!(scene.on(30, SETTLED), [Action::Exit]);
-    assert_eq!((scene.boundary.state(), scene.due()), (&State::Ended, None));
+    assert_eq!((scene.control.state(), scene.due()), (&State::Ended, None));
 }
 
 #[test]

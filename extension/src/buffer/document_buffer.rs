@@ -1,0 +1,367 @@
+use std::collections::{HashMap, VecDeque};
+
+use xray_document::{SegmentId, TraceId};
+
+use super::{BatchLimits, Ledger};
+use crate::raw_document::RawDocument;
+
+/// The documents that wait for one sink, oldest first, bounded in bytes. Documents in
+/// flight count until the sink has answered, since they may come back.
+#[derive(Debug)]
+pub(crate) struct DocumentBuffer {
+    waiting: VecDeque<Pending>,
+    waiting_bytes: usize,
+    /// The number of in-progress documents that wait. Usually 0, which spares a search.
+    waiting_in_progress: usize,
+    /// The in-progress documents in flight, and whether a newer version has arrived since.
+    /// Such a document must not come back: the sink keeps the version it receives last.
+    superseded_in_flight: HashMap<Key, bool>,
+    in_flight_bytes: usize,
+    max_bytes: usize,
+    next_place: u64,
+    pub(crate) ledger: Ledger,
+}
+
+/// X-Ray identifies a document by its trace and its id.
+type Key = (Option<TraceId>, SegmentId);
+
+/// A document in the buffer.
+#[derive(Debug, Clone)]
+struct Pending {
+    document: RawDocument,
+    /// Its place in the order of arrival, which it keeps if it comes back.
+    place: u64,
+}
+
+impl Pending {
+    fn key(&self) -> Key {
+        (self.document.trace_id, self.document.id)
+    }
+
+    fn bytes(&self) -> usize {
+        self.document.bytes()
+    }
+}
+
+/// Documents that are sent together. The buffer counts them until it gets the batch back.
+#[derive(Debug)]
+pub struct Batch {
+    pending: Vec<Pending>,
+}
+
+impl Batch {
+    pub(crate) fn documents(&self) -> impl DoubleEndedIterator<Item = &RawDocument> {
+        self.pending.iter().map(|pending| &pending.document)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.pending.len()
+    }
+}
+
+impl DocumentBuffer {
+    pub(crate) fn new(max_bytes: usize) -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            waiting_in_progress: 0,
+            superseded_in_flight: HashMap::new(),
+            in_flight_bytes: 0,
+            max_bytes,
+            next_place: 0,
+            ledger: Ledger::default(),
+        }
+    }
+
+    /// Adds a document. It replaces a waiting in-progress version of itself. Returns how many
+    /// old documents were dropped to make space.
+    pub(crate) fn push(&mut self, document: RawDocument) -> usize {
+        self.ledger.keep();
+        let pending = Pending {
+            document,
+            place: self.next_place,
+        };
+        self.next_place += 1;
+        let key = pending.key();
+        if let Some(superseded) = self.superseded_in_flight.get_mut(&key) {
+            *superseded = true;
+        }
+        if self.waiting_in_progress > 0
+            && let Some(older) = self
+                .waiting
+                .iter()
+                .rposition(|older| older.document.in_progress && older.key() == key)
+            && let Some(older) = self.waiting.remove(older)
+        {
+            self.subtract_waiting(&older);
+            self.ledger.replace();
+        }
+        self.add_waiting(&pending);
+        self.waiting.push_back(pending);
+        self.drop_oldest()
+    }
+
+    /// The next batch within `limits`, oldest documents first; `None` if nothing waits. It
+    /// counts as buffered until [`settle`](Self::settle) or [`put_back`](Self::put_back).
+    ///
+    /// A single document over the limit in bytes is a batch of its own.
+    pub(crate) fn take_batch(&mut self, limits: BatchLimits) -> Option<Batch> {
+        let mut bytes = 0;
+        let fit = self.waiting.iter().take(limits.documents);
+        let fit = fit.take_while(|pending| {
+            bytes += pending.document.json.len();
+            bytes <= limits.bytes
+        });
+        let count = fit.count().max(usize::from(!self.waiting.is_empty()));
+        let pending: Vec<Pending> = self.waiting.drain(..count).collect();
+        for pending in &pending {
+            self.subtract_waiting(pending);
+            self.in_flight_bytes += pending.bytes();
+            if pending.document.in_progress {
+                self.superseded_in_flight.insert(pending.key(), false);
+            }
+        }
+        (!pending.is_empty()).then_some(Batch { pending })
+    }
+
+    /// Books the sink's answer to a batch: it refused as many documents as `refused` for
+    /// good, those at the indexes `later` wait again, and it has the rest. Returns how many
+    /// documents were dropped for want of space.
+    pub(crate) fn settle(&mut self, batch: &Batch, refused: usize, later: &[usize]) -> usize {
+        self.ledger.reject(refused);
+        self.ledger
+            .send(batch.len().saturating_sub(refused + later.len()));
+        self.land(batch, later.iter().copied())
+    }
+
+    /// Books a batch without an answer: all of it waits again, each document in its old
+    /// place. Returns how many documents were dropped for want of space.
+    pub(crate) fn put_back(&mut self, batch: &Batch) -> usize {
+        self.land(batch, 0..batch.len())
+    }
+
+    /// Drops all that waits, because the environment ends. Returns the number of documents.
+    pub(crate) fn give_up(&mut self) -> usize {
+        let lost = self.waiting.len();
+        self.waiting.clear();
+        self.waiting_bytes = 0;
+        self.waiting_in_progress = 0;
+        self.ledger.drop(lost);
+        lost
+    }
+
+    /// Whether a full batch waits, so that no later document would join it.
+    pub(crate) fn has_full_batch(&self, limits: BatchLimits) -> bool {
+        self.waiting.len() >= limits.documents || self.waiting_bytes >= limits.bytes
+    }
+
+    /// Whether nothing waits; documents may be in flight.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// The number of documents that wait, without those in flight.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Ends a batch's flight. The documents at the indexes `back` wait again, unless a newer
+    /// version has arrived.
+    fn land(&mut self, batch: &Batch, back: impl Iterator<Item = usize>) -> usize {
+        for pending in back.filter_map(|index| batch.pending.get(index)) {
+            let superseded = self.superseded_in_flight.get(&pending.key()) == Some(&true);
+            if pending.document.in_progress && superseded {
+                self.ledger.replace();
+            } else {
+                self.add_waiting(pending);
+                let before = |other: &Pending| other.place < pending.place;
+                let place = self.waiting.partition_point(before);
+                self.waiting.insert(place, pending.clone());
+            }
+        }
+        for pending in &batch.pending {
+            self.in_flight_bytes -= pending.bytes();
+            if pending.document.in_progress {
+                self.superseded_in_flight.remove(&pending.key());
+            }
+        }
+        self.drop_oldest()
+    }
+
+    fn add_waiting(&mut self, pending: &Pending) {
+        self.waiting_bytes += pending.bytes();
+        self.waiting_in_progress += usize::from(pending.document.in_progress);
+    }
+
+    fn subtract_waiting(&mut self, pending: &Pending) {
+        self.waiting_bytes -= pending.bytes();
+        self.waiting_in_progress -= usize::from(pending.document.in_progress);
+    }
+
+    fn drop_oldest(&mut self) -> usize {
+        let mut dropped = 0;
+        while self.waiting_bytes + self.in_flight_bytes > self.max_bytes {
+            let Some(oldest) = self.waiting.pop_front() else {
+                break;
+            };
+            self.subtract_waiting(&oldest);
+            dropped += 1;
+        }
+        self.ledger.drop(dropped);
+        dropped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LIMITS: BatchLimits = BatchLimits {
+        documents: 50,
+        bytes: 512 * 1024,
+    };
+
+    fn document(id: u64, bytes: usize) -> RawDocument {
+        RawDocument::new(None, SegmentId::from_u64(id), false, "x".repeat(bytes))
+    }
+
+    fn in_progress(id: u64) -> RawDocument {
+        RawDocument {
+            in_progress: true,
+            ..document(id, 10)
+        }
+    }
+
+    fn ids(batch: &Batch) -> Vec<u64> {
+        batch
+            .documents()
+            .map(|document| document.id.as_u64())
+            .collect()
+    }
+
+    #[test]
+    fn a_batch_ends_at_the_limit_of_documents_or_of_bytes() {
+        let mut buffer = DocumentBuffer::new(1 << 30);
+        for id in 0..60 {
+            buffer.push(document(id, 10));
+        }
+        assert!(buffer.has_full_batch(LIMITS));
+        assert_eq!(buffer.take_batch(LIMITS).unwrap().len(), 50);
+        assert!(!buffer.has_full_batch(LIMITS));
+        assert_eq!(buffer.take_batch(LIMITS).unwrap().len(), 10);
+        assert!(buffer.take_batch(LIMITS).is_none());
+
+        for id in 0..10 {
+            buffer.push(document(id, 60_000));
+        }
+        let batch = buffer.take_batch(LIMITS).unwrap();
+        assert_eq!(batch.len(), LIMITS.bytes / 60_000);
+    }
+
+    #[test]
+    fn the_oldest_are_dropped_when_the_buffer_is_full_and_are_counted() {
+        let mut buffer = DocumentBuffer::new(1_200);
+        let dropped: usize = (0..10).map(|id| buffer.push(document(id, 300))).sum();
+        assert_eq!(dropped, 7);
+        assert_eq!(ids(&buffer.take_batch(LIMITS).unwrap()), [7, 8, 9]);
+        assert_eq!((buffer.ledger.dropped(), buffer.ledger.buffered()), (7, 3));
+    }
+
+    #[test]
+    fn documents_that_come_back_take_their_old_places_whichever_batch_comes_first() {
+        let mut buffer = DocumentBuffer::new(1 << 20);
+        buffer.push(document(0, 10));
+        let first = buffer.take_batch(LIMITS).unwrap();
+        buffer.push(document(1, 10));
+        buffer.push(document(2, 10));
+        let second = buffer.take_batch(LIMITS).unwrap();
+        buffer.push(document(3, 10));
+        buffer.put_back(&first);
+        buffer.put_back(&second);
+        assert_eq!(ids(&buffer.take_batch(LIMITS).unwrap()), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_complete_document_replaces_its_in_progress_version_that_waits() {
+        let mut buffer = DocumentBuffer::new(1 << 20);
+        let trace_id = Some(TraceId::random(1_733_337_522));
+        buffer.push(in_progress(1));
+        buffer.push(in_progress(2));
+        buffer.push(document(1, 20));
+        buffer.push(RawDocument {
+            trace_id,
+            ..document(2, 20)
+        });
+        let batch = buffer.take_batch(LIMITS).unwrap();
+        let sent: Vec<_> = batch
+            .documents()
+            .map(|document| (document.id.as_u64(), document.in_progress))
+            .collect();
+        assert_eq!(
+            sent,
+            [(2, true), (1, false), (2, false)],
+            "the same id in another trace is another document"
+        );
+        buffer.settle(&batch, 0, &[]);
+        let ledger = &buffer.ledger;
+        assert!(ledger.adds_up());
+        assert_eq!(
+            (ledger.received(), ledger.sent(), ledger.replaced()),
+            (4, 3, 1)
+        );
+        assert!(!ledger.has_losses());
+    }
+
+    #[test]
+    fn an_in_progress_document_that_comes_back_after_its_complete_version_is_not_sent_again() {
+        let mut buffer = DocumentBuffer::new(1 << 20);
+        buffer.push(in_progress(1));
+        buffer.push(in_progress(2));
+        let first = buffer.take_batch(LIMITS).unwrap();
+        buffer.push(document(1, 20));
+        let second = buffer.take_batch(LIMITS).unwrap();
+        buffer.settle(&second, 0, &[]);
+        buffer.put_back(&first);
+        let again = buffer.take_batch(LIMITS).unwrap();
+        assert_eq!(ids(&again), [2]);
+        buffer.settle(&again, 0, &[]);
+        assert!(buffer.ledger.adds_up());
+        assert_eq!((buffer.ledger.sent(), buffer.ledger.replaced()), (2, 1));
+    }
+
+    proptest! {
+        #[test]
+        fn the_ledger_adds_up_whatever_happens(
+            steps in proptest::collection::vec((0..8_u8, 0..70_000_usize, 0..60_usize), 1..200),
+            max_bytes in 0..500_000_usize,
+        ) {
+            let mut buffer = DocumentBuffer::new(max_bytes);
+            let mut in_flight: Vec<Batch> = Vec::new();
+            for (step, bytes, number) in steps {
+                match step {
+                    0 | 1 => { buffer.push(document(number as u64, bytes)); }
+                    6 => { buffer.push(in_progress(number as u64)); }
+                    2 => in_flight.extend(buffer.take_batch(LIMITS)),
+                    3 => if let Some(batch) = in_flight.pop() { buffer.put_back(&batch); },
+                    4 => if let Some(batch) = in_flight.pop() {
+                        let refused = number.min(batch.len());
+                        let later: Vec<usize> = (refused..batch.len()).take(number / 2).collect();
+                        buffer.settle(&batch, refused, &later);
+                    },
+                    5 => buffer.ledger.refuse(),
+                    _ => buffer.ledger.filter(),
+                }
+                let flying: usize = in_flight.iter().map(Batch::len).sum();
+                let waiting = &buffer.waiting;
+                prop_assert!(buffer.ledger.adds_up());
+                prop_assert_eq!(buffer.ledger.buffered() as usize, waiting.len() + flying);
+                prop_assert_eq!(buffer.waiting_bytes, waiting.iter().map(Pending::bytes).sum::<usize>());
+                let in_progress = waiting.iter().filter(|pending| pending.document.in_progress);
+                prop_assert_eq!(buffer.waiting_in_progress, in_progress.count());
+                prop_assert!(buffer.waiting_bytes + buffer.in_flight_bytes <= max_bytes || waiting.is_empty());
+            }
+        }
+    }
+}

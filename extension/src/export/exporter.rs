@@ -1,0 +1,463 @@
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::task::{AbortHandle, Id, JoinSet};
+
+use super::sink::no_answer;
+use super::{Fate, Outcome, Sink};
+use crate::Log;
+use crate::buffer::{Batch, BatchLimits, DocumentBuffer, Ledger};
+use crate::raw_document::RawDocument;
+
+/// Sends what is buffered for one sink, several batches side by side, and books every
+/// answer.
+#[derive(Debug)]
+pub struct Exporter {
+    sink: Arc<dyn Sink>,
+    limits: BatchLimits,
+    buffer: DocumentBuffer,
+    sends: JoinSet<Outcome>,
+    /// In the order of their sending.
+    in_flight: Vec<InFlight>,
+    /// Whether the last batch failed. The next attempt then waits for the next decision to
+    /// send, not for the next document.
+    failing: bool,
+    /// The number of documents that the last decision still wants sent, in full batches or not.
+    wanted: usize,
+    /// Whether only wanted documents are sent, so that a flush does not wait for documents
+    /// that arrive after it began.
+    flushing: bool,
+    until: Option<Instant>,
+    warm: bool,
+}
+
+/// A batch on its way. It is kept until the answer arrives, so that nothing is lost if its
+/// task dies.
+#[derive(Debug)]
+struct InFlight {
+    task: AbortHandle,
+    batch: Arc<Batch>,
+    sent: Instant,
+    /// The monotonic clock may stand still in a freeze.
+    sent_wall: SystemTime,
+}
+
+/// The end of a batch's task, not yet booked.
+#[derive(Debug)]
+pub(super) struct Finished {
+    task: Id,
+    /// `None` if the task panicked or was ended.
+    outcome: Option<Outcome>,
+}
+
+/// A batch that is older than this at the arrival of an event was probably in flight during
+/// a freeze: sinks answer in tens of milliseconds.
+const FROZEN: Duration = Duration::from_secs(1);
+
+impl Exporter {
+    /// An exporter that buffers at most `max_bytes` of documents for `sink`.
+    pub fn new(sink: impl Sink, max_bytes: usize) -> Self {
+        Self {
+            limits: sink.limits(),
+            sink: Arc::new(sink),
+            buffer: DocumentBuffer::new(max_bytes),
+            sends: JoinSet::new(),
+            in_flight: Vec::new(),
+            failing: false,
+            wanted: 0,
+            flushing: false,
+            until: None,
+            warm: false,
+        }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.sink.name()
+    }
+
+    /// Prepares the sink beside other work, once.
+    pub(super) fn warm(&mut self) {
+        if !std::mem::replace(&mut self.warm, true) {
+            let sink = Arc::clone(&self.sink);
+            tokio::spawn(async move { sink.warm() });
+        }
+    }
+
+    pub(super) fn push(&mut self, document: RawDocument, log: &mut Log) {
+        let dropped = self.buffer.push(document);
+        log_full_buffer(dropped, log);
+    }
+
+    /// Starts to send what is buffered now, and full batches that fill up meanwhile. A batch
+    /// that is in flight at `until` comes back.
+    pub(super) fn send(&mut self, until: Instant) {
+        self.flushing = false;
+        self.start(until);
+    }
+
+    /// Sends what is buffered now, until [`is_settled`](Self::is_settled).
+    pub(super) fn flush(&mut self, until: Instant) {
+        self.flushing = true;
+        self.start(until);
+    }
+
+    /// Starts to send full batches, unless the last batch failed.
+    pub(super) fn send_full(&mut self, until: Instant) {
+        self.flushing = false;
+        self.until = Some(until);
+        self.pump();
+    }
+
+    fn start(&mut self, until: Instant) {
+        self.failing = false;
+        self.wanted = self.buffer.len();
+        self.until = Some(until);
+        self.pump();
+    }
+
+    /// Sends wanted documents, and full batches unless a flush is on, within the sink's limit
+    /// of batches in flight and while there is time.
+    fn pump(&mut self) {
+        let Some(until) = self.until.filter(|until| *until > Instant::now()) else {
+            self.wanted = 0;
+            return;
+        };
+        while !self.failing
+            && self.in_flight.len() < self.sink.batches_in_flight()
+            && (self.wanted > 0 || (!self.flushing && self.buffer.has_full_batch(self.limits)))
+            && let Some(batch) = self.buffer.take_batch(self.limits)
+        {
+            self.wanted = self.wanted.saturating_sub(batch.len());
+            let batch = Arc::new(batch);
+            let (sink, sent) = (Arc::clone(&self.sink), Arc::clone(&batch));
+            let task = self
+                .sends
+                .spawn(async move { sink.send(&sent, until).await });
+            self.in_flight.push(InFlight {
+                task,
+                batch,
+                sent: Instant::now(),
+                sent_wall: SystemTime::now(),
+            });
+        }
+    }
+
+    /// Waits for the end of a batch's task; forever if none is in flight.
+    pub(super) fn poll_finished(&mut self, context: &mut Context<'_>) -> Poll<Finished> {
+        match self.sends.poll_join_next_with_id(context) {
+            Poll::Ready(Some(Ok((task, outcome)))) => Poll::Ready(Finished {
+                task,
+                outcome: Some(outcome),
+            }),
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Finished {
+                task: error.id(),
+                outcome: None,
+            }),
+            // `None`: no task runs. Whoever spawns one polls again.
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Books an answer and sends what waits for it.
+    pub(super) fn book(&mut self, finished: Finished, log: &mut Log) {
+        let is_its = |in_flight: &InFlight| in_flight.task.id() == finished.task;
+        let Some(index) = self.in_flight.iter().position(is_its) else {
+            // The batch was ended after a freeze, and its documents wait already.
+            return;
+        };
+        let batch = self.in_flight.remove(index).batch;
+        let dropped = match finished.outcome {
+            Some(Outcome::Taken(left)) => {
+                for left in &left {
+                    log.once(match left.fate {
+                        Fate::Later => {
+                            format!("not sent yet, kept for the next flush: {}", left.reason)
+                        }
+                        Fate::Refused => format!("a document rejected: {}", left.reason),
+                    });
+                }
+                let later: Vec<usize> = left
+                    .iter()
+                    .filter(|left| left.fate == Fate::Later)
+                    .map(|left| left.index)
+                    .collect();
+                self.failing |= !later.is_empty();
+                self.buffer.settle(&batch, left.len() - later.len(), &later)
+            }
+            Some(Outcome::Refused(reason)) => {
+                log.once(format_args!("documents rejected: {reason}"));
+                self.buffer.settle(&batch, batch.len(), &[])
+            }
+            Some(Outcome::Later(reason)) => {
+                log.once(format_args!(
+                    "not sent yet, kept for the next flush: {reason}"
+                ));
+                self.failing = true;
+                self.buffer.put_back(&batch)
+            }
+            // The sink has a bug, which the panic hook has reported.
+            None => {
+                self.failing = true;
+                self.buffer.put_back(&batch)
+            }
+        };
+        log_full_buffer(dropped, log);
+        self.pump();
+    }
+
+    /// Ends the batches that were sent before a freeze, because their connections may be
+    /// dead without notice. Their documents wait again. `now` is the time of the event that
+    /// ended the freeze.
+    pub(super) fn thaw(&mut self, now: SystemTime, log: &mut Log) {
+        let (frozen, live) =
+            std::mem::take(&mut self.in_flight)
+                .into_iter()
+                .partition(|in_flight| {
+                    now.duration_since(in_flight.sent_wall)
+                        .map_or(true, |age| age >= FROZEN)
+                });
+        self.in_flight = live;
+        self.put_back(frozen, log);
+    }
+
+    /// Drops what is left, because the environment ends.
+    pub(super) fn give_up(&mut self, log: &mut Log) {
+        if let Some(oldest) = self.in_flight.first() {
+            let reason = no_answer(self.name(), oldest.sent.elapsed());
+            log.once(format_args!("not sent: {reason}"));
+        }
+        let in_flight = std::mem::take(&mut self.in_flight);
+        self.put_back(in_flight, log);
+        self.buffer.give_up();
+    }
+
+    fn put_back(&mut self, ended: Vec<InFlight>, log: &mut Log) {
+        for in_flight in ended {
+            in_flight.task.abort();
+            log_full_buffer(self.buffer.put_back(&in_flight.batch), log);
+        }
+    }
+
+    /// Whether nothing is in flight, and nothing will be without another decision.
+    pub(super) fn is_settled(&self) -> bool {
+        self.in_flight.is_empty() && (self.failing || self.wanted == 0 || self.buffer.is_empty())
+    }
+
+    /// Whether the sink did not take its last batch.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing
+    }
+
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
+    pub(super) fn has_full_batch(&self) -> bool {
+        !self.failing && self.buffer.has_full_batch(self.limits)
+    }
+
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.buffer.ledger
+    }
+
+    pub(super) fn ledger_mut(&mut self) -> &mut Ledger {
+        &mut self.buffer.ledger
+    }
+}
+
+fn log_full_buffer(dropped: usize, log: &mut Log) {
+    if dropped > 0 {
+        log.once("the oldest documents dropped: the buffer is full (XRAY_LAMBDA_BUFFER_BYTES sets its size)");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, poll_fn};
+    use std::sync::Mutex;
+
+    use xray_document::SegmentId;
+
+    use super::*;
+    use crate::export::{Left, SendFuture};
+
+    const LIMITS: BatchLimits = BatchLimits {
+        documents: 50,
+        bytes: 512 * 1024,
+    };
+
+    /// A sink that answers as scripted, the last answer first; `None` is a panic.
+    #[derive(Debug)]
+    struct Scripted(Mutex<Vec<Option<Outcome>>>);
+
+    impl Sink for Scripted {
+        fn name(&self) -> &'static str {
+            "scripted"
+        }
+
+        fn limits(&self) -> BatchLimits {
+            LIMITS
+        }
+
+        fn batches_in_flight(&self) -> usize {
+            4
+        }
+
+        fn send<'a>(&'a self, _: &'a Batch, _: Instant) -> SendFuture<'a> {
+            Box::pin(async {
+                let next = self.0.lock().unwrap().pop();
+                next.expect("a batch too many").expect("a bug in the sink")
+            })
+        }
+    }
+
+    fn document(id: u64) -> RawDocument {
+        RawDocument::new(None, SegmentId::from_u64(id), false, "{}")
+    }
+
+    fn exporter(answers: Vec<Option<Outcome>>) -> Exporter {
+        let mut exporter = Exporter::new(Scripted(Mutex::new(answers)), 1 << 20);
+        for id in 1..=3 {
+            exporter.push(document(id), &mut Log::default());
+        }
+        exporter
+    }
+
+    async fn answer(exporter: &mut Exporter) {
+        let finished = poll_fn(|context| exporter.poll_finished(context)).await;
+        exporter.book(finished, &mut Log::default());
+    }
+
+    async fn flush(exporter: &mut Exporter) -> (u64, u64, u64) {
+        let until = Instant::now() + Duration::from_secs(5);
+        exporter.flush(until);
+        while !exporter.is_settled() {
+            answer(exporter).await;
+        }
+        let ledger = exporter.ledger();
+        assert!(ledger.adds_up());
+        (ledger.sent(), ledger.rejected(), ledger.buffered())
+    }
+
+    #[tokio::test]
+    async fn a_document_left_for_later_waits_and_a_refused_one_is_rejected() {
+        let left = |index, fate| Left {
+            index,
+            fate,
+            reason: "why".to_owned(),
+        };
+        let mut exporter = exporter(vec![
+            Some(Outcome::Taken(Vec::new())),
+            Some(Outcome::Taken(vec![
+                left(0, Fate::Later),
+                left(2, Fate::Refused),
+            ])),
+        ]);
+        assert_eq!(flush(&mut exporter).await, (1, 1, 1));
+        assert_eq!(flush(&mut exporter).await, (2, 1, 0));
+    }
+
+    #[tokio::test]
+    async fn a_failed_batch_is_sent_once_per_flush_and_kept() {
+        let mut exporter = exporter(vec![
+            Some(Outcome::Refused("400".to_owned())),
+            Some(Outcome::Later("429".to_owned())),
+        ]);
+        assert_eq!(flush(&mut exporter).await, (0, 0, 3));
+        assert_eq!(flush(&mut exporter).await, (0, 3, 0));
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_the_sink_costs_no_document() {
+        let mut exporter = exporter(vec![Some(Outcome::Taken(Vec::new())), None]);
+        assert_eq!(flush(&mut exporter).await, (0, 0, 3));
+        assert_eq!(flush(&mut exporter).await, (3, 0, 0));
+    }
+
+    /// A sink that never answers.
+    #[derive(Debug)]
+    struct Silent;
+
+    impl Sink for Silent {
+        fn name(&self) -> &'static str {
+            "silent"
+        }
+
+        fn limits(&self) -> BatchLimits {
+            LIMITS
+        }
+
+        fn batches_in_flight(&self) -> usize {
+            4
+        }
+
+        fn send<'a>(&'a self, _: &'a Batch, _: Instant) -> SendFuture<'a> {
+            Box::pin(pending())
+        }
+    }
+
+    /// As many batches in flight to a sink that never answers.
+    fn silent(batches: u64) -> Exporter {
+        let mut exporter = Exporter::new(Silent, 1 << 20);
+        let until = Instant::now() + Duration::from_secs(5);
+        for id in 1..=batches {
+            exporter.push(document(id), &mut Log::default());
+            exporter.send(until);
+        }
+        assert!(!exporter.has_waiting());
+        exporter
+    }
+
+    #[tokio::test]
+    async fn documents_in_flight_during_a_freeze_wait_again_in_their_order() {
+        let mut exporter = silent(4);
+        exporter.thaw(SystemTime::now(), &mut Log::default());
+        assert!(!exporter.has_waiting(), "not long enough for a freeze");
+        exporter.thaw(SystemTime::now() + FROZEN, &mut Log::default());
+        assert!(
+            exporter.is_settled(),
+            "a flush does not wait for dead connections"
+        );
+        let batch = exporter.buffer.take_batch(LIMITS).unwrap();
+        let ids: Vec<u64> = batch
+            .documents()
+            .map(|document| document.id.as_u64())
+            .collect();
+        assert_eq!(ids, [1, 2, 3, 4]);
+    }
+
+    #[tokio::test]
+    async fn the_answer_to_a_batch_that_was_ended_after_a_freeze_changes_nothing() {
+        let mut exporter = silent(2);
+        exporter.thaw(SystemTime::now() + FROZEN, &mut Log::default());
+        for _ in 0..2 {
+            answer(&mut exporter).await;
+        }
+        assert_eq!(exporter.ledger().buffered(), 2);
+        assert!(exporter.has_waiting() && !exporter.is_failing());
+    }
+
+    #[tokio::test]
+    async fn documents_left_at_the_end_are_counted_as_dropped() {
+        let mut exporter = silent(3);
+        exporter.give_up(&mut Log::default());
+        assert!(exporter.ledger().adds_up() && exporter.ledger().dropped() == 3);
+    }
+
+    #[tokio::test]
+    async fn a_flush_does_not_wait_for_documents_that_arrive_after_it_began() {
+        let mut exporter = exporter(vec![Some(Outcome::Taken(Vec::new()))]);
+        exporter.flush(Instant::now() + Duration::from_secs(5));
+        // A background task that sends faster than the sink answers.
+        for id in 10..100 {
+            exporter.push(document(id), &mut Log::default());
+        }
+        answer(&mut exporter).await;
+        assert!(exporter.is_settled());
+        assert_eq!(
+            (exporter.ledger().sent(), exporter.ledger().buffered()),
+            (3, 90)
+        );
+    }
+}

@@ -1,0 +1,239 @@
+//! AWS X-Ray as a sink: signed PutTraceSegments requests over kept connections.
+
+mod connections;
+mod credentials;
+pub mod endpoint;
+mod response;
+mod sign;
+
+use std::error::Error;
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use hyper::body::Bytes;
+use reqwest::Client;
+use serde::Serialize;
+use tokio::time::{sleep_until, timeout_at};
+use xray_document::limits::MAX_DOCUMENTS_PER_PUT;
+
+use self::connections::Connections;
+use self::credentials::CredentialsCache;
+pub use self::credentials::{CredentialSource, Credentials};
+use self::response::outcome;
+use super::sink::no_answer;
+use super::{Outcome, SendFuture, Sink};
+use crate::buffer::{Batch, BatchLimits};
+
+/// AWS X-Ray's PutTraceSegments, or another service with that operation at
+/// `AWS_ENDPOINT_URL_XRAY`.
+#[derive(Debug)]
+pub struct XRay {
+    /// `None` if neither a region nor an endpoint is known.
+    url: Option<String>,
+    region: String,
+    credentials: CredentialsCache,
+    connections: Connections,
+}
+
+/// Bytes of documents in one PutTraceSegments call. The API's model names no limit, and
+/// fifty documents may come to 3.2 MB, which no flush budget would see through a slow link;
+/// half a megabyte fits into one flush (docs/fidelity.md).
+const MAX_BATCH_BYTES: usize = 512 * 1024;
+
+/// The daemon has eight uploaders; four requests keep one core of a small sandbox busy.
+const MAX_REQUESTS_IN_FLIGHT: usize = 4;
+
+/// An answer to 50 documents is a few KB even if all are unprocessed.
+const MAX_ANSWER_BYTES: usize = 256 * 1024;
+
+/// How long a kept connection may stay silent before a new one is tried beside it.
+const LONGEST_SILENCE: Duration = Duration::from_secs(1);
+
+const NAME: &str = "X-Ray";
+
+impl XRay {
+    /// `endpoint` is a base URL. Without one, nothing is sent and the log says why. The region
+    /// is the one to sign for; without one, `us-east-1`.
+    pub fn new(
+        endpoint: Option<&str>,
+        region: Option<&str>,
+        credentials: Option<CredentialSource>,
+    ) -> Self {
+        Self {
+            url: endpoint
+                .map(|endpoint| format!("{}/TraceSegments", endpoint.trim_end_matches('/'))),
+            region: region.unwrap_or("us-east-1").to_owned(),
+            credentials: CredentialsCache::new(credentials),
+            connections: Connections::new(endpoint),
+        }
+    }
+
+    async fn put(&self, batch: &Batch, until: Instant) -> Outcome {
+        let Some(url) = &self.url else {
+            return Outcome::Later(
+                "no region: neither AWS_REGION nor AWS_ENDPOINT_URL_XRAY is set".to_owned(),
+            );
+        };
+        let Ok(body) = body(batch) else {
+            return Outcome::Refused("a batch that cannot be written as JSON".to_owned());
+        };
+        let request = PutTraceSegments { url, body, batch };
+        let begun = Instant::now();
+        match timeout_at(until.into(), self.send_by_any(&request, until)).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(Failure::Local(reason) | Failure::BeforeAnswer(reason))) => {
+                Outcome::Later(reason)
+            }
+            Err(_) => Outcome::Later(no_answer(NAME, begun.elapsed())),
+        }
+    }
+
+    /// One request on one client.
+    async fn attempt(
+        &self,
+        client: Client,
+        put: &PutTraceSegments<'_>,
+    ) -> Result<Outcome, Failure> {
+        let PutTraceSegments { url, body, batch } = put;
+        let credentials = self.credentials.get().await.map_err(Failure::Local)?;
+        let signed =
+            sign::headers(&credentials, &self.region, url, body).map_err(Failure::Local)?;
+        let mut request = client.post(*url).header("content-type", sign::CONTENT_TYPE);
+        for (name, value) in signed {
+            request = request.header(name, value);
+        }
+        let mut answer = request.body(body.clone()).send().await.map_err(|error| {
+            // A new connection that cannot be made proves nothing about old ones.
+            if error.is_connect() || error.is_builder() {
+                Failure::Local(reason(error))
+            } else {
+                Failure::BeforeAnswer(reason(error))
+            }
+        })?;
+        let mut read = Vec::new();
+        while read.len() < MAX_ANSWER_BYTES
+            && let Some(chunk) = answer
+                .chunk()
+                .await
+                .map_err(|error| Failure::Local(reason(error)))?
+        {
+            read.extend_from_slice(&chunk);
+        }
+        let error_type = answer
+            .headers()
+            .get("x-amzn-errortype")
+            .and_then(|value| value.to_str().ok());
+        Ok(outcome(answer.status().as_u16(), error_type, &read, batch))
+    }
+
+    /// Sends on a kept connection if there is one. If that connection proves dead, sends at
+    /// once on a new one. If it is only silent, sends on a new one beside it after half the
+    /// time or after [`LONGEST_SILENCE`], because a connection that died in a freeze stays
+    /// silent forever. Sending twice is safe.
+    async fn send_by_any(
+        &self,
+        put: &PutTraceSegments<'_>,
+        until: Instant,
+    ) -> Result<Outcome, Failure> {
+        let pooled = self
+            .connections
+            .pooled()
+            .map_err(|error| Failure::Local(reason(error)))?;
+        let first = self.attempt(pooled.client, put);
+        if !pooled.may_be_stale {
+            return first.await;
+        }
+        tokio::pin!(first);
+        let patience = (until.saturating_duration_since(Instant::now()) / 2).min(LONGEST_SILENCE);
+        let silent = tokio::select! {
+            result = &mut first => match result {
+                Err(Failure::BeforeAnswer(_)) => false,
+                result => return result,
+            },
+            () = sleep_until((Instant::now() + patience).into()) => true,
+        };
+        let fresh = self
+            .connections
+            .fresh()
+            .map_err(|error| Failure::Local(reason(error)))?;
+        let second = self.attempt(fresh, put);
+        if !silent {
+            return second.await;
+        }
+        tokio::pin!(second);
+        tokio::select! {
+            result = &mut first => match result {
+                Ok(outcome) => Ok(outcome),
+                Err(_) => second.await,
+            },
+            result = &mut second => match result {
+                Ok(outcome) => Ok(outcome),
+                Err(_) => first.await,
+            },
+        }
+    }
+}
+
+impl Sink for XRay {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn limits(&self) -> BatchLimits {
+        BatchLimits {
+            documents: MAX_DOCUMENTS_PER_PUT,
+            bytes: MAX_BATCH_BYTES,
+        }
+    }
+
+    fn batches_in_flight(&self) -> usize {
+        MAX_REQUESTS_IN_FLIGHT
+    }
+
+    fn warm(&self) {
+        self.connections.warm();
+    }
+
+    fn send<'a>(&'a self, batch: &'a Batch, until: Instant) -> SendFuture<'a> {
+        Box::pin(self.put(batch, until))
+    }
+}
+
+/// One request, which may be sent on several connections.
+struct PutTraceSegments<'a> {
+    url: &'a str,
+    body: Bytes,
+    batch: &'a Batch,
+}
+
+enum Failure {
+    /// The connection ended before a byte of an answer, as after a freeze.
+    BeforeAnswer(String),
+    /// A failure that another connection would not mend.
+    Local(String),
+}
+
+fn body(batch: &Batch) -> serde_json::Result<Bytes> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Body<'a> {
+        trace_segment_documents: Vec<&'a str>,
+    }
+    let trace_segment_documents = batch.documents().map(|document| &*document.json).collect();
+    serde_json::to_vec(&Body {
+        trace_segment_documents,
+    })
+    .map(Bytes::from)
+}
+
+/// The error and its causes, without the URL, which may hold a password.
+fn reason(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut text = format!("X-Ray cannot be reached: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let _ = write!(text, ": {cause}");
+        source = cause.source();
+    }
+    text
+}

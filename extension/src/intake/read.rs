@@ -1,0 +1,156 @@
+use std::fmt;
+
+use xray_document::limits::MAX_DOCUMENT_BYTES;
+use xray_document::{Datagram, DatagramError, DocumentHead, ErrorCode};
+
+use crate::raw_document::RawDocument;
+
+/// The content of one datagram.
+#[derive(Debug)]
+pub(crate) enum Received {
+    Document(RawDocument),
+    /// The wrapper's signal: it has sent every document of this invocation.
+    Done {
+        request_id: String,
+    },
+    /// Not a document.
+    Rejected(Rejection),
+}
+
+/// Why a datagram is rejected. It never quotes the datagram, because it is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rejection {
+    /// The daemon would reject the datagram as well.
+    Datagram(DatagramError),
+    /// ADOT's SDKs send spans (`T1S`, `T1U`) and metrics (`M1`) to the daemon's port in
+    /// Lambda. X-Ray's API accepts neither.
+    OpenTelemetry,
+    /// X-Ray would leave the document unprocessed.
+    Document(ErrorCode),
+}
+
+/// Reads a datagram just closely enough to know that X-Ray will not refuse its document for
+/// a reason that can be seen here: one pass, and nothing is copied before it passes.
+pub(crate) fn read(datagram: &[u8]) -> Received {
+    let json = match Datagram::parse(datagram) {
+        Ok(Datagram::Document(json)) => json,
+        Ok(Datagram::Done { request_id }) => {
+            return Received::Done {
+                request_id: request_id.to_owned(),
+            };
+        }
+        Err(error) => return Received::Rejected(Rejection::Datagram(error)),
+    };
+    match DocumentHead::parse(json) {
+        Ok(head) => Received::Document(RawDocument::new(
+            Some(head.trace_id),
+            head.id,
+            head.in_progress,
+            json,
+        )),
+        Err(_) if is_open_telemetry(json) => Received::Rejected(Rejection::OpenTelemetry),
+        Err(error) => Received::Rejected(Rejection::Document(error.code)),
+    }
+}
+
+fn is_open_telemetry(body: &str) -> bool {
+    ["T1S", "T1U", "M1"]
+        .iter()
+        .any(|kind| body.starts_with(kind))
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Datagram(error) => write!(f, "a datagram that the daemon would refuse: {error}"),
+            Self::OpenTelemetry => f.write_str(
+                "an OpenTelemetry payload, which X-Ray's PutTraceSegments does not accept",
+            ),
+            Self::Document(code) => match code {
+                ErrorCode::ParseError => f.write_str("a document that is not a JSON object"),
+                ErrorCode::SegmentTooLarge => {
+                    write!(f, "a document over {MAX_DOCUMENT_BYTES} bytes")
+                }
+                code => write!(
+                    f,
+                    "a document whose {} is missing or malformed",
+                    field(*code)
+                ),
+            },
+        }
+    }
+}
+
+/// The field that an error of X-Ray's is about.
+fn field(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::MissingId | ErrorCode::InvalidId => "id",
+        ErrorCode::MissingTraceId | ErrorCode::InvalidTraceId => "trace_id",
+        ErrorCode::MissingName | ErrorCode::InvalidName => "name",
+        ErrorCode::MissingParentId | ErrorCode::InvalidParentId => "parent_id",
+        ErrorCode::MissingStartTime | ErrorCode::InvalidTime => "start_time",
+        ErrorCode::ParseError | ErrorCode::InvalidSegment | ErrorCode::SegmentTooLarge => {
+            "structure"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"{"id":"53995c3f42cd8ad8","name":"a","trace_id":"1-5759e988-bd862e3fe1be46a994272793","start_time":1.5E9,"in_progress":true}"#;
+
+    fn datagram(body: &str) -> Received {
+        let mut datagram = Vec::new();
+        Datagram::Document(body).write_to(&mut datagram);
+        read(&datagram)
+    }
+
+    fn rejection(body: &str) -> Option<Rejection> {
+        match datagram(body) {
+            Received::Rejected(rejection) => Some(rejection),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_good_document_keeps_its_text_and_gives_its_ids() {
+        let Received::Document(document) = datagram(GOOD) else {
+            panic!("not a document")
+        };
+        let expected = RawDocument::new(
+            Some("1-5759e988-bd862e3fe1be46a994272793".parse().unwrap()),
+            "53995c3f42cd8ad8".parse().unwrap(),
+            true,
+            GOOD,
+        );
+        assert_eq!(document, expected);
+    }
+
+    #[test]
+    fn a_rejection_names_the_fault_and_never_quotes_the_datagram() {
+        let secret = GOOD.replace("53995c3f42cd8ad8", "secret");
+        let rejected = rejection(&secret).unwrap();
+        assert_eq!(rejected, Rejection::Document(ErrorCode::InvalidId));
+        assert_eq!(
+            rejected.to_string(),
+            "a document whose id is missing or malformed"
+        );
+        let large = GOOD.replace("\"a\"", &format!("\"{}\"", "a".repeat(64 * 1024)));
+        assert_eq!(
+            rejection(&large),
+            Some(Rejection::Document(ErrorCode::SegmentTooLarge))
+        );
+    }
+
+    #[test]
+    fn open_telemetry_payloads_are_recognised() {
+        for kind in ["T1S", "T1U", "M1"] {
+            assert_eq!(
+                rejection(&format!("{kind}CgoKCA==")),
+                Some(Rejection::OpenTelemetry)
+            );
+        }
+    }
+}
