@@ -1,0 +1,162 @@
+//! A file as a sink: JSON Lines, one document a line, for debugging and for tests.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::{Outcome, SendFuture, Sink};
+use crate::buffer::{Batch, BatchLimits};
+
+/// Appends each document to a file, as one line. A document that is sent twice is there
+/// twice; the last line with its id counts.
+#[derive(Debug)]
+pub struct File {
+    path: PathBuf,
+}
+
+/// A write needs no batches, except that a large one would block its thread for long.
+const LIMITS: BatchLimits = BatchLimits {
+    documents: 1_000,
+    bytes: 1024 * 1024,
+};
+
+/// The size at which the file is full: Lambda's `/tmp` holds 512 MB unless configured, and it
+/// belongs to the function.
+const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
+
+impl File {
+    /// The file is created with the first document, readable by its owner only.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+}
+
+impl Sink for File {
+    fn name(&self) -> &'static str {
+        "the file"
+    }
+
+    fn limits(&self) -> BatchLimits {
+        LIMITS
+    }
+
+    /// One at a time, so that lines of two batches do not mix.
+    fn batches_in_flight(&self) -> usize {
+        1
+    }
+
+    fn send<'a>(&'a self, batch: &'a Batch, _: Instant) -> SendFuture<'a> {
+        Box::pin(async {
+            let (path, lines) = (self.path.clone(), lines(batch));
+            let written = tokio::task::spawn_blocking(move || append(&path, &lines)).await;
+            match written {
+                Ok(Ok(true)) => Outcome::Taken(Vec::new()),
+                Ok(Ok(false)) => Outcome::Refused(format!(
+                    "{} is full at {MAX_FILE_BYTES} bytes; move it away",
+                    self.path.display()
+                )),
+                Ok(Err(error)) => Outcome::Later(format!(
+                    "cannot write to {}: {error}; check XRAY_LAMBDA_SINKS",
+                    self.path.display()
+                )),
+                Err(_) => Outcome::Later("the write was interrupted".to_owned()),
+            }
+        })
+    }
+}
+
+fn lines(batch: &Batch) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for document in batch.documents() {
+        // A line break is white space in JSON: inside strings it is escaped.
+        let line = document.json.bytes().map(|byte| match byte {
+            b'\n' | b'\r' => b' ',
+            byte => byte,
+        });
+        lines.extend(line);
+        lines.push(b'\n');
+    }
+    lines
+}
+
+/// Appends all lines or none. Returns whether the file had space.
+fn append(path: &Path, lines: &[u8]) -> io::Result<bool> {
+    let mut file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)?;
+    let before = file.metadata()?.len();
+    if before + lines.len() as u64 > MAX_FILE_BYTES {
+        return Ok(false);
+    }
+    file.write_all(lines).inspect_err(|_| {
+        // Half a line would spoil the next one. If this fails too, nothing better can be done.
+        let _ = file.set_len(before);
+    })?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use xray_document::SegmentId;
+
+    use super::*;
+    use crate::buffer::DocumentBuffer;
+    use crate::raw_document::RawDocument;
+
+    fn batch(documents: &[&str]) -> Batch {
+        let mut buffer = DocumentBuffer::new(1 << 20);
+        for (id, json) in documents.iter().enumerate() {
+            let id = SegmentId::from_u64(id as u64);
+            buffer.push(RawDocument::new(None, id, false, *json));
+        }
+        buffer.take_batch(LIMITS).unwrap()
+    }
+
+    async fn send(path: &Path, documents: &[&str]) -> Outcome {
+        File::new(path.to_owned())
+            .send(&batch(documents), Instant::now())
+            .await
+    }
+
+    #[tokio::test]
+    async fn each_document_is_one_line_and_batches_are_appended() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("documents.jsonl");
+        let taken = Outcome::Taken(Vec::new());
+        assert_eq!(send(&path, &["{\"a\":1}", "{\n\"b\":\r\n2}"]).await, taken);
+        assert_eq!(send(&path, &["{}"]).await, taken);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(lines.len(), 3);
+        assert_eq!(lines[1]["b"], 2);
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "documents may hold personal data");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_be_written_keeps_the_documents_for_later() {
+        let Outcome::Later(reason) = send(Path::new("/nonexistent/file"), &["{}"]).await else {
+            panic!("not kept")
+        };
+        assert!(reason.contains("/nonexistent/file"), "{reason}");
+    }
+
+    #[tokio::test]
+    async fn a_full_file_refuses_and_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("documents.jsonl");
+        let file = std::fs::File::create(&path).unwrap();
+        file.set_len(MAX_FILE_BYTES - 1).unwrap();
+        assert!(matches!(send(&path, &["{}"]).await, Outcome::Refused(_)));
+        assert_eq!(file.metadata().unwrap().len(), MAX_FILE_BYTES - 1);
+    }
+}

@@ -1,0 +1,82 @@
+//! Several destinations at a time, as `XRAY_LAMBDA_SINKS` names them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::lambda::{Lambda, Manners};
+use crate::sandbox::{Extension, id};
+use crate::xray::{Away, XRay};
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+fn ids(documents: &[Value]) -> Vec<&str> {
+    documents
+        .iter()
+        .filter_map(|document| document["id"].as_str())
+        .collect()
+}
+
+fn lines(path: &Path) -> Vec<Value> {
+    std::fs::read_to_string(path)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// Runs one invocation with two documents; returns the log.
+async fn invoke(xray: &str, sinks: &str) -> String {
+    let mut lambda = Lambda::start(Manners::default()).await;
+    let extension = Extension::start_with(&lambda, xray, &[("XRAY_LAMBDA_SINKS", sinks)]);
+    lambda.ready().await;
+    lambda.telemetry("[]").await;
+    lambda.invoke("r-1", TIMEOUT).await;
+    extension.document(&id(1));
+    extension.document(&id(2));
+    extension.done("r-1");
+    lambda.next().await;
+    lambda.shutdown("SPINDOWN");
+    let (status, log) = extension.ended().await;
+    assert!(status.success(), "{log}");
+    log
+}
+
+#[tokio::test]
+async fn every_document_reaches_every_sink() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("documents.jsonl");
+    let mut xray = XRay::start([]).await;
+    let log = invoke(&xray.address, &format!("xray,file:{}", path.display())).await;
+    assert_eq!(ids(&xray.so_far()), [id(1), id(2)]);
+    assert_eq!(ids(&lines(&path)), [id(1), id(2)]);
+    assert_eq!(log, "");
+}
+
+#[tokio::test]
+async fn a_sink_that_is_away_costs_another_nothing_and_has_its_own_account() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("documents.jsonl");
+    let away = Away::new();
+    let log = invoke(&away.address, &format!("file:{},xray", path.display())).await;
+    assert_eq!(ids(&lines(&path)), [id(1), id(2)]);
+    assert!(
+        log.contains(
+            "not every document reached X-Ray; 2 documents received: 0 sent, 0 rejected, 2 dropped, 0 buffered"
+        ),
+        "{log}"
+    );
+    assert_eq!(log.matches("not every document").count(), 1, "{log}");
+}
+
+#[tokio::test]
+async fn a_file_alone_needs_no_x_ray() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("documents.jsonl");
+    let mut xray = XRay::start([]).await;
+    let log = invoke(&xray.address, &format!("file:{}", path.display())).await;
+    assert_eq!(ids(&lines(&path)), [id(1), id(2)]);
+    assert!(xray.so_far().is_empty());
+    assert_eq!(log, "");
+}
