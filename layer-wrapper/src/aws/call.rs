@@ -11,8 +11,9 @@ use xray_document::Namespace;
 use super::attributes::captured;
 use super::service_error::ServiceError;
 use crate::failure::{Failure, of_error};
+use crate::invocation::SubsegmentState;
 use crate::record::{AwsValue, Details, Http};
-use crate::subsegment::{Open, Subsegment};
+use crate::subsegment::Subsegment;
 
 /// One execution of an operation. It lives in the execution's own configuration, so that
 /// concurrent calls of one client do not mix, and is dropped with it: a call that was
@@ -30,7 +31,7 @@ impl Storable for Call {
 }
 
 impl Call {
-    pub(super) fn begin(parent: Arc<Open>) -> Self {
+    pub(super) fn begin(parent: Arc<SubsegmentState>) -> Self {
         let subsegment = if parent.is_recording() {
             let details = Details {
                 namespace: Some(Namespace::Aws),
@@ -98,7 +99,7 @@ impl Call {
         if self.has_ended.swap(true, Ordering::Relaxed) {
             return;
         }
-        let Some(open) = self.subsegment.open() else {
+        let Some(state) = self.subsegment.state() else {
             return;
         };
         let attempts = cfg
@@ -130,12 +131,12 @@ impl Call {
             // No status said whose failure it is: nobody answered, or not in a way that
             // the SDK understood.
             details.flags.fault |= !details.flags.error;
-            open.set_cause(details, failure);
+            state.set_cause(details, failure);
         });
         // The client drops its configuration a little later; the call ends here. A
         // subsegment that is not recorded is the enclosing one, and not ours to close.
         if self.subsegment.is_recording() {
-            open.close();
+            state.close();
         }
     }
 

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use super::{enter, get};
-use crate::subsegment::Open;
+use crate::invocation::SubsegmentState;
 
 /// Carries the current subsegment into a future that is polled elsewhere.
 pub trait FutureExt: Future + Sized {
@@ -24,7 +24,7 @@ pub trait FutureExt: Future + Sized {
     fn in_current_subsegment(self) -> InSubsegment<Self> {
         InSubsegment {
             inner: self,
-            open: get(),
+            state: get(),
         }
     }
 }
@@ -38,7 +38,7 @@ pin_project! {
     pub struct InSubsegment<F> {
         #[pin]
         inner: F,
-        open: Option<Arc<Open>>,
+        state: Option<Arc<SubsegmentState>>,
     }
 }
 
@@ -47,7 +47,7 @@ impl<F: Future> Future for InSubsegment<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let _entered = enter(this.open.clone());
+        let _entered = enter(this.state.clone());
         this.inner.poll(cx)
     }
 }

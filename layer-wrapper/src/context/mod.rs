@@ -9,22 +9,24 @@ mod future;
 #[cfg(feature = "tokio")]
 mod spawn;
 
+use std::any::Any;
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 pub use future::{FutureExt, InSubsegment};
 #[cfg(feature = "tokio")]
 pub use spawn::spawn;
 
-use crate::subsegment::Open;
+use crate::invocation::SubsegmentState;
 
 thread_local! {
-    static CURRENT: Cell<Option<Arc<Open>>> = const { Cell::new(None) };
+    static CURRENT: Cell<Option<Arc<SubsegmentState>>> = const { Cell::new(None) };
 }
 
 /// The current subsegment, if there is one.
-pub(crate) fn get() -> Option<Arc<Open>> {
-    let read = |cell: &Cell<Option<Arc<Open>>>| {
+pub(crate) fn get() -> Option<Arc<SubsegmentState>> {
+    let read = |cell: &Cell<Option<Arc<SubsegmentState>>>| {
         let current = cell.take();
         let copy = current.clone();
         cell.set(current);
@@ -35,15 +37,15 @@ pub(crate) fn get() -> Option<Arc<Open>> {
 }
 
 /// Sets the current subsegment and gives the former one.
-pub(crate) fn replace(open: Option<Arc<Open>>) -> Option<Arc<Open>> {
-    CURRENT.try_with(|cell| cell.replace(open)).ok().flatten()
+pub(crate) fn replace(state: Option<Arc<SubsegmentState>>) -> Option<Arc<SubsegmentState>> {
+    CURRENT.try_with(|cell| cell.replace(state)).ok().flatten()
 }
 
-/// Makes `open` the current subsegment until the guard is dropped, also by a panic. With
+/// Makes `state` the current subsegment until the guard is dropped, also by a panic. With
 /// `None` there is no current one meanwhile.
-pub(crate) fn enter(open: impl Into<Option<Arc<Open>>>) -> Entered {
+pub(crate) fn enter(state: impl Into<Option<Arc<SubsegmentState>>>) -> Entered {
     Entered {
-        former: replace(open.into()),
+        former: replace(state.into()),
     }
 }
 
@@ -51,11 +53,25 @@ pub(crate) fn enter(open: impl Into<Option<Arc<Open>>>) -> Entered {
 /// never held across an `.await`.
 #[derive(Debug)]
 pub(crate) struct Entered {
-    former: Option<Arc<Open>>,
+    former: Option<Arc<SubsegmentState>>,
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
         replace(self.former.take());
     }
+}
+
+/// Runs `work` with `state` as the current subsegment and catches its panic, whose message
+/// only the payload has. The caller resumes it.
+pub(crate) fn catch_unwind_in<T>(
+    state: Option<Arc<SubsegmentState>>,
+    work: impl FnOnce() -> T,
+) -> Result<T, Box<dyn Any + Send>> {
+    // The panic goes on as if it had not been caught, so nobody sees broken state who
+    // would not have seen it anyway.
+    catch_unwind(AssertUnwindSafe(|| {
+        let _entered = state.map(enter);
+        work()
+    }))
 }

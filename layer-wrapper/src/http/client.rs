@@ -128,12 +128,12 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let open = this
+        let state = this
             .subsegment
             .as_ref()
-            .and_then(|subsegment| subsegment.open().cloned());
+            .and_then(|subsegment| subsegment.state().cloned());
         let result = ready!({
-            let _entered = open.map(enter);
+            let _entered = state.map(enter);
             this.inner.poll(cx)
         });
         if let Some(subsegment) = this.subsegment.take() {

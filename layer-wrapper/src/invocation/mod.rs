@@ -3,6 +3,7 @@
 mod buffer;
 mod forest;
 mod risen;
+mod subsegment_state;
 mod trace;
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -12,6 +13,7 @@ use xray_document::{DATAGRAM_HEADER, Datagram, SegmentId, Timestamp};
 
 use self::buffer::Buffer;
 use self::risen::Risen;
+pub(crate) use self::subsegment_state::SubsegmentState;
 pub(crate) use self::trace::Trace;
 use crate::emit::{Emitter, stats};
 use crate::failure::{Cause, Failure};

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use super::scope::Scope;
-use crate::subsegment::catch;
+use crate::context::catch_unwind_in;
 
 pin_project! {
     /// The future of an [`XRayService`](super::XRayService): the handler's own, within its
@@ -45,12 +45,12 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let Some(open) = this.scope.as_ref().map(|scope| Arc::clone(&scope.open)) else {
+        let Some(state) = this.scope.as_ref().map(|scope| Arc::clone(&scope.state)) else {
             return this.inner.poll(cx);
         };
         #[cfg(feature = "tracing")]
         let depth = crate::tracing::entered::depth();
-        let polled = catch(Some(open), || this.inner.poll(cx));
+        let polled = catch_unwind_in(Some(state), || this.inner.poll(cx));
         #[cfg(feature = "tracing")]
         crate::tracing::entered::forget_beyond(depth);
         match polled {

@@ -10,14 +10,15 @@ use super::cold_start;
 use super::layer::Config;
 use crate::context;
 use crate::failure::of_any;
+use crate::invocation::SubsegmentState;
 use crate::invocation::{Invocation, Trace};
 use crate::record::Details;
-use crate::subsegment::{Open, Subsegment};
+use crate::subsegment::Subsegment;
 
 /// One invocation from the call of the handler to its outcome.
 #[derive(Debug)]
 pub(super) struct Scope {
-    pub(super) open: Arc<Open>,
+    pub(super) state: Arc<SubsegmentState>,
     /// `None` where nothing is recorded, and once the invocation has ended.
     subsegment: Option<Subsegment>,
 }
@@ -26,7 +27,7 @@ impl Scope {
     /// Begins an invocation. `None` where another layer of ours has already begun it.
     pub(super) fn begin(config: &Config, context: &Context) -> Option<Self> {
         let enclosing = context::get();
-        if enclosing.is_some_and(|open| open.invocation.request_id == context.request_id) {
+        if enclosing.is_some_and(|state| state.invocation.request_id == context.request_id) {
             return None;
         }
         let is_cold = cold_start::take();
@@ -43,9 +44,9 @@ impl Scope {
             deadline,
         ));
         let (Some(parent), true) = (parent, invocation.is_recording()) else {
-            let open = Arc::new(Open::unrecorded(invocation));
+            let state = Arc::new(SubsegmentState::unrecorded(invocation));
             return Some(Self {
-                open,
+                state,
                 subsegment: None,
             });
         };
@@ -55,10 +56,10 @@ impl Scope {
             details.annotate("Service".into(), service.as_ref().into());
         }
         let subsegment = Subsegment::of_invocation(invocation, parent, start, details);
-        let open = Arc::clone(subsegment.open()?);
-        open.send_in_progress();
+        let state = Arc::clone(subsegment.state()?);
+        state.send_in_progress();
         Some(Self {
-            open,
+            state,
             subsegment: Some(subsegment),
         })
     }
@@ -66,7 +67,7 @@ impl Scope {
     /// Ends the invocation with what the handler returned.
     pub(super) fn end<T, E: Debug + 'static>(self, result: &Result<T, E>) {
         if let Err(error) = result {
-            self.open.fail(|| of_any(error));
+            self.state.fail(|| of_any(error));
         }
     }
 
@@ -79,14 +80,14 @@ impl Scope {
 
     /// The handler's future is being dropped before its end.
     pub(super) fn cancelled(&self) {
-        self.open.edit(|details| details.mark("cancelled"));
+        self.state.edit(|details| details.mark("cancelled"));
     }
 }
 
 impl Drop for Scope {
     fn drop(&mut self) {
         drop(self.subsegment.take());
-        self.open.invocation.finish();
+        self.state.invocation.finish();
     }
 }
 

@@ -9,7 +9,7 @@ use tower_service::Service;
 use super::Traced;
 use super::layer::Config;
 use super::scope::Scope;
-use crate::subsegment::catch;
+use crate::context::catch_unwind_in;
 
 /// A handler within [`XRayLayer`](super::XRayLayer).
 ///
@@ -33,9 +33,9 @@ impl<S> XRayService<S> {
     where
         S: Service<R>,
     {
-        let open = scope.as_ref().map(|scope| Arc::clone(&scope.open));
+        let state = scope.as_ref().map(|scope| Arc::clone(&scope.state));
         // A handler may do its work before it returns its future.
-        match catch(open, || self.inner.call(request)) {
+        match catch_unwind_in(state, || self.inner.call(request)) {
             Ok(future) => Traced::new(future, scope),
             Err(payload) => {
                 if let Some(scope) = scope {

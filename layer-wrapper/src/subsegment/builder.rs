@@ -1,17 +1,34 @@
 use std::borrow::Cow;
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use serde::Serialize;
 use xray_document::{AnnotationValue, Namespace};
 
-use super::captured::Captured;
-use super::{Open, Subsegment};
+use super::current::{Current, current};
+use super::guard::Subsegment;
 use crate::context;
 use crate::emit::stats;
 use crate::failure::CaptureError;
+use crate::invocation::SubsegmentState;
 use crate::record::{DEFAULT_NAMESPACE, Details, Metadata};
+
+/// A subsegment under the current one. It begins with the builder's last call:
+///
+/// ```
+/// # async fn fetch_quote() -> Result<u32, std::io::Error> { Ok(1) }
+/// # async fn example() -> Result<(), std::io::Error> {
+/// let quote = xray_lambda::subsegment("supplier quote")
+///     .annotate("supplier", "acme")
+///     .metadata("request", &["a", "b"])
+///     .capture(fetch_quote())
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn subsegment(name: impl Into<Cow<'static, str>>) -> SubsegmentBuilder {
+    SubsegmentBuilder::new(context::get(), name.into())
+}
 
 /// A subsegment that is about to begin: see [`subsegment`](crate::subsegment()).
 ///
@@ -20,14 +37,14 @@ use crate::record::{DEFAULT_NAMESPACE, Details, Metadata};
 #[derive(Debug)]
 #[must_use = "a subsegment begins with `capture`, `trace`, `run`, `try_run` or `start`"]
 pub struct SubsegmentBuilder {
-    parent: Option<Arc<Open>>,
+    parent: Option<Arc<SubsegmentState>>,
     /// `None` where nothing is recorded.
     details: Option<Details>,
 }
 
 impl SubsegmentBuilder {
     #[inline]
-    pub(crate) fn new(parent: Option<Arc<Open>>, name: Cow<'static, str>) -> Self {
+    pub(crate) fn new(parent: Option<Arc<SubsegmentState>>, name: Cow<'static, str>) -> Self {
         let details = match &parent {
             Some(parent) => parent.is_recording().then(|| Details::new(name)),
             None => {
@@ -84,28 +101,6 @@ impl SubsegmentBuilder {
         self
     }
 
-    /// Runs a future in the subsegment and records its `Err` as a fault, with the error's
-    /// `source()` chain. What the future begins are children. A future that is dropped
-    /// before its end is recorded as cancelled.
-    ///
-    /// For a future that does not return a `Result` there is [`trace`](Self::trace).
-    pub fn capture<F, T, E, Kind>(self, future: F) -> Captured<F>
-    where
-        F: Future<Output = Result<T, E>>,
-        E: CaptureError<Kind>,
-    {
-        Captured::new(self, future, |output, subsegment| {
-            if let Err(error) = output {
-                subsegment.record_error(error);
-            }
-        })
-    }
-
-    /// Runs a future in the subsegment, whatever it returns.
-    pub fn trace<F: Future>(self, future: F) -> Captured<F> {
-        Captured::new(self, future, |_, _| ())
-    }
-
     /// Runs a closure in the subsegment, whatever it returns.
     pub fn run<T>(self, work: impl FnOnce() -> T) -> T {
         if self.details.is_none() {
@@ -134,7 +129,7 @@ impl SubsegmentBuilder {
         self.run(|| {
             let result = work();
             if let Err(error) = &result {
-                crate::current().record_error(error);
+                current().record_error(error);
             }
             result
         })
@@ -147,5 +142,12 @@ impl SubsegmentBuilder {
             (Some(parent), Some(details)) => Subsegment::begin(&parent, details),
             (parent, _) => Subsegment::silent(parent),
         }
+    }
+}
+
+impl Current {
+    /// Begins a child of this subsegment, wherever the call stands.
+    pub fn subsegment(&self, name: impl Into<Cow<'static, str>>) -> SubsegmentBuilder {
+        SubsegmentBuilder::new(self.state().cloned(), name.into())
     }
 }

@@ -1,15 +1,39 @@
-use std::any::Any;
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::{Open, Subsegment, SubsegmentBuilder};
-use crate::context::enter;
+use super::builder::SubsegmentBuilder;
+use super::guard::Subsegment;
+use crate::context::catch_unwind_in;
+use crate::failure::CaptureError;
+
+impl SubsegmentBuilder {
+    /// Runs a future in the subsegment and records its `Err` as a fault, with the error's
+    /// `source()` chain. What the future begins are children. A future that is dropped
+    /// before its end is recorded as cancelled.
+    ///
+    /// For a future that does not return a `Result` there is [`trace`](Self::trace).
+    pub fn capture<F, T, E, Kind>(self, future: F) -> Captured<F>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: CaptureError<Kind>,
+    {
+        Captured::new(self, future, |output, subsegment| {
+            if let Err(error) = output {
+                subsegment.record_error(error);
+            }
+        })
+    }
+
+    /// Runs a future in the subsegment, whatever it returns.
+    pub fn trace<F: Future>(self, future: F) -> Captured<F> {
+        Captured::new(self, future, |_, _| ())
+    }
+}
 
 pin_project! {
     /// A future that runs in a subsegment of its own: made by
@@ -35,7 +59,7 @@ pin_project! {
 }
 
 /// Records what an output says about its subsegment.
-pub(super) type Observe<T> = fn(&T, &Subsegment);
+type Observe<T> = fn(&T, &Subsegment);
 
 #[derive(Debug)]
 enum Stage {
@@ -46,11 +70,7 @@ enum Stage {
 }
 
 impl<F: Future> Captured<F> {
-    pub(super) const fn new(
-        builder: SubsegmentBuilder,
-        inner: F,
-        observe: Observe<F::Output>,
-    ) -> Self {
+    const fn new(builder: SubsegmentBuilder, inner: F, observe: Observe<F::Output>) -> Self {
         Self {
             inner,
             stage: Stage::Ready(Some(builder)),
@@ -73,7 +93,7 @@ impl<F: Future> Future for Captured<F> {
             // Polled again after its end: what happens is up to the inner future.
             return this.inner.poll(cx);
         };
-        match catch(subsegment.open().cloned(), || this.inner.poll(cx)) {
+        match catch_unwind_in(subsegment.state().cloned(), || this.inner.poll(cx)) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(output)) => {
                 (this.observe)(&output, subsegment);
@@ -87,20 +107,6 @@ impl<F: Future> Future for Captured<F> {
             }
         }
     }
-}
-
-/// Runs `work` with `open` as the current subsegment and catches its panic, whose message
-/// only the payload has. The caller resumes it.
-pub(crate) fn catch<T>(
-    open: Option<Arc<Open>>,
-    work: impl FnOnce() -> T,
-) -> Result<T, Box<dyn Any + Send>> {
-    // The panic goes on as if it had not been caught, so nobody sees broken state who
-    // would not have seen it anyway.
-    catch_unwind(AssertUnwindSafe(|| {
-        let _entered = open.map(enter);
-        work()
-    }))
 }
 
 impl<F: Future + fmt::Debug> fmt::Debug for Captured<F> {

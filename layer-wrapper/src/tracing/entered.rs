@@ -6,11 +6,11 @@ use std::sync::Arc;
 use tracing_core::span::Id;
 
 use crate::context;
-use crate::subsegment::Open;
+use crate::invocation::SubsegmentState;
 
 struct Entered {
     span: Id,
-    former: Option<Arc<Open>>,
+    former: Option<Arc<SubsegmentState>>,
 }
 
 thread_local! {
@@ -18,8 +18,8 @@ thread_local! {
 }
 
 /// Makes the span's subsegment the current one.
-pub(super) fn push(span: &Id, open: Arc<Open>) {
-    let former = context::replace(Some(open));
+pub(super) fn push(span: &Id, state: Arc<SubsegmentState>) {
+    let former = context::replace(Some(state));
     let entered = Entered {
         span: span.clone(),
         former,

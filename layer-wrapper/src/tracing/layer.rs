@@ -10,8 +10,9 @@ use super::entered;
 use super::visit::{ErrorField, Fields};
 use crate::context;
 use crate::failure::Failure;
+use crate::invocation::SubsegmentState;
 use crate::record::Details;
-use crate::subsegment::{Open, Subsegment};
+use crate::subsegment::Subsegment;
 
 /// The crates whose spans are plumbing: the calls that they serve are recorded as such.
 const PLUMBING: [&str; 8] = [
@@ -98,7 +99,7 @@ where
         // for no parent belongs to the invocation itself.
         let named = attributes
             .parent()
-            .and_then(|parent| open_of(ctx.span(parent)));
+            .and_then(|parent| state_of(ctx.span(parent)));
         let Some(parent) = named
             .or_else(context::get)
             .filter(|parent| parent.is_recording())
@@ -117,10 +118,10 @@ where
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, ctx: Context<'_, S>) {
-        if let Some(open) = ctx.span(id).and_then(own) {
+        if let Some(state) = ctx.span(id).and_then(own) {
             let mut recorded = Details::new("".into());
             values.record(&mut Fields(&mut recorded));
-            open.edit(|details| details.merge(recorded));
+            state.edit(|details| details.merge(recorded));
         }
     }
 
@@ -133,15 +134,15 @@ where
         let mut error = ErrorField::default();
         event.record(&mut error);
         if let Some(message) = error.0
-            && let Some(open) = open_of(ctx.event_span(event))
+            && let Some(state) = state_of(ctx.event_span(event))
         {
-            open.fail(|| Failure::new("Error", message));
+            state.fail(|| Failure::new("Error", message));
         }
     }
 
     fn on_enter(&self, id: &Id, ctx: Context<'_, S>) {
-        if let Some(open) = ctx.span(id).and_then(own) {
-            entered::push(id, open);
+        if let Some(state) = ctx.span(id).and_then(own) {
+            entered::push(id, state);
         }
     }
 
@@ -160,14 +161,16 @@ where
 }
 
 /// The subsegment of a span itself.
-fn own<S: for<'a> LookupSpan<'a>>(span: SpanRef<'_, S>) -> Option<Arc<Open>> {
+fn own<S: for<'a> LookupSpan<'a>>(span: SpanRef<'_, S>) -> Option<Arc<SubsegmentState>> {
     span.extensions()
         .get::<Span>()
-        .and_then(|span| span.0.open().cloned())
+        .and_then(|span| span.0.state().cloned())
 }
 
 /// The subsegment of a span, or of the nearest span around it that has one.
-fn open_of<S: for<'a> LookupSpan<'a>>(span: Option<SpanRef<'_, S>>) -> Option<Arc<Open>> {
+fn state_of<S: for<'a> LookupSpan<'a>>(
+    span: Option<SpanRef<'_, S>>,
+) -> Option<Arc<SubsegmentState>> {
     span?.scope().find_map(own)
 }
 

@@ -5,36 +5,46 @@ use std::sync::Arc;
 use serde::Serialize;
 use xray_document::{AnnotationValue, Namespace, TraceHeader, TraceId};
 
-use super::{Open, SubsegmentBuilder};
+use crate::context;
 use crate::failure::{CaptureError, Failure, Sealed};
+use crate::invocation::SubsegmentState;
 use crate::record::{DEFAULT_NAMESPACE, Details, Metadata};
+
+/// The subsegment that encloses this line, to annotate it.
+///
+/// ```
+/// xray_lambda::current().annotate("tier", "gold");
+/// ```
+pub fn current() -> Current {
+    Current::new(context::get())
+}
 
 /// A handle to a subsegment that is open: see [`current`](crate::current()).
 ///
 /// Where nothing is recorded, and once the subsegment has ended, every call is a no-op.
 #[derive(Clone)]
 pub struct Current {
-    open: Option<Arc<Open>>,
+    state: Option<Arc<SubsegmentState>>,
 }
 
 impl Current {
-    pub(crate) const fn new(open: Option<Arc<Open>>) -> Self {
-        Self { open }
+    pub(crate) const fn new(state: Option<Arc<SubsegmentState>>) -> Self {
+        Self { state }
     }
 
-    pub(crate) const fn open(&self) -> Option<&Arc<Open>> {
-        self.open.as_ref()
+    pub(crate) const fn state(&self) -> Option<&Arc<SubsegmentState>> {
+        self.state.as_ref()
     }
 
     pub(crate) fn edit(&self, edit: impl FnOnce(&mut Details)) {
-        if let Some(open) = &self.open {
-            open.edit(edit);
+        if let Some(state) = &self.state {
+            state.edit(edit);
         }
     }
 
     pub(crate) fn fail(&self, failure: impl FnOnce() -> Failure) {
-        if let Some(open) = &self.open {
-            open.fail(failure);
+        if let Some(state) = &self.state {
+            state.fail(failure);
         }
     }
 
@@ -100,47 +110,46 @@ impl Current {
         self
     }
 
-    /// Begins a child of this subsegment, wherever the call stands.
-    pub fn subsegment(&self, name: impl Into<Cow<'static, str>>) -> SubsegmentBuilder {
-        SubsegmentBuilder::new(self.open.clone(), name.into())
-    }
-
     /// Whether what is set here reaches X-Ray. `false` in a trace that is not sampled, in
     /// PassThrough, outside an invocation, and where nobody would receive it.
     pub fn is_recording(&self) -> bool {
-        self.open.as_ref().is_some_and(|open| open.is_recording())
+        self.state
+            .as_ref()
+            .is_some_and(|state| state.is_recording())
     }
 
     /// The trace's id, for a log line.
     pub fn trace_id(&self) -> Option<TraceId> {
-        self.open.as_ref()?.invocation.trace.root()
+        self.state.as_ref()?.invocation.trace.root()
     }
 
     /// The header that a call made from here carries, for clients that this crate does not
     /// know. There is one for traces that are not sampled, too.
     pub fn trace_header(&self) -> Option<TraceHeader> {
-        let open = self.open.as_ref()?;
-        open.invocation.trace.root()?;
+        let state = self.state.as_ref()?;
+        state.invocation.trace.root()?;
         Some(
-            open.invocation
+            state
+                .invocation
                 .trace
-                .header(open.is_recording().then_some(open.id)),
+                .header(state.is_recording().then_some(state.id)),
         )
     }
 
     /// [`trace_header`](Self::trace_header) as it is sent.
     #[cfg(any(feature = "aws-sdk", feature = "http-client", feature = "reqwest"))]
     pub(crate) fn header_text(&self) -> Option<String> {
-        let open = self.open.as_ref()?;
-        open.invocation
+        let state = self.state.as_ref()?;
+        state
+            .invocation
             .trace
-            .header_text(open.is_recording().then_some(open.id))
+            .header_text(state.is_recording().then_some(state.id))
     }
 }
 
 impl fmt::Debug for Current {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = self.open.as_ref().map(|open| open.id);
+        let id = self.state.as_ref().map(|state| state.id);
         f.debug_struct("Current").field("id", &id).finish()
     }
 }

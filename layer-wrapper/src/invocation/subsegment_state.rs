@@ -2,14 +2,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use xray_document::{SegmentId, Timestamp};
 
+use super::Invocation;
 use crate::failure::Failure;
-use crate::invocation::Invocation;
 use crate::record::Details;
 
 /// A subsegment from its beginning to its end, shared by its guard, the futures that run
 /// in it and the handles to it.
 #[derive(Debug)]
-pub(crate) struct Open {
+pub(crate) struct SubsegmentState {
     pub(crate) invocation: Arc<Invocation>,
     pub(crate) id: SegmentId,
     parent: SegmentId,
@@ -18,7 +18,7 @@ pub(crate) struct Open {
     details: Mutex<Option<Details>>,
 }
 
-impl Open {
+impl SubsegmentState {
     #[inline]
     pub(crate) fn new(
         invocation: Arc<Invocation>,
