@@ -138,6 +138,7 @@ mod invocation;
 mod lambda;
 mod record;
 mod subsegment;
+mod text;
 #[cfg(feature = "tracing")]
 mod tracing;
 

@@ -10,7 +10,7 @@ use xray_document::Namespace;
 
 use super::attributes::captured;
 use super::service_error::ServiceError;
-use crate::failure::{Failure, of_error};
+use crate::failure::Failure;
 use crate::invocation::SubsegmentState;
 use crate::record::{AwsValue, Details, Http};
 use crate::subsegment::Subsegment;
@@ -113,7 +113,7 @@ impl Call {
         let is_throttled = service.as_ref().is_some_and(ServiceError::is_throttling);
         let failure = match service {
             Some(service) => Some(Failure::new(service.code, service.message).remote()),
-            None => error.map(|error| of_error(None, error)),
+            None => error.map(|error| Failure::from_error(None, error)),
         };
         self.edit(|details| {
             if attempts > 1 {

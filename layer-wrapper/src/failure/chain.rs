@@ -1,14 +1,14 @@
 use std::any::Any;
 use std::borrow::Cow;
 use std::error::Error;
-use std::fmt::{self, Debug, Write};
+use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use xray_document::SegmentId;
 
-use super::Exception;
+use super::cause::Exception;
 use super::redact::without_secrets;
-use crate::record::cut;
+use crate::text::{format_bounded, truncate_chars};
 
 /// Errors of one chain that are kept. A chain that long is a loop.
 const MAX_CHAIN: usize = 16;
@@ -33,6 +33,61 @@ impl Failure {
         failure
     }
 
+    /// An error with its `source()` chain. `kind` is the outermost error's type, where the
+    /// caller knows it.
+    pub(crate) fn from_error(kind: Option<&'static str>, error: &(dyn Error + 'static)) -> Self {
+        let mut failure = Self::empty();
+        let mut next = Some(error);
+        while let Some(error) = next.filter(|_| failure.exceptions.len() < MAX_CHAIN) {
+            let dyn_name = dyn_name_of(error);
+            let kind = kind.filter(|_| failure.exceptions.is_empty());
+            let kind = kind.map_or_else(|| dyn_name.clone(), Cow::Borrowed);
+            let message = format_bounded(4 * MAX_MESSAGE_CHARS, format_args!("{error}"));
+            failure.push(kind, &dyn_name, &message);
+            next = error.source();
+        }
+        failure
+    }
+
+    /// An error of which only `Debug` is known: the boxed errors that handlers return keep
+    /// their chain, others are recorded by their `Debug` text.
+    pub(crate) fn from_debug<E: Debug + 'static>(error: &E) -> Self {
+        let any: &dyn Any = error;
+        if let Some(error) = any.downcast_ref::<Box<dyn Error + Send + Sync>>() {
+            return Self::from_error(None, error.as_ref());
+        }
+        if let Some(error) = any.downcast_ref::<Box<dyn Error + Send>>() {
+            return Self::from_error(None, error.as_ref());
+        }
+        if let Some(error) = any.downcast_ref::<Box<dyn Error>>() {
+            return Self::from_error(None, error.as_ref());
+        }
+        #[cfg(feature = "anyhow")]
+        if let Some(error) = any.downcast_ref::<anyhow::Error>() {
+            return Self::from_error(None, error.as_ref());
+        }
+        if let Some(error) = any.downcast_ref::<lambda_runtime::Diagnostic>() {
+            return Self::new(error.error_type.clone(), &error.error_message);
+        }
+        if let Some(text) = any.downcast_ref::<String>() {
+            return Self::new("Error", text);
+        }
+        if let Some(text) = any.downcast_ref::<&'static str>() {
+            return Self::new("Error", *text);
+        }
+        let message = format_bounded(MAX_MESSAGE_CHARS, format_args!("{error:?}"));
+        Self::new(std::any::type_name::<E>(), message)
+    }
+
+    /// What a panic carried.
+    pub(crate) fn from_panic(payload: &(dyn Any + Send)) -> Self {
+        let message = payload
+            .downcast_ref::<&'static str>()
+            .copied()
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        Self::new("panic", message.unwrap_or("a panic without a message"))
+    }
+
     const fn empty() -> Self {
         Self {
             exceptions: Vec::new(),
@@ -54,12 +109,12 @@ impl Failure {
         self.exceptions.first()
     }
 
-    /// Adds what caused the last one. `known_by` is the type as `dyn Error` shows it.
-    fn push(&mut self, kind: Cow<'static, str>, known_by: &str, message: &str) {
+    /// Adds what caused the last one. `dyn_name` is the type as `dyn Error` shows it.
+    fn push(&mut self, kind: Cow<'static, str>, dyn_name: &str, message: &str) {
         let mut message = without_secrets(message).into_owned();
-        cut(&mut message, MAX_MESSAGE_CHARS);
+        truncate_chars(&mut message, MAX_MESSAGE_CHARS);
         let mut hasher = DefaultHasher::new();
-        (self.fingerprint, known_by, &message).hash(&mut hasher);
+        (self.fingerprint, dyn_name, &message).hash(&mut hasher);
         self.fingerprint = hasher.finish();
         let id = SegmentId::random();
         if let Some(outer) = self.exceptions.last_mut() {
@@ -75,67 +130,12 @@ impl Failure {
     }
 }
 
-/// An error with its `source()` chain. `kind` is the outermost error's type, where the
-/// caller knows it.
-pub(crate) fn of_error(kind: Option<&'static str>, error: &(dyn Error + 'static)) -> Failure {
-    let mut failure = Failure::empty();
-    let mut next = Some(error);
-    while let Some(error) = next.filter(|_| failure.exceptions.len() < MAX_CHAIN) {
-        let known_by = kind_of(error);
-        let kind = kind.filter(|_| failure.exceptions.is_empty());
-        let kind = kind.map_or_else(|| known_by.clone(), Cow::Borrowed);
-        let message = bounded(4 * MAX_MESSAGE_CHARS, format_args!("{error}"));
-        failure.push(kind, &known_by, &message);
-        next = error.source();
-    }
-    failure
-}
-
-/// An error of which only `Debug` is known: the boxed errors that handlers return keep
-/// their chain, others are recorded by their `Debug` text.
-pub(crate) fn of_any<E: Debug + 'static>(error: &E) -> Failure {
-    let any: &dyn Any = error;
-    if let Some(error) = any.downcast_ref::<Box<dyn Error + Send + Sync>>() {
-        return of_error(None, error.as_ref());
-    }
-    if let Some(error) = any.downcast_ref::<Box<dyn Error + Send>>() {
-        return of_error(None, error.as_ref());
-    }
-    if let Some(error) = any.downcast_ref::<Box<dyn Error>>() {
-        return of_error(None, error.as_ref());
-    }
-    #[cfg(feature = "anyhow")]
-    if let Some(error) = any.downcast_ref::<anyhow::Error>() {
-        return of_error(None, error.as_ref());
-    }
-    if let Some(error) = any.downcast_ref::<lambda_runtime::Diagnostic>() {
-        return Failure::new(error.error_type.clone(), &error.error_message);
-    }
-    if let Some(text) = any.downcast_ref::<String>() {
-        return Failure::new("Error", text);
-    }
-    if let Some(text) = any.downcast_ref::<&'static str>() {
-        return Failure::new("Error", *text);
-    }
-    let message = bounded(MAX_MESSAGE_CHARS, format_args!("{error:?}"));
-    Failure::new(std::any::type_name::<E>(), message)
-}
-
-/// What a panic carried.
-pub(crate) fn of_panic(payload: &(dyn Any + Send)) -> Failure {
-    let message = payload
-        .downcast_ref::<&'static str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    Failure::new("panic", message.unwrap_or("a panic without a message"))
-}
-
 /// The name of an error behind `dyn`: its derived `Debug` begins with it.
-fn kind_of(error: &(dyn Error + 'static)) -> Cow<'static, str> {
+fn dyn_name_of(error: &(dyn Error + 'static)) -> Cow<'static, str> {
     if error.is::<std::io::Error>() {
         return Cow::Borrowed("std::io::Error");
     }
-    let debug = bounded(80, format_args!("{error:?}"));
+    let debug = format_bounded(80, format_args!("{error:?}"));
     let end = debug.find(|c: char| !c.is_alphanumeric() && c != '_' && c != ':');
     let name = debug.get(..end.unwrap_or(debug.len())).unwrap_or_default();
     let named = name.chars().next().is_some_and(char::is_uppercase);
@@ -146,34 +146,10 @@ fn kind_of(error: &(dyn Error + 'static)) -> Cow<'static, str> {
     }
 }
 
-/// A text of about as many bytes at most. What a `Display` or `Debug` wrote before it
-/// failed is kept: `to_string` would panic.
-fn bounded(bytes: usize, arguments: fmt::Arguments<'_>) -> String {
-    let text = String::new();
-    let mut bounded = Bounded { text, bytes };
-    let _ = bounded.write_fmt(arguments);
-    bounded.text
-}
-
-/// Takes a text up to a number of bytes and then refuses more, so that the `Debug` of a
-/// large value costs little.
-struct Bounded {
-    text: String,
-    bytes: usize,
-}
-
-impl fmt::Write for Bounded {
-    fn write_str(&mut self, part: &str) -> fmt::Result {
-        if self.text.len() >= self.bytes {
-            return Err(fmt::Error);
-        }
-        self.text.push_str(part);
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fmt;
+
     use super::*;
 
     #[derive(Debug)]
@@ -202,7 +178,7 @@ mod tests {
     #[test]
     fn a_boxed_error_keeps_its_chain_and_its_names() {
         let boxed: Box<dyn Error + Send + Sync> = outer().into();
-        let failure = of_any(&boxed);
+        let failure = Failure::from_debug(&boxed);
         let [first, second] = failure.exceptions.as_slice() else {
             unreachable!()
         };
@@ -217,7 +193,7 @@ mod tests {
     #[test]
     fn an_error_from_a_text_is_an_error() {
         let boxed: Box<dyn Error + Send + Sync> = "no such order".into();
-        let failure = of_any(&boxed);
+        let failure = Failure::from_debug(&boxed);
         assert_eq!(failure.first().unwrap().kind, "Error");
         assert_eq!(failure.first().unwrap().message, "no such order");
     }
@@ -226,7 +202,7 @@ mod tests {
     fn an_error_of_another_type_is_recorded_by_its_debug_text() {
         #[derive(Debug)]
         struct Refused(#[expect(dead_code, reason = "read by Debug")] u8);
-        let failure = of_any(&Refused(7));
+        let failure = Failure::from_debug(&Refused(7));
         assert_eq!(failure.first().unwrap().message, "Refused(7)");
         assert!(failure.first().unwrap().kind.ends_with("Refused"));
     }
@@ -249,7 +225,10 @@ mod tests {
         impl Error for Broken {}
 
         let boxed: Box<dyn Error + Send + Sync> = Broken.into();
-        for failure in [of_any(&boxed), of_error(None, &Broken)] {
+        for failure in [
+            Failure::from_debug(&boxed),
+            Failure::from_error(None, &Broken),
+        ] {
             let first = failure.first().unwrap();
             assert_eq!(
                 (first.kind.as_ref(), first.message.as_str()),
@@ -269,9 +248,12 @@ mod tests {
         }
         impl Error for Other {}
 
-        let known = of_error(Some(std::any::type_name::<Outer>()), &outer());
+        let known = Failure::from_error(Some(std::any::type_name::<Outer>()), &outer());
         let boxed: Box<dyn Error + Send + Sync> = outer().into();
-        assert_eq!(known.fingerprint, of_any(&boxed).fingerprint);
-        assert_ne!(known.fingerprint, of_error(None, &Other).fingerprint);
+        assert_eq!(known.fingerprint, Failure::from_debug(&boxed).fingerprint);
+        assert_ne!(
+            known.fingerprint,
+            Failure::from_error(None, &Other).fingerprint
+        );
     }
 }

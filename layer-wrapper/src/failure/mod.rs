@@ -1,36 +1,11 @@
 //! Errors and panics as X-Ray's exceptions.
 
+mod capture_error;
+mod cause;
 mod chain;
-mod outcome;
 mod redact;
 
-use std::borrow::Cow;
-
-use xray_document::SegmentId;
-
-#[cfg(feature = "aws-sdk")]
-pub(crate) use chain::of_error;
-pub(crate) use chain::{Failure, of_any, of_panic};
-pub(crate) use outcome::Sealed;
-pub use outcome::{CaptureError, error};
-
-/// Why a subsegment failed.
-#[derive(Debug)]
-pub(crate) enum Cause {
-    /// The exception was recorded in another subsegment of the trace.
-    Reference(SegmentId),
-    /// From the outermost error to the innermost.
-    Exceptions(Vec<Exception>),
-}
-
-/// One error of a chain.
-#[derive(Debug)]
-pub(crate) struct Exception {
-    pub(crate) id: SegmentId,
-    pub(crate) message: String,
-    pub(crate) kind: Cow<'static, str>,
-    /// A downstream service returned it.
-    pub(crate) remote: bool,
-    /// The next one of the chain.
-    pub(crate) cause: Option<SegmentId>,
-}
+pub(crate) use capture_error::Sealed;
+pub use capture_error::{CaptureError, error};
+pub(crate) use cause::{Cause, Exception};
+pub(crate) use chain::Failure;

@@ -10,7 +10,7 @@ use tower_service::Service;
 
 use super::call::{self, Options, Target};
 use crate::context::enter;
-use crate::failure::of_any;
+use crate::failure::Failure;
 use crate::subsegment::Subsegment;
 
 /// A layer for HTTP clients that are tower services, such as `hyper_util`'s.
@@ -141,7 +141,7 @@ where
                 Ok(response) => {
                     call::respond(&subsegment, response.status().as_u16(), response.headers());
                 }
-                Err(error) => subsegment.fail(|| of_any(error)),
+                Err(error) => subsegment.fail(|| Failure::from_debug(error)),
             }
         }
         Poll::Ready(result)

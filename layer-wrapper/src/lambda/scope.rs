@@ -9,7 +9,7 @@ use xray_document::Timestamp;
 use super::cold_start;
 use super::layer::Config;
 use crate::context;
-use crate::failure::of_any;
+use crate::failure::Failure;
 use crate::invocation::SubsegmentState;
 use crate::invocation::{Invocation, Trace};
 use crate::record::Details;
@@ -67,7 +67,7 @@ impl Scope {
     /// Ends the invocation with what the handler returned.
     pub(super) fn end<T, E: Debug + 'static>(self, result: &Result<T, E>) {
         if let Err(error) = result {
-            self.state.fail(|| of_any(error));
+            self.state.fail(|| Failure::from_debug(error));
         }
     }
 

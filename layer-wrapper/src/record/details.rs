@@ -6,6 +6,7 @@ use xray_document::{AnnotationValue, Namespace, is_annotation_key};
 
 use super::OWN_NAMESPACE;
 use crate::failure::Cause;
+use crate::text::truncate_chars;
 
 /// Characters of an annotation's string (X-Ray Developer Guide: annotation values are
 /// indexed up to 1,000 characters).
@@ -117,7 +118,7 @@ impl Details {
             searchable(&key)
         };
         if let AnnotationValue::String(text) = &mut value {
-            cut(text, MAX_ANNOTATION_CHARS);
+            truncate_chars(text, MAX_ANNOTATION_CHARS);
         }
         match self.annotations.iter_mut().find(|(known, _)| *known == key) {
             Some((_, old)) => *old = value,
@@ -171,15 +172,6 @@ impl Flags {
             500.. => self.fault = true,
             _ => {}
         }
-    }
-}
-
-/// Cuts a text at a number of characters.
-pub(crate) fn cut(text: &mut String, chars: usize) {
-    if text.len() > chars
-        && let Some((end, _)) = text.char_indices().nth(chars)
-    {
-        text.truncate(end);
     }
 }
 

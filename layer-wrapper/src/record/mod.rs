@@ -8,7 +8,7 @@ mod write;
 pub(crate) use details::AwsValue;
 #[cfg(any(feature = "aws-sdk", feature = "http-client", feature = "reqwest"))]
 pub(crate) use details::Http;
-pub(crate) use details::{Details, Metadata, cut};
+pub(crate) use details::{Details, Metadata};
 pub(crate) use write::{fragment_within, in_progress};
 
 /// The metadata namespace for what is recorded without one (X-Ray Developer Guide:

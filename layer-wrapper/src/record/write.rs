@@ -2,9 +2,10 @@ use std::borrow::Cow;
 
 use xray_document::{AnnotationValue, Namespace, SegmentId, Timestamp, sanitize_name};
 
-use super::details::{AwsValue, Details, Http, Metadata, Rest, cut};
+use super::details::{AwsValue, Details, Http, Metadata, Rest};
 use super::{OWN_NAMESPACE, json};
 use crate::failure::{Cause, Exception};
+use crate::text::truncate_chars;
 
 /// Characters of an exception's message that survive when the document must shrink.
 const SHORT_MESSAGE_CHARS: usize = 250;
@@ -75,7 +76,7 @@ fn shrink(details: &mut Details, excess: usize) {
         exceptions.truncate(1);
         for exception in exceptions {
             exception.cause = None;
-            cut(&mut exception.message, SHORT_MESSAGE_CHARS);
+            truncate_chars(&mut exception.message, SHORT_MESSAGE_CHARS);
         }
     } else {
         let name = std::mem::take(&mut details.name);

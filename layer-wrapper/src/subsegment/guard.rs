@@ -6,7 +6,7 @@ use xray_document::{SegmentId, Timestamp};
 
 use super::current::Current;
 use crate::context;
-use crate::failure::{Failure, of_panic};
+use crate::failure::Failure;
 use crate::invocation::{Invocation, SubsegmentState};
 use crate::record::Details;
 
@@ -85,7 +85,7 @@ impl Subsegment {
     pub fn close(self) {}
 
     pub(crate) fn panicked(&self, payload: &(dyn std::any::Any + Send)) {
-        self.handle.fail(|| of_panic(payload));
+        self.handle.fail(|| Failure::from_panic(payload));
     }
 }
 

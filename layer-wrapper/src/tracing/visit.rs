@@ -1,11 +1,12 @@
 use std::borrow::Cow;
-use std::fmt::{Debug, Write as _};
+use std::fmt::Debug;
 
 use tracing_core::Field;
 use tracing_core::field::Visit;
 use xray_document::AnnotationValue;
 
 use crate::record::{DEFAULT_NAMESPACE, Details, Metadata};
+use crate::text::format_bounded;
 
 /// The prefix of fields that become annotations.
 const ANNOTATION: &str = "annotation.";
@@ -49,7 +50,7 @@ impl Visit for Fields<'_> {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.set(field, debug(value));
+        self.set(field, format(value));
     }
 }
 
@@ -60,14 +61,12 @@ pub(super) struct ErrorField(pub(super) Option<String>);
 impl Visit for ErrorField {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         if field.name() == "error" {
-            self.0 = Some(debug(value));
+            self.0 = Some(format(value));
         }
     }
 }
 
-/// The text of a value; of a `Debug` that fails, what it wrote. `format!` would panic.
-fn debug(value: &dyn Debug) -> String {
-    let mut text = String::new();
-    let _ = write!(text, "{value:?}");
-    text
+/// The text of a value.
+fn format(value: &dyn Debug) -> String {
+    format_bounded(usize::MAX, format_args!("{value:?}"))
 }

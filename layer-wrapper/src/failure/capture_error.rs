@@ -1,4 +1,4 @@
-use super::chain::{Failure, of_error};
+use super::chain::Failure;
 
 /// An error that [`capture`](crate::SubsegmentBuilder::capture) can record: any
 /// [`std::error::Error`], what holds one (`Box<dyn Error>`, also with `Send` and `Sync`,
@@ -36,7 +36,7 @@ pub struct Description(pub(crate) Failure);
 
 impl<E: std::error::Error + 'static> CaptureError<error::Typed> for E {
     fn describe(&self, _: Sealed) -> Description {
-        Description(of_error(Some(std::any::type_name::<E>()), self))
+        Description(Failure::from_error(Some(std::any::type_name::<E>()), self))
     }
 }
 
@@ -44,7 +44,7 @@ macro_rules! boxed {
     ($($error:ty),*) => {$(
         impl CaptureError<error::Boxed> for $error {
             fn describe(&self, _: Sealed) -> Description {
-                Description(of_error(None, self.as_ref()))
+                Description(Failure::from_error(None, self.as_ref()))
             }
         }
     )*};
@@ -56,7 +56,7 @@ boxed!(
 
 impl<E: AsRef<dyn std::error::Error + 'static>> CaptureError<error::Report> for E {
     fn describe(&self, _: Sealed) -> Description {
-        Description(of_error(None, self.as_ref()))
+        Description(Failure::from_error(None, self.as_ref()))
     }
 }
 
