@@ -59,12 +59,12 @@ impl Call {
             if let Some(metadata) = cfg.load::<Metadata>() {
                 details.name = metadata.service().to_owned().into();
                 details
-                    .rest()
+                    .rare()
                     .aws
                     .push(("operation", AwsValue::Text(metadata.name().to_owned())));
             }
             if let Some(attributes) = cfg.load::<CapturedTelemetryAttributes>() {
-                captured(attributes, &mut details.rest().aws);
+                captured(attributes, &mut details.rare().aws);
             }
         });
     }
@@ -90,7 +90,7 @@ impl Call {
             .filter(|region| region.contains('-'))
             .or_else(|| std::env::var("AWS_REGION").ok());
         if let Some(region) = region {
-            self.edit(|details| details.rest().aws.push(("region", AwsValue::Text(region))));
+            self.edit(|details| details.rare().aws.push(("region", AwsValue::Text(region))));
         }
     }
 
@@ -118,7 +118,7 @@ impl Call {
         self.edit(|details| {
             if attempts > 1 {
                 details
-                    .rest()
+                    .rare()
                     .aws
                     .push(("retries", AwsValue::Count(u64::from(attempts - 1))));
             }
@@ -159,7 +159,7 @@ fn respond(details: &mut Details, response: &HttpResponse) {
     details.flags.set_status(status);
     let header = |name| response.headers().get(name);
     let content_length = header("content-length").and_then(|length| length.parse().ok());
-    details.rest().http = Some(Http {
+    details.rare().http = Some(Http {
         status: Some(status),
         content_length,
         ..Http::default()
@@ -169,13 +169,13 @@ fn respond(details: &mut Details, response: &HttpResponse) {
         .find_map(header);
     if let Some(id) = request_id {
         details
-            .rest()
+            .rare()
             .aws
             .push(("request_id", AwsValue::Text(id.to_owned())));
     }
     if let Some(id) = header("x-amz-id-2") {
         details
-            .rest()
+            .rare()
             .aws
             .push(("id_2", AwsValue::Text(id.to_owned())));
     }

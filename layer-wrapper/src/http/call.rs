@@ -51,7 +51,7 @@ pub(super) fn begin(target: &Target<'_>, options: Options) -> Option<Subsegment>
     };
     let mut details = Details::new(host.to_owned().into());
     details.namespace = Some(Namespace::Remote);
-    details.rest().http = Some(http);
+    details.rare().http = Some(http);
     Some(Subsegment::begin(&parent, details))
 }
 
@@ -85,7 +85,7 @@ pub(super) fn respond(subsegment: &Subsegment, status: u16, headers: &HeaderMap)
         let length = headers
             .get(CONTENT_LENGTH)
             .and_then(|length| length.to_str().ok()?.parse().ok());
-        if let Some(http) = &mut details.rest().http {
+        if let Some(http) = &mut details.rare().http {
             http.status = Some(status);
             http.content_length = length;
         }

@@ -1,7 +1,7 @@
 use xray_document::limits::MAX_DATAGRAM_BYTES;
 use xray_document::{DATAGRAM_HEADER, SegmentId, Timestamp, TraceId};
 
-use super::forest::{self, Node};
+use super::document_packer::{self, Node};
 use crate::emit::stats;
 use crate::record::{Details, fragment_within};
 
@@ -21,7 +21,7 @@ const MAX_HELD_MICROS: i64 = 1_000_000;
 
 /// Microseconds before the deadline from which what ends is sent at once, with all that is
 /// held: Lambda may kill the function next. At most a quarter of the time that there was.
-const MAX_DANGER_MICROS: i64 = 1_000_000;
+const MAX_URGENT_MICROS: i64 = 1_000_000;
 
 /// Bytes of a typical invocation's subsegments: about sixteen of them.
 const TYPICAL_BYTES: usize = 4 * 1024;
@@ -36,18 +36,18 @@ pub(super) struct Buffer {
     json: Vec<u8>,
     nodes: Vec<Node>,
     sent_at: Timestamp,
-    in_danger_from: Timestamp,
+    urgent_from: Timestamp,
 }
 
 impl Buffer {
     pub(super) fn new(start: Timestamp, deadline: Timestamp) -> Self {
         let quarter = (deadline.as_micros() - start.as_micros()) / 4;
-        let danger = quarter.clamp(0, MAX_DANGER_MICROS);
+        let urgent = quarter.clamp(0, MAX_URGENT_MICROS);
         Self {
             json: Vec::new(),
             nodes: Vec::new(),
             sent_at: start,
-            in_danger_from: Timestamp::from_micros(deadline.as_micros() - danger),
+            urgent_from: Timestamp::from_micros(deadline.as_micros() - urgent),
         }
     }
 
@@ -59,7 +59,7 @@ impl Buffer {
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         self.json.len() > MAX_HELD_BYTES
             || now.as_micros() - self.sent_at.as_micros() > MAX_HELD_MICROS
-            || now > self.in_danger_from
+            || now > self.urgent_from
     }
 
     pub(super) fn push(
@@ -89,7 +89,7 @@ impl Buffer {
 
     /// Gives every datagram to `send` and is empty then.
     pub(super) fn drain(&mut self, root: TraceId, now: Timestamp, send: impl FnMut(&[u8])) {
-        forest::datagrams(&self.json, &self.nodes, root, MAX_SENT_BYTES, send);
+        document_packer::pack(&self.json, &self.nodes, root, MAX_SENT_BYTES, send);
         self.json.clear();
         self.nodes.clear();
         self.sent_at = now;

@@ -1,8 +1,8 @@
 //! One invocation: its trace, and what its subsegments left to be sent.
 
 mod buffer;
-mod forest;
-mod risen;
+mod document_packer;
+mod recorded_errors;
 mod subsegment_state;
 mod trace;
 
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use xray_document::{DATAGRAM_HEADER, Datagram, SegmentId, Timestamp};
 
 use self::buffer::Buffer;
-use self::risen::Risen;
+use self::recorded_errors::RecordedErrors;
 pub(crate) use self::subsegment_state::SubsegmentState;
 pub(crate) use self::trace::Trace;
 use crate::emit::{Emitter, stats};
@@ -38,7 +38,7 @@ pub(crate) struct Invocation {
 struct State {
     buffer: Buffer,
     finished: bool,
-    risen: Risen,
+    recorded_errors: RecordedErrors,
 }
 
 impl Invocation {
@@ -52,7 +52,7 @@ impl Invocation {
         let state = State {
             buffer: Buffer::new(start, deadline),
             finished: false,
-            risen: Risen::default(),
+            recorded_errors: RecordedErrors::default(),
         };
         let mut hasher = DefaultHasher::new();
         request_id.hash(&mut hasher);
@@ -101,7 +101,7 @@ impl Invocation {
         };
         let mut datagram = Vec::with_capacity(512);
         datagram.extend_from_slice(DATAGRAM_HEADER);
-        forest::begin_document(&mut datagram, root, parent);
+        document_packer::begin_document(&mut datagram, root, parent);
         in_progress(&mut datagram, id, start, details);
         datagram.push(b'}');
         emitter.send_document(&datagram);
@@ -122,7 +122,7 @@ impl Invocation {
             stats::LATE.add_one();
         }
         state.buffer.push(id, parent, start, end, details);
-        state.risen.rise(id, parent);
+        state.recorded_errors.move_to_parent(id, parent);
         if state.finished || state.buffer.is_due(end) {
             self.send(&mut state.buffer, end);
         }
@@ -151,7 +151,7 @@ impl Invocation {
 
     /// The cause that a failure of the subsegment `id` is to be recorded as.
     pub(crate) fn cause_of(&self, id: SegmentId, failure: Failure) -> Option<Cause> {
-        self.state().risen.cause(id, failure)
+        self.state().recorded_errors.cause_of(id, failure)
     }
 
     fn send(&self, buffer: &mut Buffer, now: Timestamp) {

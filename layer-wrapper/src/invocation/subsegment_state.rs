@@ -76,7 +76,7 @@ impl SubsegmentState {
 
     /// Records why a call failed and leaves the flags as they are.
     pub(crate) fn set_cause(&self, details: &mut Details, failure: Failure) {
-        let cause = &mut details.rest().cause;
+        let cause = &mut details.rare().cause;
         if cause.is_none() {
             *cause = self.invocation.cause_of(self.id, failure);
         }

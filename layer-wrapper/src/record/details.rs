@@ -1,10 +1,8 @@
 use std::borrow::Cow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use serde::Serialize;
 use xray_document::{AnnotationValue, Namespace, is_annotation_key};
 
-use super::OWN_NAMESPACE;
+use super::metadata::Metadata;
 use crate::failure::Cause;
 use crate::text::truncate_chars;
 
@@ -22,44 +20,18 @@ pub(crate) struct Details {
     pub(crate) namespace: Option<Namespace>,
     pub(crate) flags: Flags,
     pub(crate) annotations: Vec<(Cow<'static, str>, AnnotationValue)>,
-    pub(crate) rest: Option<Box<Rest>>,
+    pub(crate) rare: Option<Box<RareFields>>,
 }
 
 const _: () = assert!(size_of::<Details>() <= 64);
 
 /// What few subsegments have.
 #[derive(Debug, Default)]
-pub(crate) struct Rest {
+pub(crate) struct RareFields {
     pub(crate) cause: Option<Cause>,
     pub(crate) http: Option<Http>,
     pub(crate) aws: Vec<(&'static str, AwsValue)>,
     pub(crate) metadata: Vec<Metadata>,
-}
-
-/// One metadata value, already JSON.
-#[derive(Debug)]
-pub(crate) struct Metadata {
-    pub(crate) namespace: Cow<'static, str>,
-    pub(crate) key: Cow<'static, str>,
-    pub(crate) json: String,
-}
-
-impl Metadata {
-    /// `None` for a value that JSON cannot hold.
-    pub(crate) fn new(
-        namespace: Cow<'static, str>,
-        key: Cow<'static, str>,
-        value: &(impl Serialize + ?Sized),
-    ) -> Option<Self> {
-        // serde_json panics where a `Display` that it writes fails (`collect_str`). Nothing
-        // outlives the attempt that could be seen half written.
-        let json = catch_unwind(AssertUnwindSafe(|| serde_json::to_string(value)));
-        Some(Self {
-            namespace,
-            key,
-            json: json.ok()?.ok()?,
-        })
-    }
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -101,12 +73,12 @@ impl Details {
                 fault: false,
             },
             annotations: Vec::new(),
-            rest: None,
+            rare: None,
         }
     }
 
-    pub(crate) fn rest(&mut self) -> &mut Rest {
-        self.rest.get_or_insert_default()
+    pub(crate) fn rare(&mut self) -> &mut RareFields {
+        self.rare.get_or_insert_default()
     }
 
     /// Sets an annotation; the last value of a key wins. What a filter expression could
@@ -115,7 +87,7 @@ impl Details {
         let key = if is_annotation_key(&key) {
             key
         } else {
-            searchable(&key)
+            sanitize_key(&key)
         };
         if let AnnotationValue::String(text) = &mut value {
             truncate_chars(text, MAX_ANNOTATION_CHARS);
@@ -130,7 +102,7 @@ impl Details {
     pub(crate) fn metadata(&mut self, value: Metadata) {
         let same =
             |known: &&mut Metadata| known.namespace == value.namespace && known.key == value.key;
-        let metadata = &mut self.rest().metadata;
+        let metadata = &mut self.rare().metadata;
         match metadata.iter_mut().find(same) {
             Some(known) => known.json = value.json,
             None => metadata.push(value),
@@ -143,18 +115,14 @@ impl Details {
         for (key, value) in later.annotations {
             self.annotate(key, value);
         }
-        for metadata in later.rest.into_iter().flat_map(|rest| rest.metadata) {
+        for metadata in later.rare.into_iter().flat_map(|rare| rare.metadata) {
             self.metadata(metadata);
         }
     }
 
     /// Sets one of this crate's own marks.
     pub(crate) fn mark(&mut self, key: &'static str) {
-        self.metadata(Metadata {
-            namespace: OWN_NAMESPACE.into(),
-            key: key.into(),
-            json: "true".to_owned(),
-        });
+        self.metadata(Metadata::mark(key));
     }
 }
 
@@ -175,7 +143,7 @@ impl Flags {
     }
 }
 
-fn searchable(key: &str) -> Cow<'static, str> {
+fn sanitize_key(key: &str) -> Cow<'static, str> {
     let replaced = key.chars().map(|c| {
         if c.is_ascii_alphanumeric() || "_.:".contains(c) {
             c
@@ -188,29 +156,5 @@ fn searchable(key: &str) -> Cow<'static, str> {
         Cow::Borrowed("_")
     } else {
         Cow::Owned(key)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fmt;
-
-    use super::*;
-
-    #[test]
-    fn a_value_whose_own_text_fails_is_left_out() {
-        struct Broken;
-        impl fmt::Display for Broken {
-            fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-                Err(fmt::Error)
-            }
-        }
-        impl Serialize for Broken {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-        assert!(Metadata::new("default".into(), "key".into(), &Broken).is_none());
-        assert!(Metadata::new("default".into(), "key".into(), &f64::NAN).is_some());
     }
 }

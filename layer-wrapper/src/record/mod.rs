@@ -2,18 +2,13 @@
 
 mod details;
 pub(crate) mod json;
+mod metadata;
 mod write;
 
 #[cfg(feature = "aws-sdk")]
 pub(crate) use details::AwsValue;
+pub(crate) use details::Details;
 #[cfg(any(feature = "aws-sdk", feature = "http-client", feature = "reqwest"))]
 pub(crate) use details::Http;
-pub(crate) use details::{Details, Metadata};
+pub(crate) use metadata::{DEFAULT_NAMESPACE, Metadata};
 pub(crate) use write::{fragment_within, in_progress};
-
-/// The metadata namespace for what is recorded without one (X-Ray Developer Guide:
-/// the SDKs' default).
-pub(crate) const DEFAULT_NAMESPACE: &str = "default";
-
-/// The metadata namespace for this crate's own marks: `cancelled`, `late`, `truncated`.
-pub(crate) const OWN_NAMESPACE: &str = "xray_lambda";

@@ -2,8 +2,9 @@ use std::borrow::Cow;
 
 use xray_document::{AnnotationValue, Namespace, SegmentId, Timestamp, sanitize_name};
 
-use super::details::{AwsValue, Details, Http, Metadata, Rest};
-use super::{OWN_NAMESPACE, json};
+use super::details::{AwsValue, Details, Http, RareFields};
+use super::json;
+use super::metadata::Metadata;
 use crate::failure::{Cause, Exception};
 use crate::text::truncate_chars;
 
@@ -65,10 +66,10 @@ pub(crate) fn fragment_within(
 /// One step towards a document that is smaller by `excess` bytes; each step leaves less, so
 /// that they end.
 fn shrink(details: &mut Details, excess: usize) {
-    let rest = details.rest();
-    if drop_largest(&mut rest.metadata, excess + MARK_BYTES) {
+    let rare = details.rare();
+    if drop_largest(&mut rare.metadata, excess + MARK_BYTES) {
         // Often enough.
-    } else if let Some(Cause::Exceptions(exceptions)) = &mut rest.cause
+    } else if let Some(Cause::Exceptions(exceptions)) = &mut rare.cause
         && exceptions
             .iter()
             .any(|e| e.cause.is_some() || e.message.len() > 4 * SHORT_MESSAGE_CHARS)
@@ -96,7 +97,7 @@ fn drop_largest(metadata: &mut Vec<Metadata>, bytes: usize) -> bool {
     let mut sizes: Vec<(usize, usize)> = metadata
         .iter()
         .enumerate()
-        .filter(|(_, value)| value.namespace != OWN_NAMESPACE)
+        .filter(|(_, value)| !value.is_mark())
         .map(|(place, value)| (value.key.len() + value.json.len() + VALUE_BYTES, place))
         .collect();
     sizes.sort_unstable_by(|one, other| other.cmp(one));
@@ -167,29 +168,29 @@ fn members(out: &mut Vec<u8>, details: &Details) {
             annotation(out, value);
         });
     }
-    if let Some(rest) = &details.rest {
-        self::rest(out, rest);
+    if let Some(rare) = &details.rare {
+        rare_fields(out, rare);
     }
 }
 
-fn rest(out: &mut Vec<u8>, rest: &Rest) {
-    if let Some(cause) = &rest.cause {
+fn rare_fields(out: &mut Vec<u8>, rare: &RareFields) {
+    if let Some(cause) = &rare.cause {
         self::cause(out, cause);
     }
-    if let Some(http) = &rest.http {
+    if let Some(http) = &rare.http {
         self::http(out, http);
     }
-    if !rest.aws.is_empty() {
+    if !rare.aws.is_empty() {
         json::key!(out, "aws");
-        object(out, &rest.aws, |out, (key, value)| {
+        object(out, &rare.aws, |out, (key, value)| {
             json::string(out, key);
             out.push(b':');
             aws_value(out, value);
         });
     }
-    if !rest.metadata.is_empty() {
+    if !rare.metadata.is_empty() {
         json::key!(out, "metadata");
-        metadata(out, &rest.metadata);
+        metadata(out, &rare.metadata);
     }
 }
 
@@ -331,7 +332,7 @@ mod tests {
         let mut details = Details::new("many".into());
         for key in 0..5_000 {
             let value = Metadata::new("default".into(), format!("key {key}").into(), &key);
-            details.rest().metadata.extend(value);
+            details.rare().metadata.extend(value);
         }
         let written = |details: &Details| {
             let mut out = Vec::new();

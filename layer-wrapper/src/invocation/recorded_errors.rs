@@ -8,35 +8,36 @@ const MAX_REMEMBERED: usize = 16;
 /// The errors that were recorded, so that the same one is not recorded again as it rises
 /// through the subsegments around it.
 #[derive(Debug, Default)]
-pub(super) struct Risen {
+pub(super) struct RecordedErrors {
     /// The latest last.
-    errors: Vec<Recorded>,
+    list: Vec<RecordedError>,
 }
 
 #[derive(Debug)]
-struct Recorded {
+struct RecordedError {
     /// How far it may have come: where it was recorded, and once that has ended, its
     /// parent. Siblings never see each other's.
-    at: SegmentId,
+    subsegment: SegmentId,
     fingerprint: u64,
     exception: SegmentId,
 }
 
-impl Risen {
+impl RecordedErrors {
     /// A reference where the same error was recorded further in, and its exceptions
     /// where it was not.
-    pub(super) fn cause(&mut self, id: SegmentId, failure: Failure) -> Option<Cause> {
+    pub(super) fn cause_of(&mut self, id: SegmentId, failure: Failure) -> Option<Cause> {
         let exception = failure.first()?.id;
         let fingerprint = failure.fingerprint;
-        let same = |known: &&Recorded| known.at == id && known.fingerprint == fingerprint;
-        if let Some(known) = self.errors.iter().rev().find(same) {
+        let same =
+            |known: &&RecordedError| known.subsegment == id && known.fingerprint == fingerprint;
+        if let Some(known) = self.list.iter().rev().find(same) {
             return Some(Cause::Reference(known.exception));
         }
-        if self.errors.len() >= MAX_REMEMBERED {
-            self.errors.remove(0);
+        if self.list.len() >= MAX_REMEMBERED {
+            self.list.remove(0);
         }
-        self.errors.push(Recorded {
-            at: id,
+        self.list.push(RecordedError {
+            subsegment: id,
             fingerprint,
             exception,
         });
@@ -44,10 +45,10 @@ impl Risen {
     }
 
     /// A subsegment has ended: what failed in it can only be seen further out.
-    pub(super) fn rise(&mut self, id: SegmentId, parent: SegmentId) {
-        for error in &mut self.errors {
-            if error.at == id {
-                error.at = parent;
+    pub(super) fn move_to_parent(&mut self, id: SegmentId, parent: SegmentId) {
+        for error in &mut self.list {
+            if error.subsegment == id {
+                error.subsegment = parent;
             }
         }
     }
@@ -57,22 +58,22 @@ impl Risen {
 mod tests {
     use super::*;
 
-    fn is_reference(risen: &mut Risen, id: u64, failure: Failure) -> bool {
-        let cause = risen.cause(SegmentId::from_u64(id), failure).unwrap();
+    fn is_reference(errors: &mut RecordedErrors, id: u64, failure: Failure) -> bool {
+        let cause = errors.cause_of(SegmentId::from_u64(id), failure).unwrap();
         matches!(cause, Cause::Reference(_))
     }
 
     #[test]
     fn an_error_is_referred_to_by_what_encloses_it_only() {
         let failure = || Failure::new("Timeout", "timed out");
-        let mut risen = Risen::default();
-        assert!(!is_reference(&mut risen, 2, failure()));
-        assert!(!is_reference(&mut risen, 3, failure()));
-        risen.rise(SegmentId::from_u64(2), SegmentId::from_u64(1));
-        assert!(!is_reference(&mut risen, 4, failure()));
-        assert!(is_reference(&mut risen, 1, failure()));
+        let mut errors = RecordedErrors::default();
+        assert!(!is_reference(&mut errors, 2, failure()));
+        assert!(!is_reference(&mut errors, 3, failure()));
+        errors.move_to_parent(SegmentId::from_u64(2), SegmentId::from_u64(1));
+        assert!(!is_reference(&mut errors, 4, failure()));
+        assert!(is_reference(&mut errors, 1, failure()));
         assert!(!is_reference(
-            &mut risen,
+            &mut errors,
             1,
             Failure::new("Io", "timed out")
         ));
@@ -80,10 +81,10 @@ mod tests {
 
     #[test]
     fn no_more_than_a_few_errors_are_remembered() {
-        let mut risen = Risen::default();
+        let mut errors = RecordedErrors::default();
         for id in 0..1_000 {
-            assert!(!is_reference(&mut risen, id, Failure::new("Error", "")));
+            assert!(!is_reference(&mut errors, id, Failure::new("Error", "")));
         }
-        assert_eq!(risen.errors.len(), MAX_REMEMBERED);
+        assert_eq!(errors.list.len(), MAX_REMEMBERED);
     }
 }

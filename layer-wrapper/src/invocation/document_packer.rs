@@ -34,16 +34,16 @@ pub(super) fn begin_document(out: &mut Vec<u8>, root: TraceId, parent: SegmentId
 
 /// Writes each tree of `nodes` as one datagram, or as several where it is over `limit`
 /// bytes or too deep.
-pub(super) fn datagrams(
+pub(super) fn pack(
     json: &[u8],
     nodes: &[Node],
     root: TraceId,
     limit: usize,
     mut send: impl FnMut(&[u8]),
 ) {
-    let mut forest = Forest::plant(json, nodes);
+    let mut packer = DocumentPacker::new(json, nodes);
     let mut datagram = Vec::with_capacity((json.len() + 1024).min(limit));
-    while let Some(tree) = forest.roots.pop() {
+    while let Some(tree) = packer.roots.pop() {
         let Some(node) = nodes.get(tree) else {
             continue;
         };
@@ -51,12 +51,12 @@ pub(super) fn datagrams(
         datagram.extend_from_slice(DATAGRAM_HEADER);
         let end = DATAGRAM_HEADER.len() + limit;
         begin_document(&mut datagram, root, node.parent);
-        forest.write(&mut datagram, tree, end, 1);
+        packer.write(&mut datagram, tree, end, 1);
         send(&datagram);
     }
 }
 
-struct Forest<'a> {
+struct DocumentPacker<'a> {
     json: &'a [u8],
     nodes: &'a [Node],
     /// Of each node, its children among the nodes, in the order in which they ended.
@@ -67,8 +67,8 @@ struct Forest<'a> {
     roots: Vec<usize>,
 }
 
-impl<'a> Forest<'a> {
-    fn plant(json: &'a [u8], nodes: &'a [Node]) -> Self {
+impl<'a> DocumentPacker<'a> {
+    fn new(json: &'a [u8], nodes: &'a [Node]) -> Self {
         let mut children = vec![Vec::new(); nodes.len()];
         let mut roots = Vec::new();
         // Siblings mostly end one after another.
@@ -88,20 +88,20 @@ impl<'a> Forest<'a> {
             .iter()
             .map(|node| node.json.len() + EMBEDDED_BYTES)
             .collect();
-        let mut forest = Self {
+        let mut packer = Self {
             json,
             nodes,
             children,
             bytes,
             roots,
         };
-        forest.weigh();
-        forest
+        packer.sum_subtrees();
+        packer
     }
 
     /// Adds to each node's bytes those of its subtree: from the roots down in order, then
     /// back up in reverse.
-    fn weigh(&mut self) {
+    fn sum_subtrees(&mut self) {
         let mut order: Vec<(usize, Option<usize>)> =
             self.roots.iter().map(|root| (*root, None)).collect();
         let mut next = 0;
