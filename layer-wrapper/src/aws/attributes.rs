@@ -45,12 +45,12 @@ static ATTRIBUTES: [Attribute; 13] = [
 ];
 
 /// The members to ask the SDK for.
-pub(super) fn members() -> impl Iterator<Item = &'static str> {
+pub(super) fn requested_members() -> impl Iterator<Item = &'static str> {
     ATTRIBUTES.iter().map(|attribute| attribute.member)
 }
 
 /// What the SDK captured, as members of the `aws` object.
-pub(super) fn captured(
+pub(super) fn record_attributes(
     from: &CapturedTelemetryAttributes,
     into: &mut Vec<(&'static str, AwsValue)>,
 ) {

@@ -8,7 +8,7 @@ use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 use aws_smithy_types::telemetry::CapturedTelemetryAttributes;
 use xray_document::Namespace;
 
-use super::attributes::captured;
+use super::attributes::record_attributes;
 use super::service_error::ServiceError;
 use crate::failure::Failure;
 use crate::invocation::SubsegmentState;
@@ -21,8 +21,8 @@ use crate::subsegment::Subsegment;
 #[derive(Debug)]
 pub(super) struct Call {
     subsegment: Subsegment,
-    is_described: AtomicBool,
-    is_region_known: AtomicBool,
+    is_operation_recorded: AtomicBool,
+    is_region_recorded: AtomicBool,
     has_ended: AtomicBool,
 }
 
@@ -39,20 +39,20 @@ impl Call {
             };
             Subsegment::begin(&parent, details)
         } else {
-            Subsegment::silent(Some(parent))
+            Subsegment::unrecorded(Some(parent))
         };
         Self {
             subsegment,
-            is_described: AtomicBool::new(false),
-            is_region_known: AtomicBool::new(false),
+            is_operation_recorded: AtomicBool::new(false),
+            is_region_recorded: AtomicBool::new(false),
             has_ended: AtomicBool::new(false),
         }
     }
 
     /// Takes the name, the operation and the resources, once: a second interceptor finds
     /// the same call.
-    pub(super) fn describe(&self, cfg: &ConfigBag) {
-        if self.is_described.swap(true, Ordering::Relaxed) {
+    pub(super) fn record_operation(&self, cfg: &ConfigBag) {
+        if self.is_operation_recorded.swap(true, Ordering::Relaxed) {
             return;
         }
         self.edit(|details| {
@@ -64,7 +64,7 @@ impl Call {
                     .push(("operation", AwsValue::Text(metadata.name().to_owned())));
             }
             if let Some(attributes) = cfg.load::<CapturedTelemetryAttributes>() {
-                captured(attributes, &mut details.rare().aws);
+                record_attributes(attributes, &mut details.rare().aws);
             }
         });
     }
@@ -74,8 +74,9 @@ impl Call {
     }
 
     /// Takes the region of the signature's scope: `Credential=<id>/<date>/<region>/…`.
-    pub(super) fn signed(&self, request: &HttpRequest) {
-        if !self.subsegment.is_recording() || self.is_region_known.swap(true, Ordering::Relaxed) {
+    pub(super) fn record_region(&self, request: &HttpRequest) {
+        if !self.subsegment.is_recording() || self.is_region_recorded.swap(true, Ordering::Relaxed)
+        {
             return;
         }
         let authorization = request.headers().get("authorization").unwrap_or_default();
@@ -123,7 +124,7 @@ impl Call {
                     .push(("retries", AwsValue::Count(u64::from(attempts - 1))));
             }
             if let Some(response) = response {
-                respond(details, response);
+                record_response(details, response);
             }
             let Some(failure) = failure else { return };
             details.flags.throttle |= is_throttled;
@@ -154,7 +155,7 @@ impl Drop for Call {
     }
 }
 
-fn respond(details: &mut Details, response: &HttpResponse) {
+fn record_response(details: &mut Details, response: &HttpResponse) {
     let status = response.status().as_u16();
     details.flags.set_status(status);
     let header = |name| response.headers().get(name);

@@ -76,7 +76,7 @@ impl Intercept for Interceptor {
                 .load::<RequestedTelemetryAttributes>()
                 .cloned()
                 .unwrap_or_default();
-            requested.capture_only(attributes::members());
+            requested.capture_only(attributes::requested_members());
             cfg.interceptor_state().store_put(requested);
         }
         cfg.interceptor_state().store_put(Call::begin(parent));
@@ -91,7 +91,7 @@ impl Intercept for Interceptor {
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if let Some(call) = cfg.load::<Call>() {
-            call.describe(cfg);
+            call.record_operation(cfg);
         }
         Ok(())
     }
@@ -123,7 +123,7 @@ impl Intercept for Interceptor {
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if let Some(call) = cfg.load::<Call>() {
-            call.signed(context.request());
+            call.record_region(context.request());
         }
         Ok(())
     }

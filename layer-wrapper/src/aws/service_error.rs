@@ -57,13 +57,16 @@ impl ServiceError {
         let text = std::str::from_utf8(body).unwrap_or_default();
         let json: Json = serde_json::from_str(text).unwrap_or_default();
         let code = error_type.map(str::to_owned).or(json.kind).or(json.code);
-        let code = code.as_deref().or_else(|| element(text, "Code"))?;
+        let code = code.as_deref().or_else(|| xml_element(text, "Code"))?;
         // `namespace#Code:uri`
         let code = code
             .rsplit('#')
             .next()
             .and_then(|code| code.split(':').next())?;
-        let message = json.message.as_deref().or_else(|| element(text, "Message"));
+        let message = json
+            .message
+            .as_deref()
+            .or_else(|| xml_element(text, "Message"));
         Some(Self {
             code: code.to_owned(),
             message: message.unwrap_or_default().to_owned(),
@@ -76,7 +79,7 @@ impl ServiceError {
 }
 
 /// The text of the first XML element of this name.
-fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+fn xml_element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(&format!("<{name}>"))?;
     rest.split_once(&format!("</{name}>"))
         .map(|(content, _)| content)

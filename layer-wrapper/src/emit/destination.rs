@@ -15,14 +15,14 @@ pub(crate) struct Destination {
     pub(crate) address: SocketAddr,
     /// Our extension takes its own signals. Lambda's daemon, on an address that is not
     /// loopback, would count them as rejected.
-    pub(crate) takes_signals: bool,
+    pub(crate) accepts_signals: bool,
 }
 
 impl Destination {
     pub(crate) fn new(address: SocketAddr) -> Self {
         Self {
             address,
-            takes_signals: address.ip().is_loopback(),
+            accepts_signals: address.ip().is_loopback(),
         }
     }
 
@@ -95,7 +95,7 @@ mod tests {
 
     fn chosen(set: Option<&str>, on_lambda: bool, extension: bool) -> Option<String> {
         let destination = Destination::choose(set, on_lambda, || extension);
-        destination.map(|to| format!("{} {}", to.address, to.takes_signals))
+        destination.map(|to| format!("{} {}", to.address, to.accepts_signals))
     }
 
     #[test]

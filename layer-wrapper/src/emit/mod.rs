@@ -26,8 +26,8 @@ impl Emitter {
     }
 
     /// Whether the wrapper's own signals are understood at the other end.
-    pub(crate) const fn takes_signals(&self) -> bool {
-        self.destination.takes_signals
+    pub(crate) const fn accepts_signals(&self) -> bool {
+        self.destination.accepts_signals
     }
 
     /// Sends a datagram that carries a document.

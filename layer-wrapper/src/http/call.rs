@@ -16,7 +16,7 @@ pub(super) struct Options {
 }
 
 /// A request that is about to be sent.
-pub(super) struct Target<'a> {
+pub(super) struct OutgoingRequest<'a> {
     pub(super) method: &'a str,
     /// `https` or `http`.
     pub(super) scheme: &'a str,
@@ -26,19 +26,19 @@ pub(super) struct Target<'a> {
 }
 
 /// Begins the subsegment of a request. `None` outside an invocation.
-pub(super) fn begin(target: &Target<'_>, options: Options) -> Option<Subsegment> {
+pub(super) fn begin(request: &OutgoingRequest<'_>, options: Options) -> Option<Subsegment> {
     let parent = context::get()?;
     if !parent.is_recording() {
-        return Some(Subsegment::silent(Some(parent)));
+        return Some(Subsegment::unrecorded(Some(parent)));
     }
     // No query and no user: both may hold secrets, and the official SDKs leave them out.
-    let Target {
+    let OutgoingRequest {
         method,
         scheme,
         host,
         port,
         path,
-    } = *target;
+    } = *request;
     let url = match port {
         Some(port) => format!("{scheme}://{host}:{port}{path}"),
         None => format!("{scheme}://{host}{path}"),
@@ -79,7 +79,7 @@ pub(super) fn inject(subsegment: &Subsegment, headers: &mut HeaderMap, options: 
 }
 
 /// Takes the answer's status and length.
-pub(super) fn respond(subsegment: &Subsegment, status: u16, headers: &HeaderMap) {
+pub(super) fn record_response(subsegment: &Subsegment, status: u16, headers: &HeaderMap) {
     subsegment.edit(|details| {
         details.flags.set_status(status);
         let length = headers

@@ -8,7 +8,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::call::{self, Options, Target};
+use super::call::{self, Options, OutgoingRequest};
 use crate::context::enter;
 use crate::failure::Failure;
 use crate::subsegment::Subsegment;
@@ -83,14 +83,14 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let uri = request.uri();
-        let target = Target {
+        let outgoing = OutgoingRequest {
             method: request.method().as_str(),
             scheme: uri.scheme_str().unwrap_or("http"),
             host: uri.host().unwrap_or("unknown"),
             port: uri.port_u16(),
             path: uri.path(),
         };
-        let subsegment = call::begin(&target, self.options);
+        let subsegment = call::begin(&outgoing, self.options);
         if let Some(subsegment) = &subsegment {
             call::inject(subsegment, request.headers_mut(), self.options);
         }
@@ -139,7 +139,11 @@ where
         if let Some(subsegment) = this.subsegment.take() {
             match &result {
                 Ok(response) => {
-                    call::respond(&subsegment, response.status().as_u16(), response.headers());
+                    call::record_response(
+                        &subsegment,
+                        response.status().as_u16(),
+                        response.headers(),
+                    );
                 }
                 Err(error) => subsegment.fail(|| Failure::from_debug(error)),
             }

@@ -2,7 +2,7 @@ use http::Extensions;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
-use super::call::{self, Options, Target};
+use super::call::{self, Options, OutgoingRequest};
 use crate::failure::CaptureError;
 use crate::subsegment::Subsegment;
 
@@ -58,31 +58,31 @@ impl Middleware for Reqwest {
         next: Next<'_>,
     ) -> Result<Response> {
         let url = request.url();
-        let target = Target {
+        let outgoing = OutgoingRequest {
             method: request.method().as_str(),
             scheme: url.scheme(),
             host: url.host_str().unwrap_or("unknown"),
             port: url.port(),
             path: url.path(),
         };
-        let Some(subsegment) = call::begin(&target, self.options) else {
+        let Some(subsegment) = call::begin(&outgoing, self.options) else {
             return next.run(request, extensions).await;
         };
         call::inject(&subsegment, request.headers_mut(), self.options);
-        let mut cancelled = Cancelled(Some(&subsegment));
+        let mut cancelled = CancelGuard(Some(&subsegment));
         let result = next.run(request, extensions).await;
         cancelled.0 = None;
         match &result {
             Ok(response) => {
-                call::respond(&subsegment, response.status().as_u16(), response.headers());
+                call::record_response(&subsegment, response.status().as_u16(), response.headers());
             }
-            Err(error) => fail(&subsegment, error),
+            Err(error) => record_error(&subsegment, error),
         }
         result
     }
 }
 
-fn fail(subsegment: &Subsegment, error: &Error) {
+fn record_error(subsegment: &Subsegment, error: &Error) {
     fn record<Kind>(subsegment: &Subsegment, error: &impl CaptureError<Kind>) {
         subsegment.record_error(error);
     }
@@ -93,9 +93,9 @@ fn fail(subsegment: &Subsegment, error: &Error) {
 }
 
 /// Marks the subsegment unless the request came to an end.
-struct Cancelled<'a>(Option<&'a Subsegment>);
+struct CancelGuard<'a>(Option<&'a Subsegment>);
 
-impl Drop for Cancelled<'_> {
+impl Drop for CancelGuard<'_> {
     fn drop(&mut self) {
         if let Some(subsegment) = self.0 {
             subsegment.edit(|details| details.mark("cancelled"));

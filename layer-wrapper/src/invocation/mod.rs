@@ -139,7 +139,7 @@ impl Invocation {
                 self.send(&mut state.buffer, Timestamp::default());
             }
         }
-        if emitter.takes_signals() {
+        if emitter.accepts_signals() {
             let mut signal = Vec::with_capacity(128);
             Datagram::Done {
                 request_id: &self.request_id,

@@ -5,14 +5,14 @@ static IS_COLD: AtomicBool = AtomicBool::new(true);
 /// Whether this is the process's first invocation and somebody waited for its start. With
 /// provisioned concurrency, and on Managed Instances, the environment was initialized
 /// before any request came.
-pub(super) fn take() -> bool {
+pub(super) fn take_flag() -> bool {
     IS_COLD.swap(false, Ordering::Relaxed) && {
         let kind = std::env::var("AWS_LAMBDA_INITIALIZATION_TYPE").unwrap_or_default();
-        is_waited_for(&kind)
+        is_started_on_demand(&kind)
     }
 }
 
-fn is_waited_for(initialization_type: &str) -> bool {
+fn is_started_on_demand(initialization_type: &str) -> bool {
     !matches!(
         initialization_type,
         "provisioned-concurrency" | "lambda-managed-instances"
@@ -25,13 +25,17 @@ mod tests {
 
     #[test]
     fn only_the_first_invocation_of_a_process_is_cold() {
-        let cold: Vec<bool> = (0..3).map(|_| take()).collect();
+        let cold: Vec<bool> = (0..3).map(|_| take_flag()).collect();
         assert_eq!(cold, [true, false, false]);
     }
 
     #[test]
     fn nobody_waits_for_a_provisioned_environment() {
-        assert!(is_waited_for("on-demand") && is_waited_for("snap-start") && is_waited_for(""));
-        assert!(!is_waited_for("provisioned-concurrency"));
+        assert!(
+            is_started_on_demand("on-demand")
+                && is_started_on_demand("snap-start")
+                && is_started_on_demand("")
+        );
+        assert!(!is_started_on_demand("provisioned-concurrency"));
     }
 }

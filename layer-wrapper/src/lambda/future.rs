@@ -52,7 +52,7 @@ where
         let depth = crate::tracing::entered::depth();
         let polled = catch_unwind_in(Some(state), || this.inner.poll(cx));
         #[cfg(feature = "tracing")]
-        crate::tracing::entered::forget_beyond(depth);
+        crate::tracing::entered::truncate(depth);
         match polled {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(result)) => {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
-use super::XRayService;
+use super::config::Config;
+use super::service::XRayService;
 use crate::emit::{Destination, Emitter};
 
 /// The layer around a handler: one subsegment for each invocation, named after the
@@ -17,15 +18,6 @@ use crate::emit::{Destination, Emitter};
 #[derive(Debug, Clone)]
 pub struct XRayLayer {
     config: Arc<Config>,
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct Config {
-    /// The subsegment's name; the function's name where it is not set.
-    pub(super) name: Option<Cow<'static, str>>,
-    pub(super) service: Option<Cow<'static, str>>,
-    /// `None`: nothing is recorded.
-    pub(super) emitter: Option<Arc<Emitter>>,
 }
 
 impl XRayLayer {

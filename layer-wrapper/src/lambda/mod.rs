@@ -1,6 +1,7 @@
 //! The handler: one subsegment for each invocation, the parent of all others.
 
 mod cold_start;
+mod config;
 mod future;
 mod layer;
 mod scope;

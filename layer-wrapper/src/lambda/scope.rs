@@ -7,7 +7,7 @@ use lambda_runtime::Context;
 use xray_document::Timestamp;
 
 use super::cold_start;
-use super::layer::Config;
+use super::config::Config;
 use crate::context;
 use crate::failure::Failure;
 use crate::invocation::SubsegmentState;
@@ -30,7 +30,7 @@ impl Scope {
         if enclosing.is_some_and(|state| state.invocation.request_id == context.request_id) {
             return None;
         }
-        let is_cold = cold_start::take();
+        let is_cold = cold_start::take_flag();
         let start = Timestamp::now();
         let deadline = deadline(context);
         let trace = Trace::new(context.xray_trace_id.as_deref());

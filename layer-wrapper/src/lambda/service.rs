@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 use lambda_runtime::{LambdaEvent, LambdaInvocation};
 use tower_service::Service;
 
-use super::Traced;
-use super::layer::Config;
+use super::config::Config;
+use super::future::Traced;
 use super::scope::Scope;
 use crate::context::catch_unwind_in;
 

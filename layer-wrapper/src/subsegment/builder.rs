@@ -140,7 +140,7 @@ impl SubsegmentBuilder {
     pub fn start(self) -> Subsegment {
         match (self.parent, self.details) {
             (Some(parent), Some(details)) => Subsegment::begin(&parent, details),
-            (parent, _) => Subsegment::silent(parent),
+            (parent, _) => Subsegment::unrecorded(parent),
         }
     }
 }

@@ -46,12 +46,12 @@ pin_project! {
         // A pointer and not a bound on the output: a future that holds this one, such as a
         // `join_all`, is `Send` only where its bounds hold for every lifetime, and those of
         // a boxed error hold for `'static` alone.
-        observe: Observe<F::Output>,
+        record_output: RecordOutput<F::Output>,
     }
 
     impl<F: Future> PinnedDrop for Captured<F> {
         fn drop(this: Pin<&mut Self>) {
-            if let Stage::Begun(subsegment) = this.project().stage {
+            if let Stage::Started(subsegment) = this.project().stage {
                 subsegment.edit(|details| details.mark("cancelled"));
             }
         }
@@ -59,22 +59,26 @@ pin_project! {
 }
 
 /// Records what an output says about its subsegment.
-type Observe<T> = fn(&T, &Subsegment);
+type RecordOutput<T> = fn(&T, &Subsegment);
 
 #[derive(Debug)]
 enum Stage {
     /// Not polled yet.
-    Ready(Option<SubsegmentBuilder>),
-    Begun(Subsegment),
+    NotStarted(Option<SubsegmentBuilder>),
+    Started(Subsegment),
     Ended,
 }
 
 impl<F: Future> Captured<F> {
-    const fn new(builder: SubsegmentBuilder, inner: F, observe: Observe<F::Output>) -> Self {
+    const fn new(
+        builder: SubsegmentBuilder,
+        inner: F,
+        record_output: RecordOutput<F::Output>,
+    ) -> Self {
         Self {
             inner,
-            stage: Stage::Ready(Some(builder)),
-            observe,
+            stage: Stage::NotStarted(Some(builder)),
+            record_output,
         }
     }
 }
@@ -84,19 +88,19 @@ impl<F: Future> Future for Captured<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        if let Stage::Ready(builder) = this.stage
+        if let Stage::NotStarted(builder) = this.stage
             && let Some(builder) = builder.take()
         {
-            *this.stage = Stage::Begun(builder.start());
+            *this.stage = Stage::Started(builder.start());
         }
-        let Stage::Begun(subsegment) = this.stage else {
+        let Stage::Started(subsegment) = this.stage else {
             // Polled again after its end: what happens is up to the inner future.
             return this.inner.poll(cx);
         };
         match catch_unwind_in(subsegment.state().cloned(), || this.inner.poll(cx)) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(output)) => {
-                (this.observe)(&output, subsegment);
+                (this.record_output)(&output, subsegment);
                 *this.stage = Stage::Ended;
                 Poll::Ready(output)
             }

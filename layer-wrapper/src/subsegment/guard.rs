@@ -19,7 +19,7 @@ pub struct Subsegment {
     handle: Current,
     /// Nothing is recorded: the handle is that of the enclosing subsegment, which is not
     /// ours to close or to change.
-    silent: bool,
+    is_unrecorded: bool,
 }
 
 impl Subsegment {
@@ -61,17 +61,17 @@ impl Subsegment {
     }
 
     /// One that records nothing, in an enclosing one that records nothing either.
-    pub(crate) fn silent(enclosing: Option<Arc<SubsegmentState>>) -> Self {
+    pub(crate) fn unrecorded(enclosing: Option<Arc<SubsegmentState>>) -> Self {
         Self {
             handle: Current::new(enclosing),
-            silent: true,
+            is_unrecorded: true,
         }
     }
 
     fn from_state(state: SubsegmentState) -> Self {
         Self {
             handle: Current::new(Some(Arc::new(state))),
-            silent: false,
+            is_unrecorded: false,
         }
     }
 
@@ -99,7 +99,7 @@ impl Deref for Subsegment {
 
 impl Drop for Subsegment {
     fn drop(&mut self) {
-        let Some(state) = self.handle.state().filter(|_| !self.silent) else {
+        let Some(state) = self.handle.state().filter(|_| !self.is_unrecorded) else {
             return;
         };
         if std::thread::panicking() {

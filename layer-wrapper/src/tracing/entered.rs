@@ -53,7 +53,7 @@ pub(crate) fn depth() -> usize {
 
 /// Forgets spans that a future left entered when its poll ended: a guard of
 /// `Span::enter` that was held across an `.await`. They would keep their invocation alive.
-pub(crate) fn forget_beyond(depth: usize) {
+pub(crate) fn truncate(depth: usize) {
     let forgotten = with(|stack| stack.split_off(depth.min(stack.len())));
     drop(forgotten);
 }

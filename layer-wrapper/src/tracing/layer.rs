@@ -15,7 +15,7 @@ use crate::record::Details;
 use crate::subsegment::Subsegment;
 
 /// The crates whose spans are plumbing: the calls that they serve are recorded as such.
-const PLUMBING: [&str; 8] = [
+const LIBRARY_TARGETS: [&str; 8] = [
     "aws_",
     "h2",
     "hyper",
@@ -65,19 +65,19 @@ impl TracingLayer {
 
     /// Spans that are not wanted are transparent: what is within them belongs to the span
     /// around them.
-    fn wants(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= self.max_level && !is_plumbing(metadata)
+    fn is_recorded(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= self.max_level && !is_library(metadata)
     }
 }
 
-fn is_plumbing(metadata: &Metadata<'_>) -> bool {
-    PLUMBING
+fn is_library(metadata: &Metadata<'_>) -> bool {
+    LIBRARY_TARGETS
         .iter()
-        .any(|plumbing| is_of(metadata.target(), plumbing))
+        .any(|library| is_target_of(metadata.target(), library))
 }
 
 /// Whether a target is a crate's, or with `aws_` that of a family of crates.
-fn is_of(target: &str, name: &str) -> bool {
+fn is_target_of(target: &str, name: &str) -> bool {
     target.strip_prefix(name).is_some_and(|rest| {
         name.ends_with('_') || rest.is_empty() || rest.starts_with("::") || rest.starts_with('_')
     })
@@ -91,7 +91,7 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, ctx: Context<'_, S>) {
-        if !self.wants(attributes.metadata()) {
+        if !self.is_recorded(attributes.metadata()) {
             return;
         }
         // A parent that is named wins. Otherwise the current subsegment does: it is that of
@@ -128,7 +128,7 @@ where
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
         // What fails in the plumbing may well succeed when it is tried again; where it does
         // not, the call's own subsegment says so.
-        if *event.metadata().level() != Level::ERROR || is_plumbing(event.metadata()) {
+        if *event.metadata().level() != Level::ERROR || is_library(event.metadata()) {
             return;
         }
         let mut error = ErrorField::default();
@@ -176,12 +176,12 @@ fn state_of<S: for<'a> LookupSpan<'a>>(
 
 #[cfg(test)]
 mod tests {
-    use super::is_of;
+    use super::is_target_of;
 
     #[test]
     fn a_crate_is_not_taken_for_another_that_begins_like_it() {
-        assert!(is_of("hyper::client", "hyper") && is_of("hyper_util::x", "hyper"));
-        assert!(is_of("aws_smithy_runtime::client", "aws_") && is_of("h2", "h2"));
-        assert!(!is_of("towers_of_hanoi", "tower") && !is_of("awsome", "aws_"));
+        assert!(is_target_of("hyper::client", "hyper") && is_target_of("hyper_util::x", "hyper"));
+        assert!(is_target_of("aws_smithy_runtime::client", "aws_") && is_target_of("h2", "h2"));
+        assert!(!is_target_of("towers_of_hanoi", "tower") && !is_target_of("awsome", "aws_"));
     }
 }
