@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use xray_lambda::{current, subsegment};
 
-use crate::answer;
-use crate::rehearsal::Rehearsal;
+use crate::fault_injection::FaultInjection;
+use crate::json_response;
 
 /// The handler: DynamoDB, and the table's name.
 #[derive(Debug, Clone)]
@@ -48,11 +48,11 @@ impl Items {
     async fn validate_and_write(&self, request: &Request) -> Result<Response<Body>, Error> {
         let Ok(new) = serde_json::from_slice::<NewItem>(request.body()) else {
             current().set_error();
-            return answer(400, &json!({ "error": "Invalid JSON body" }));
+            return json_response(400, &json!({ "error": "Invalid JSON body" }));
         };
         let tenant = new.tenant.unwrap_or_else(|| tenant_of(request));
         current().annotate("tenant", &tenant);
-        new.rehearsal.play().await?;
+        new.fault_injection.apply().await?;
 
         let item = Item {
             pk: uuid::Uuid::new_v4().to_string(),
@@ -63,19 +63,19 @@ impl Items {
         let put = self.dynamodb.put_item().table_name(&self.table);
         put.set_item(Some(item.to_attributes())).send().await?;
         current().metadata_in("lab", "debug", &json!({ "wrotePk": item.pk }));
-        answer(201, &item)
+        json_response(201, &item)
     }
 
     async fn read_and_respond(&self, request: &Request) -> Result<Response<Body>, Error> {
         let parameters = request.path_parameters();
         let Some(pk) = parameters.first("pk").filter(|pk| !pk.trim().is_empty()) else {
             current().set_error();
-            return answer(400, &json!({ "error": "Missing pk" }));
+            return json_response(400, &json!({ "error": "Missing pk" }));
         };
         current()
             .annotate("pk", pk)
             .annotate("tenant", tenant_of(request));
-        Rehearsal::from_query(request).play().await?;
+        FaultInjection::from_query(request).apply().await?;
 
         let key = AttributeValue::S(pk.to_owned());
         let found = self
@@ -88,9 +88,9 @@ impl Items {
         match found.item.as_ref().and_then(Item::from_attributes) {
             Some(item) => {
                 current().annotate("tenant", &item.tenant);
-                answer(200, &item)
+                json_response(200, &item)
             }
-            None => answer(404, &json!({ "error": "Not found", "pk": pk })),
+            None => json_response(404, &json!({ "error": "Not found", "pk": pk })),
         }
     }
 }
@@ -134,7 +134,7 @@ struct NewItem {
     tenant: Option<String>,
     message: Option<String>,
     #[serde(flatten)]
-    rehearsal: Rehearsal,
+    fault_injection: FaultInjection,
 }
 
 /// The tenant that a request names in `X-Tenant`.

@@ -10,15 +10,15 @@
 //! query, or in the body of a `POST`.
 
 pub mod clients;
+pub mod fault_injection;
 pub mod items;
-pub mod rehearsal;
 pub mod reports;
 
 use lambda_http::{Body, Error, Response};
 use serde::Serialize;
 
 /// An answer with a JSON body.
-fn answer(status: u16, body: &impl Serialize) -> Result<Response<Body>, Error> {
+fn json_response(status: u16, body: &impl Serialize) -> Result<Response<Body>, Error> {
     let response = Response::builder()
         .status(status)
         .header("content-type", "application/json");

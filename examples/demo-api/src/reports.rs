@@ -7,8 +7,8 @@ use reqwest_middleware::ClientWithMiddleware;
 use serde_json::json;
 use xray_lambda::{current, subsegment};
 
-use crate::answer;
 use crate::items::Item;
+use crate::json_response;
 
 /// The handler: an HTTP client, and where the API is.
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ impl Reports {
         let parameters = request.path_parameters();
         let Some(pk) = parameters.first("pk").filter(|pk| !pk.trim().is_empty()) else {
             current().set_error();
-            return answer(400, &json!({ "error": "Missing pk" }));
+            return json_response(400, &json!({ "error": "Missing pk" }));
         };
         let url = self.item_url(request, pk)?;
         subsegment("build_report")
@@ -49,9 +49,9 @@ impl Reports {
             StatusCode::OK => {
                 let item: Item = serde_json::from_slice(&response.bytes().await?)?;
                 current().annotate("tenant", &item.tenant);
-                answer(200, &report(&item))
+                json_response(200, &report(&item))
             }
-            StatusCode::NOT_FOUND => answer(404, &json!({ "error": "Not found", "pk": pk })),
+            StatusCode::NOT_FOUND => json_response(404, &json!({ "error": "Not found", "pk": pk })),
             status => Err(format!("the API answered {status} when asked for item {pk}").into()),
         }
     }

@@ -13,12 +13,12 @@ const MAX_DELAY: Duration = Duration::from_secs(3);
 /// What is to go wrong: `{"fail": true, "delayMs": 800}`, or the same in the query.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Rehearsal {
+pub struct FaultInjection {
     pub fail: bool,
     pub delay_ms: u64,
 }
 
-impl Rehearsal {
+impl FaultInjection {
     /// What the query of a request asks for.
     pub fn from_query(request: &Request) -> Self {
         let query = request.query_string_parameters();
@@ -35,7 +35,7 @@ impl Rehearsal {
     ///
     /// # Errors
     /// The one that was asked for.
-    pub async fn play(self) -> Result<(), Error> {
+    pub async fn apply(self) -> Result<(), Error> {
         if self.delay_ms > 0 {
             let delay = Duration::from_millis(self.delay_ms).min(MAX_DELAY);
             subsegment("slow_dependency")
@@ -79,27 +79,27 @@ mod tests {
     #[test]
     fn nothing_goes_wrong_unless_it_is_asked_for() {
         assert_eq!(
-            serde_json::from_str::<Rehearsal>("{}").unwrap(),
-            Rehearsal::default()
+            serde_json::from_str::<FaultInjection>("{}").unwrap(),
+            FaultInjection::default()
         );
         assert_eq!(
-            Rehearsal::from_query(&Request::default()),
-            Rehearsal::default()
+            FaultInjection::from_query(&Request::default()),
+            FaultInjection::default()
         );
     }
 
     #[test]
     fn the_query_and_the_body_ask_for_the_same() {
-        let asked = Rehearsal {
+        let asked = FaultInjection {
             fail: true,
             delay_ms: 800,
         };
         let query =
             [("fail", "true"), ("delayMs", "800")].map(|(k, v)| (k.to_owned(), vec![v.to_owned()]));
         let request = Request::default().with_query_string_parameters(HashMap::from(query));
-        assert_eq!(Rehearsal::from_query(&request), asked);
+        assert_eq!(FaultInjection::from_query(&request), asked);
         assert_eq!(
-            serde_json::from_str::<Rehearsal>(r#"{"fail":true,"delayMs":800}"#).unwrap(),
+            serde_json::from_str::<FaultInjection>(r#"{"fail":true,"delayMs":800}"#).unwrap(),
             asked
         );
     }
