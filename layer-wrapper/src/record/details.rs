@@ -6,14 +6,14 @@ use super::metadata::Metadata;
 use crate::failure::Cause;
 use crate::text::truncate_chars;
 
-/// Characters of an annotation's string (X-Ray Developer Guide: annotation values are
+/// Most characters of an annotation's string (X-Ray Developer Guide: annotation values are
 /// indexed up to 1,000 characters).
 const MAX_ANNOTATION_CHARS: usize = 1000;
 
-/// What is known of a subsegment beyond its ids and times.
+/// The contents of a subsegment, without its ids and times.
 ///
-/// It is moved a few times from the builder's first call to the subsegment, so it is one
-/// cache line long: what few have is elsewhere.
+/// It moves several times on its way from the builder to the subsegment, so it has the size
+/// of a cache line, and rarely used fields are boxed.
 #[derive(Debug)]
 pub(crate) struct Details {
     pub(crate) name: Cow<'static, str>,
@@ -25,7 +25,7 @@ pub(crate) struct Details {
 
 const _: () = assert!(size_of::<Details>() <= 64);
 
-/// What few subsegments have.
+/// The fields that few subsegments have.
 #[derive(Debug, Default)]
 pub(crate) struct RareFields {
     pub(crate) cause: Option<Cause>,
@@ -34,6 +34,7 @@ pub(crate) struct RareFields {
     pub(crate) metadata: Vec<Metadata>,
 }
 
+/// The kinds of failure.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Flags {
     pub(crate) error: bool,
@@ -41,10 +42,12 @@ pub(crate) struct Flags {
     pub(crate) fault: bool,
 }
 
+/// The `http` object. An empty `url` means that there is no request.
 #[derive(Debug, Default)]
 pub(crate) struct Http {
     pub(crate) method: String,
     pub(crate) url: String,
+    /// The callee sends segments of its own.
     pub(crate) traced: bool,
     pub(crate) status: Option<u16>,
     pub(crate) content_length: Option<u64>,
@@ -54,7 +57,7 @@ pub(crate) struct Http {
 #[derive(Debug)]
 #[cfg_attr(
     not(feature = "aws-sdk"),
-    expect(dead_code, reason = "only calls of the SDK have any")
+    expect(dead_code, reason = "only calls of the AWS SDK have such members")
 )]
 pub(crate) enum AwsValue {
     Text(String),
@@ -77,12 +80,13 @@ impl Details {
         }
     }
 
+    /// The rarely used fields, allocated at the first use.
     pub(crate) fn rare(&mut self) -> &mut RareFields {
         self.rare.get_or_insert_default()
     }
 
-    /// Sets an annotation; the last value of a key wins. What a filter expression could
-    /// not name becomes `_` in the key; a long string is cut.
+    /// Sets an annotation. The last value of a key wins. Characters that a filter expression
+    /// does not accept in a key become `_`. A long string is truncated.
     pub(crate) fn annotate(&mut self, key: Cow<'static, str>, mut value: AnnotationValue) {
         let key = if is_annotation_key(&key) {
             key
@@ -98,7 +102,7 @@ impl Details {
         }
     }
 
-    /// Sets a metadata value; the last one of a key wins.
+    /// Sets a metadata value. The last value of a key wins.
     pub(crate) fn metadata(&mut self, value: Metadata) {
         let same =
             |known: &&mut Metadata| known.namespace == value.namespace && known.key == value.key;
@@ -109,7 +113,7 @@ impl Details {
         }
     }
 
-    /// Adds what was set in `later`.
+    /// Adds the annotations and the metadata of `later`.
     #[cfg(feature = "tracing")]
     pub(crate) fn merge(&mut self, later: Self) {
         for (key, value) in later.annotations {
@@ -120,15 +124,15 @@ impl Details {
         }
     }
 
-    /// Sets one of this crate's own marks.
+    /// Sets one of this crate's marks.
     pub(crate) fn mark(&mut self, key: &'static str) {
         self.metadata(Metadata::mark(key));
     }
 }
 
 impl Flags {
-    /// What an HTTP status says (X-Ray Developer Guide): 429 is a throttle and an error,
-    /// other 4xx an error, 5xx a fault.
+    /// Sets the flags for an HTTP status (X-Ray Developer Guide): 429 is a throttle and an
+    /// error, another 4xx an error, 5xx a fault.
     #[cfg(any(feature = "aws-sdk", feature = "http-client", feature = "reqwest"))]
     pub(crate) fn set_status(&mut self, status: u16) {
         match status {
@@ -143,6 +147,7 @@ impl Flags {
     }
 }
 
+/// Replaces the characters that a filter expression does not accept.
 fn sanitize_key(key: &str) -> Cow<'static, str> {
     let replaced = key.chars().map(|c| {
         if c.is_ascii_alphanumeric() || "_.:".contains(c) {

@@ -1,9 +1,8 @@
-//! JSON, written by hand into one buffer: ten times cheaper than by way of
-//! `serde_json::Value`.
+//! Writes JSON values into a buffer. See [`write`](super::write) for the reasons.
 
 use xray_document::{SegmentId, Timestamp, TraceId};
 
-/// A string with its quotes, escaped as JSON asks.
+/// Writes a string with its quotes, escaped as JSON requires.
 pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     if text.bytes().any(must_be_escaped) {
@@ -14,7 +13,7 @@ pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// `,"key":`
+/// Writes `,"key":`.
 macro_rules! key {
     ($out:expr, $key:literal) => {
         $out.extend_from_slice(concat!(",\"", $key, "\":").as_bytes())
@@ -22,14 +21,14 @@ macro_rules! key {
 }
 pub(crate) use key;
 
-/// An id with its quotes.
+/// Writes an id with its quotes.
 pub(crate) fn id(out: &mut Vec<u8>, id: SegmentId) {
     out.push(b'"');
     hex(out, id.as_u64());
     out.push(b'"');
 }
 
-/// A trace's id with its quotes.
+/// Writes a trace id with its quotes.
 pub(crate) fn trace_id(out: &mut Vec<u8>, id: TraceId) {
     let bits = id.as_u128();
     out.extend_from_slice(b"\"1-");
@@ -42,18 +41,19 @@ pub(crate) fn trace_id(out: &mut Vec<u8>, id: TraceId) {
     out.push(b'"');
 }
 
-/// Epoch seconds with six decimals.
+/// Writes epoch seconds with six decimals.
 pub(crate) fn timestamp(out: &mut Vec<u8>, time: Timestamp) {
-    // A clock before 1970 is no clock: zero is as good.
+    // A time before 1970 comes from a wrong clock and becomes zero.
     let micros = u64::try_from(time.as_micros()).unwrap_or(0);
     let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
-    // Of ten digits from 2001 to 2286.
+    // Seconds have ten digits from 2001 to 2286; a u32 reaches 2106.
     if let Ok(seconds @ 1_000_000_000..) = u32::try_from(seconds) {
         out.extend_from_slice(&decimal_digits(seconds));
     } else {
         integer(out, seconds);
     }
-    // One digit more than there are decimals, so that the zeros before them are written.
+    // The added million is a seventh digit, so that leading zeros are written; the point
+    // replaces it.
     let mut decimals = decimal_digits(micros as u32 + 1_000_000);
     if let Some(decimals) = decimals.last_chunk_mut::<7>() {
         decimals[0] = b'.';
@@ -61,6 +61,7 @@ pub(crate) fn timestamp(out: &mut Vec<u8>, time: Timestamp) {
     }
 }
 
+/// Writes an integer.
 pub(crate) fn integer(out: &mut Vec<u8>, value: u64) {
     match u32::try_from(value) {
         Ok(value) => {
@@ -68,12 +69,12 @@ pub(crate) fn integer(out: &mut Vec<u8>, value: u64) {
             let zeros = 9 - value.checked_ilog10().unwrap_or(0);
             out.extend_from_slice(digits.get(zeros as usize..).unwrap_or_default());
         }
-        // No number of ours is that large, but a length may claim to be.
+        // Only a wrong content length is this large.
         Err(_) => out.extend_from_slice(value.to_string().as_bytes()),
     }
 }
 
-/// Ten digits with leading zeros.
+/// The ten digits of a number, with leading zeros.
 fn decimal_digits(value: u32) -> [u8; 10] {
     let mut rest = value;
     let mut digits = [0; 10];
@@ -89,19 +90,21 @@ fn hex(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(&hex_digits(value));
 }
 
+/// The sixteen hexadecimal digits of a number, with leading zeros.
 fn hex_digits(value: u64) -> [u8; 16] {
     let high = eight_hex_digits((value >> 32) as u32);
     let low = eight_hex_digits(value as u32);
     (u128::from(high) << 64 | u128::from(low)).to_be_bytes()
 }
 
-/// Eight digits as the bytes of one number, the first the highest.
+/// The eight hexadecimal digits of a number, as the bytes of one number. The first digit is
+/// the highest byte. It computes all digits at once, one in each byte.
 fn eight_hex_digits(value: u32) -> u64 {
     let mut nibbles = u64::from(value);
     nibbles = (nibbles << 16 | nibbles) & 0x0000_ffff_0000_ffff;
     nibbles = (nibbles << 8 | nibbles) & 0x00ff_00ff_00ff_00ff;
     nibbles = (nibbles << 4 | nibbles) & 0x0f0f_0f0f_0f0f_0f0f;
-    // One in each byte that is over nine: there the letters follow.
+    // One in each byte over nine, which becomes a letter.
     let letters = (nibbles + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
     nibbles + 0x3030_3030_3030_3030 + letters * u64::from(b'a' - b'0' - 10)
 }
@@ -142,13 +145,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_string_is_read_back(text: String) {
+        fn each_string_is_read_back(text: String) {
             let json = written(|out| string(out, &text));
             prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
         }
 
         #[test]
-        fn every_id_is_written_as_it_displays(id: u64, trace: u128) {
+        fn each_id_is_written_as_its_display(id: u64, trace: u128) {
             let segment = SegmentId::from_u64(id);
             prop_assert_eq!(written(|out| super::id(out, segment)), format!("\"{segment}\""));
             let trace = TraceId::from_u128(trace);
@@ -156,13 +159,13 @@ mod tests {
         }
 
         #[test]
-        fn every_number_is_written_as_it_displays(value: u64, small: u32) {
+        fn each_number_is_written_as_its_display(value: u64, small: u32) {
             prop_assert_eq!(written(|out| integer(out, value)), value.to_string());
             prop_assert_eq!(written(|out| integer(out, u64::from(small))), small.to_string());
         }
 
         #[test]
-        fn every_time_keeps_its_microseconds(micros in 0..4_000_000_000_000_000_i64) {
+        fn each_time_keeps_its_microseconds(micros in 0..4_000_000_000_000_000_i64) {
             let time = Timestamp::from_micros(micros);
             let json = written(|out| timestamp(out, time));
             prop_assert_eq!(serde_json::from_str::<Timestamp>(&json).unwrap(), time);

@@ -3,14 +3,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::Serialize;
 
-/// The metadata namespace for what is recorded without one (X-Ray Developer Guide:
-/// the SDKs' default).
+/// The metadata namespace of values without one (X-Ray Developer Guide: the default of the
+/// SDKs).
 pub(crate) const DEFAULT_NAMESPACE: &str = "default";
 
-/// The metadata namespace for this crate's own marks: `cancelled`, `late`, `truncated`.
+/// The metadata namespace of this crate's marks: `cancelled`, `late`, `truncated`.
 const OWN_NAMESPACE: &str = "xray_lambda";
 
-/// One metadata value, already JSON.
+/// One metadata value, already as JSON.
 #[derive(Debug)]
 pub(crate) struct Metadata {
     pub(crate) namespace: Cow<'static, str>,
@@ -19,14 +19,14 @@ pub(crate) struct Metadata {
 }
 
 impl Metadata {
-    /// `None` for a value that JSON cannot hold.
+    /// Converts a value to JSON. `None` if the conversion fails.
     pub(crate) fn new(
         namespace: Cow<'static, str>,
         key: Cow<'static, str>,
         value: &(impl Serialize + ?Sized),
     ) -> Option<Self> {
-        // serde_json panics where a `Display` that it writes fails (`collect_str`). Nothing
-        // outlives the attempt that could be seen half written.
+        // serde_json panics if a `Display` that it writes fails (`collect_str`). Unwind
+        // safe, because a partial result is dropped.
         let json = catch_unwind(AssertUnwindSafe(|| serde_json::to_string(value)));
         Some(Self {
             namespace,
@@ -35,7 +35,7 @@ impl Metadata {
         })
     }
 
-    /// One of this crate's own marks.
+    /// One of this crate's marks.
     pub(super) fn mark(key: &'static str) -> Self {
         Self {
             namespace: OWN_NAMESPACE.into(),
@@ -44,7 +44,7 @@ impl Metadata {
         }
     }
 
-    /// Whether it is one of this crate's own marks.
+    /// Returns whether this is one of this crate's marks.
     pub(super) fn is_mark(&self) -> bool {
         self.namespace == OWN_NAMESPACE
     }
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_whose_own_text_fails_is_left_out() {
+    fn a_value_whose_display_fails_is_left_out() {
         struct Broken;
         impl fmt::Display for Broken {
             fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {

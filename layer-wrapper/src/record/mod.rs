@@ -1,4 +1,4 @@
-//! What a subsegment holds while it is open, and how it is written.
+//! The contents of a subsegment, and their JSON.
 
 mod details;
 pub(crate) mod json;

@@ -1,3 +1,20 @@
+//! Writes the members of a subsegment as JSON.
+//!
+//! The wrapper writes its JSON itself, for two reasons:
+//!
+//! - **Cost.** A subsegment is written when it ends, while the handler waits. The writer
+//!   borrows each field and appends to the invocation's buffer, so it builds no intermediate
+//!   tree and allocates no strings for ids, times and keys. `xray_document::Document::to_json`
+//!   would need an owned `Subsegment` and clone it. In an experiment with one AWS call's
+//!   subsegment, code like this took 190 ns and `serde_json::Value` 1.95 µs. `make bench`
+//!   measures a whole subsegment.
+//! - **Fragments.** The writer leaves out the braces and `subsegments`. The document packer
+//!   then embeds a finished child into its parent by copying bytes. A derived `Serialize`
+//!   would need the whole tree until the end of the invocation.
+//!
+//! Users' metadata values are serialized by `serde_json`. `xray-document`, which uses serde,
+//! reads the result back in the tests.
+
 use std::borrow::Cow;
 
 use xray_document::{AnnotationValue, Namespace, SegmentId, Timestamp, sanitize_name};
@@ -8,20 +25,20 @@ use super::metadata::Metadata;
 use crate::failure::{Cause, Exception};
 use crate::text::truncate_chars;
 
-/// Characters of an exception's message that survive when the document must shrink.
+/// Characters that remain of an exception's message if the document must shrink.
 const SHORT_MESSAGE_CHARS: usize = 250;
 
 /// Bytes around a metadata value: the quotes of its key, a colon and a comma.
 const VALUE_BYTES: usize = 4;
 
-/// Bytes that the mark of a trimmed subsegment takes at most.
+/// Most bytes of the mark `truncated`.
 const MARK_BYTES: usize = 64;
 
-/// Bytes of a subsegment without metadata, to grow the buffer once for it.
+/// Bytes of a subsegment without metadata, to grow the buffer at most once for it.
 const TYPICAL_BYTES: usize = 256;
 
-/// Writes the members of a finished subsegment: an object without its braces, its
-/// `subsegments` and, where it is sent alone, its `type`, `trace_id` and `parent_id`.
+/// Writes the members of a finished subsegment. The caller adds the braces, `subsegments`
+/// and, at the root of a document, `type`, `trace_id` and `parent_id`.
 fn fragment(out: &mut Vec<u8>, id: SegmentId, start: Timestamp, end: Timestamp, details: &Details) {
     head(out, id, start, &details.name);
     json::key!(out, "end_time");
@@ -29,7 +46,7 @@ fn fragment(out: &mut Vec<u8>, id: SegmentId, start: Timestamp, end: Timestamp, 
     members(out, details);
 }
 
-/// Like [`fragment`], for a subsegment that has only begun.
+/// Writes the members of a subsegment that has only begun, like [`fragment`].
 pub(crate) fn in_progress(out: &mut Vec<u8>, id: SegmentId, start: Timestamp, details: &Details) {
     head(out, id, start, &details.name);
     json::key!(out, "in_progress");
@@ -37,9 +54,12 @@ pub(crate) fn in_progress(out: &mut Vec<u8>, id: SegmentId, start: Timestamp, de
     members(out, details);
 }
 
-/// Like [`fragment`], but not over `limit` bytes: what must go, goes in the order of its
-/// size and of how little it is missed: the largest metadata, then the causes of the
-/// exception, then all but the name. What was trimmed says so; whether it was is returned.
+/// Writes the members of a finished subsegment in at most `limit` bytes. Returns whether
+/// that needed truncation.
+///
+/// Truncation removes the largest metadata first, then the causes of the error, then
+/// everything except name, namespace and flags. The subsegment then has the mark
+/// `truncated`.
 pub(crate) fn fragment_within(
     out: &mut Vec<u8>,
     limit: usize,
@@ -63,12 +83,12 @@ pub(crate) fn fragment_within(
     }
 }
 
-/// One step towards a document that is smaller by `excess` bytes; each step leaves less, so
-/// that they end.
+/// Removes something, towards a document that is smaller by `excess` bytes. Each step leaves
+/// less, so repeating it ends.
 fn shrink(details: &mut Details, excess: usize) {
     let rare = details.rare();
     if drop_largest(&mut rare.metadata, excess + MARK_BYTES) {
-        // Often enough.
+        // This is enough in most cases.
     } else if let Some(Cause::Exceptions(exceptions)) = &mut rare.cause
         && exceptions
             .iter()
@@ -91,8 +111,8 @@ fn shrink(details: &mut Details, excess: usize) {
     details.mark("truncated");
 }
 
-/// Drops as many of the largest values as it takes to save so many bytes, all at once;
-/// whether there was any. Our own marks stay.
+/// Removes the largest values until `bytes` bytes are saved, and keeps this crate's marks.
+/// Returns whether it removed a value.
 fn drop_largest(metadata: &mut Vec<Metadata>, bytes: usize) -> bool {
     let mut sizes: Vec<(usize, usize)> = metadata
         .iter()
@@ -278,7 +298,8 @@ fn annotation(out: &mut Vec<u8>, value: &AnnotationValue) {
     }
 }
 
-/// Grouped by namespace, each in the order of its first value.
+/// Writes the values grouped by namespace. The namespaces are in the order of their first
+/// values.
 fn metadata(out: &mut Vec<u8>, metadata: &[Metadata]) {
     let mut namespaces: Vec<&Cow<'static, str>> = Vec::with_capacity(2);
     for entry in metadata {
@@ -328,7 +349,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thousands_of_small_values_are_trimmed_in_one_step() {
+    fn thousands_of_small_values_are_removed_in_one_step() {
         let mut details = Details::new("many".into());
         for key in 0..5_000 {
             let value = Metadata::new("default".into(), format!("key {key}").into(), &key);
@@ -350,7 +371,7 @@ mod tests {
         let excess = written(&details) - limit;
         shrink(&mut details, excess);
         assert!(written(&details) <= limit, "{}", written(&details));
-        // And no more of them than had to go.
+        // No more values are removed than necessary.
         assert!(written(&details) > limit - 100, "{}", written(&details));
     }
 }
