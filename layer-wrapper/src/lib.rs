@@ -38,9 +38,9 @@
 //! | your own code | [`subsegment`] | a subsegment with annotations, metadata and the `Err` of its future |
 //! | `#[tracing::instrument]` | [`tracing_layer`] on the subscriber | a subsegment for each span; fields `annotation.*` are indexed |
 //!
-//! Each AWS and HTTP call sends the trace header on, including Lambda's `Lineage` field.
-//! If the trace is not sampled, or the function's tracing mode is PassThrough, nothing is
-//! recorded and the header is sent on unchanged.
+//! Each recorded AWS or HTTP call carries the trace header, including Lambda's field
+//! `Lineage`. If the trace is not sampled, or the function's tracing mode is PassThrough,
+//! nothing is recorded and calls carry the header of the invocation unchanged.
 //!
 //! URLs in error messages lose their user name, password, query and fragment, because
 //! these may hold secrets.

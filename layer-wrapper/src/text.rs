@@ -1,9 +1,9 @@
-//! Texts that users' types write of themselves: bounded, and never a panic.
+//! Formats users' values with a limit and without panics.
 
 use std::fmt::{self, Write};
 
-/// A text of about as many bytes at most. What a `Display` or `Debug` wrote before it
-/// failed is kept: `to_string` would panic.
+/// Formats `arguments` up to about `bytes` bytes. If a `Display` or `Debug` fails, the text
+/// that it wrote before is kept; `to_string` would panic.
 pub(crate) fn format_bounded(bytes: usize, arguments: fmt::Arguments<'_>) -> String {
     let text = String::new();
     let mut bounded = Bounded { text, bytes };
@@ -11,8 +11,7 @@ pub(crate) fn format_bounded(bytes: usize, arguments: fmt::Arguments<'_>) -> Str
     bounded.text
 }
 
-/// Takes a text up to a number of bytes and then refuses more, so that the `Debug` of a
-/// large value costs little.
+/// Fails after a number of bytes, so that the `Debug` of a large value costs little.
 struct Bounded {
     text: String,
     bytes: usize,
@@ -28,7 +27,7 @@ impl fmt::Write for Bounded {
     }
 }
 
-/// Cuts a text at a number of characters.
+/// Truncates a text to a number of characters.
 pub(crate) fn truncate_chars(text: &mut String, chars: usize) {
     if text.len() > chars
         && let Some((end, _)) = text.char_indices().nth(chars)

@@ -2,11 +2,11 @@ use aws_smithy_types::telemetry::CapturedTelemetryAttributes;
 
 use crate::record::AwsValue;
 
-/// An input member that the official SDKs record, and how they spell it.
+/// A member of an operation's input, with the key that the official X-Ray SDKs give it.
 struct Attribute {
     member: &'static str,
     key: &'static str,
-    /// It names the resource by which the console groups calls.
+    /// The value also belongs to `resource_names`, by which the console groups calls.
     is_resource: bool,
 }
 
@@ -26,8 +26,8 @@ const fn resource(member: &'static str, key: &'static str) -> Attribute {
     }
 }
 
-/// From the parameter lists of the official SDKs (aws-xray-sdk-go), keys in snake case.
-/// The SDK gives us members that are strings and not marked as sensitive.
+/// The parameter lists of the official X-Ray SDKs (aws-xray-sdk-go), keys in snake case.
+/// The AWS SDK captures only strings that its models do not mark as sensitive.
 static ATTRIBUTES: [Attribute; 13] = [
     resource("TableName", "table_name"),
     attribute("IndexName", "index_name"),
@@ -44,12 +44,12 @@ static ATTRIBUTES: [Attribute; 13] = [
     resource("SecretId", "secret_id"),
 ];
 
-/// The members to ask the SDK for.
+/// The members that the AWS SDK should capture.
 pub(super) fn requested_members() -> impl Iterator<Item = &'static str> {
     ATTRIBUTES.iter().map(|attribute| attribute.member)
 }
 
-/// What the SDK captured, as members of the `aws` object.
+/// Adds the captured members to the `aws` object.
 pub(super) fn record_attributes(
     from: &CapturedTelemetryAttributes,
     into: &mut Vec<(&'static str, AwsValue)>,

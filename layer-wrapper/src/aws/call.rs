@@ -15,9 +15,10 @@ use crate::invocation::SubsegmentState;
 use crate::record::{AwsValue, Details, Http};
 use crate::subsegment::Subsegment;
 
-/// One execution of an operation. It lives in the execution's own configuration, so that
-/// concurrent calls of one client do not mix, and is dropped with it: a call that was
-/// cancelled ends then.
+/// One execution of an operation.
+///
+/// It is stored in the configuration of that execution, so concurrent calls of one client
+/// do not mix. A cancelled call ends when its configuration is dropped.
 #[derive(Debug)]
 pub(super) struct Call {
     subsegment: Subsegment,
@@ -49,8 +50,8 @@ impl Call {
         }
     }
 
-    /// Takes the name, the operation and the resources, once: a second interceptor finds
-    /// the same call.
+    /// Records the service, the operation and the resources. Does so once, because a second
+    /// interceptor on the client calls it again.
     pub(super) fn record_operation(&self, cfg: &ConfigBag) {
         if self.is_operation_recorded.swap(true, Ordering::Relaxed) {
             return;
@@ -73,7 +74,7 @@ impl Call {
         self.subsegment.header_text()
     }
 
-    /// Takes the region of the signature's scope: `Credential=<id>/<date>/<region>/…`.
+    /// Records the region of the signature's scope: `Credential=<id>/<date>/<region>/…`.
     pub(super) fn record_region(&self, request: &HttpRequest) {
         if !self.subsegment.is_recording() || self.is_region_recorded.swap(true, Ordering::Relaxed)
         {
@@ -86,7 +87,7 @@ impl Call {
         let region = scope
             .and_then(|scope| scope.split('/').nth(2))
             .map(str::to_owned);
-        // A signature for several regions (SigV4a) names none here.
+        // A signature for several regions (SigV4a) has no region in its scope.
         let region = region
             .filter(|region| region.contains('-'))
             .or_else(|| std::env::var("AWS_REGION").ok());
@@ -95,7 +96,7 @@ impl Call {
         }
     }
 
-    /// Takes the outcome and ends the subsegment.
+    /// Records the outcome and ends the subsegment.
     pub(super) fn end(&self, context: &FinalizerInterceptorContextRef<'_>, cfg: &ConfigBag) {
         if self.has_ended.swap(true, Ordering::Relaxed) {
             return;
@@ -129,20 +130,20 @@ impl Call {
             let Some(failure) = failure else { return };
             details.flags.throttle |= is_throttled;
             details.flags.error |= is_throttled;
-            // No status said whose failure it is: nobody answered, or not in a way that
-            // the SDK understood.
+            // No status assigns the failure to the caller: the response is missing or
+            // unreadable, or reports a fault.
             details.flags.fault |= !details.flags.error;
             state.set_cause(details, failure);
         });
-        // The client drops its configuration a little later; the call ends here. A
-        // subsegment that is not recorded is the enclosing one, and not ours to close.
+        // The client drops its configuration a little later, but the call ends here. An
+        // unrecorded subsegment is the enclosing one and stays open.
         if self.subsegment.is_recording() {
             state.close();
         }
     }
 
     fn edit(&self, edit: impl FnOnce(&mut Details)) {
-        // A silent subsegment is the enclosing one, where nothing is recorded anyway.
+        // An unrecorded subsegment is the enclosing one, which ignores edits.
         self.subsegment.edit(edit);
     }
 }

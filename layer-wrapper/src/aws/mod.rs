@@ -1,4 +1,4 @@
-//! Calls of the AWS SDK: one subsegment for each, whatever the client.
+//! Calls of any AWS SDK client, each as one subsegment.
 
 mod attributes;
 mod call;
@@ -18,9 +18,10 @@ use xray_document::TRACE_HEADER;
 use self::call::Call;
 use crate::context;
 
-/// Records each call of an AWS SDK client as one subsegment, and sends the trace along.
+/// Records each call of an AWS SDK client as one subsegment and sends the trace header
+/// with it.
 ///
-/// It goes into the client's configuration, once for each client:
+/// Add it to the configuration of each client:
 ///
 /// ```no_run
 /// # async fn example() {
@@ -32,34 +33,39 @@ use crate::context;
 /// # }
 /// ```
 ///
-/// With `aws-config`, `config::Builder::from(&shared_config)` is where it begins.
+/// With `aws-config`, start from `config::Builder::from(&shared_config)`.
 ///
-/// The subsegment has the service's name, the namespace `aws`, the operation, region,
-/// request id, number of retries, HTTP status and length, and what the call names: a
-/// DynamoDB table, an SQS queue, an S3 bucket. A throttled call is marked as throttle and
-/// error, a refused one as error, a failed one as fault, each with the service's own words.
+/// The subsegment has the service's name, the namespace `aws`, the operation, the region,
+/// the request id, the number of retries, the HTTP status and length, and the resource of
+/// the call, such as a DynamoDB table, an SQS queue or an S3 bucket. A throttled call has
+/// the flags throttle and error, another call with a 4xx status the flag error, and any
+/// other failed call the flag fault. The cause has the service's error code and message.
 ///
-/// A second interceptor on the same client stands down. One on a single operation
-/// (`.customize().interceptor(..)`) works, but comes too late to see the table's name.
+/// The header is added once, before the first attempt, so retries carry the same one. A
+/// header that the request already has stays.
+///
+/// A second interceptor on the same client changes nothing. An interceptor on a single
+/// operation (`.customize().interceptor(..)`) works, but does not record the resource.
+///
+/// Its methods never return an error, because the SDK would fail the call.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct Interceptor {}
 
 impl Interceptor {
-    /// The interceptor; there is nothing to set.
+    /// Makes an interceptor. It has no settings.
     pub const fn new() -> Self {
         Self {}
     }
 }
 
-/// No hook ever returns an error: the SDK would fail the call.
 #[dyn_dispatch_hint]
 impl Intercept for Interceptor {
     fn name(&self) -> &'static str {
         "XRayInterceptor"
     }
 
-    /// The call begins. Its operation is not known yet.
+    /// Begins the call. Its operation is not known yet.
     fn read_before_execution(
         &self,
         _: &BeforeSerializationInterceptorContextRef<'_>,
@@ -83,7 +89,7 @@ impl Intercept for Interceptor {
         Ok(())
     }
 
-    /// The operation and what it names are known.
+    /// Records the operation and its resources, which are known now.
     fn read_before_serialization(
         &self,
         _: &BeforeSerializationInterceptorContextRef<'_>,
@@ -96,8 +102,8 @@ impl Intercept for Interceptor {
         Ok(())
     }
 
-    /// Before the first attempt: what is set here every attempt carries, and the SDK's own
-    /// recursion detection, which would read the environment, stands down.
+    /// Sets the header before the first attempt, so that each attempt carries it. The SDK's
+    /// recursion detection, which reads the trace from the environment, then does nothing.
     fn modify_before_retry_loop(
         &self,
         context: &mut BeforeTransmitInterceptorContextMut<'_>,
@@ -109,13 +115,13 @@ impl Intercept for Interceptor {
         if let Some(header) = header
             && !headers.contains_key(TRACE_HEADER)
         {
-            // What a header cannot hold is not sent; the call is.
+            // If the value is not valid in a header, the call is sent without it.
             let _ = headers.try_insert(TRACE_HEADER.to_ascii_lowercase(), header);
         }
         Ok(())
     }
 
-    /// The region is in the signature, whatever the client was configured with.
+    /// Records the region from the signature, which is the one in effect.
     fn read_after_signing(
         &self,
         context: &BeforeTransmitInterceptorContextRef<'_>,
@@ -128,7 +134,7 @@ impl Intercept for Interceptor {
         Ok(())
     }
 
-    /// The call ends, with whatever outcome.
+    /// Ends the call.
     fn read_after_execution(
         &self,
         context: &FinalizerInterceptorContextRef<'_>,

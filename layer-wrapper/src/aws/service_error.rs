@@ -1,11 +1,10 @@
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use serde::Deserialize;
 
-/// Bytes of an error's body that are read. Services answer with far less.
+/// Maximum bytes read of an error's body; services send far less.
 const MAX_ERROR_BYTES: usize = 16 * 1024;
 
-/// The codes by which AWS's services say "too often" (the AWS SDKs' retry behaviour, which
-/// all SDKs share).
+/// The error codes for throttling, from the retry behaviour that all AWS SDKs share.
 const THROTTLING_CODES: [&str; 14] = [
     "BandwidthLimitExceeded",
     "EC2ThrottledException",
@@ -23,7 +22,7 @@ const THROTTLING_CODES: [&str; 14] = [
     "TransactionInProgressException",
 ];
 
-/// What a service said when it refused or failed.
+/// The error in a service's response.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ServiceError {
     pub(super) code: String,
@@ -31,8 +30,8 @@ pub(super) struct ServiceError {
 }
 
 impl ServiceError {
-    /// Reads it from the header or the body, JSON or XML. The typed error is out of reach
-    /// of an interceptor that fits every client.
+    /// Reads the error from the header or the body, JSON or XML. The typed error is not
+    /// available to an interceptor that works with every client.
     pub(super) fn read(response: &HttpResponse) -> Option<Self> {
         if response.status().is_success() {
             return None;
@@ -78,7 +77,7 @@ impl ServiceError {
     }
 }
 
-/// The text of the first XML element of this name.
+/// The text of the first XML element with this name.
 fn xml_element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(&format!("<{name}>"))?;
     rest.split_once(&format!("</{name}>"))
@@ -95,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn each_protocols_error_is_read() {
+    fn the_error_of_each_protocol_is_read() {
         let dynamodb = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"no table"}"#;
         assert_eq!(
             read(None, dynamodb),
@@ -115,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_throttling_code_is_one_whatever_its_status() {
+    fn a_throttling_code_counts_at_any_status() {
         let error = ServiceError::parse(
             None,
             br#"{"__type":"x#ProvisionedThroughputExceededException"}"#,

@@ -8,11 +8,13 @@ use pin_project_lite::pin_project;
 use super::{enter, get};
 use crate::invocation::SubsegmentState;
 
-/// Carries the current subsegment into a future that is polled elsewhere.
+/// Keeps the current subsegment for a future that is polled elsewhere.
 pub trait FutureExt: Future + Sized {
-    /// Whatever this future begins becomes a child of the subsegment that is current
-    /// *now*, wherever the future is polled: in a task of its own, say. Where none is
-    /// current now, what it begins is not recorded, whichever invocation polls it.
+    /// Makes the subsegment that is current *now* the parent of each subsegment that this
+    /// future begins, even if the future is polled in another task.
+    ///
+    /// If no subsegment is current now, the future's subsegments are not recorded, even if
+    /// another invocation polls the future.
     ///
     /// ```
     /// # use xray_lambda::FutureExt as _;
@@ -32,7 +34,8 @@ pub trait FutureExt: Future + Sized {
 impl<F: Future> FutureExt for F {}
 
 pin_project! {
-    /// A future with its own current subsegment: see [`FutureExt`].
+    /// A future with its own current subsegment, made by
+    /// [`FutureExt::in_current_subsegment`].
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct InSubsegment<F> {

@@ -1,9 +1,9 @@
-//! Which subsegment is the parent of what begins now.
+//! The current subsegment, which is the parent of a subsegment that begins now.
 //!
-//! The rule: the current subsegment is set only while a future that owns it is being
-//! polled, a closure runs in it, or a `tracing` span is entered. It never stays set across
-//! an `.await`, so two invocations on one thread cannot see each other, and the children
-//! of a `join_all` are siblings.
+//! It is set only while a future that owns it is polled, a closure runs in it, or its
+//! `tracing` span is entered. It never stays set across an `.await`. Two invocations on
+//! one thread therefore cannot see each other, and the children of a `join_all` are
+//! siblings.
 
 mod future;
 #[cfg(feature = "tokio")]
@@ -24,7 +24,7 @@ thread_local! {
     static CURRENT: Cell<Option<Arc<SubsegmentState>>> = const { Cell::new(None) };
 }
 
-/// The current subsegment, if there is one.
+/// The current subsegment, if one is set.
 pub(crate) fn get() -> Option<Arc<SubsegmentState>> {
     let read = |cell: &Cell<Option<Arc<SubsegmentState>>>| {
         let current = cell.take();
@@ -32,44 +32,44 @@ pub(crate) fn get() -> Option<Arc<SubsegmentState>> {
         cell.set(current);
         copy
     };
-    // Only a thread that is ending has no cell, and nothing begins there.
+    // Access fails only in a thread that is ending, which begins no subsegment.
     CURRENT.try_with(read).ok().flatten()
 }
 
-/// Sets the current subsegment and gives the former one.
+/// Sets the current subsegment and returns the previous one.
 pub(crate) fn replace(state: Option<Arc<SubsegmentState>>) -> Option<Arc<SubsegmentState>> {
     CURRENT.try_with(|cell| cell.replace(state)).ok().flatten()
 }
 
-/// Makes `state` the current subsegment until the guard is dropped, also by a panic. With
-/// `None` there is no current one meanwhile.
+/// Makes `state` the current subsegment until the guard is dropped, also by a panic. `None`
+/// means that no subsegment is current until then.
 pub(crate) fn enter(state: impl Into<Option<Arc<SubsegmentState>>>) -> Entered {
     Entered {
-        former: replace(state.into()),
+        previous: replace(state.into()),
     }
 }
 
-/// Restores the former subsegment on drop. It belongs to the thread that made it and is
+/// Restores the previous subsegment on drop. It stays on the thread that made it and is
 /// never held across an `.await`.
 #[derive(Debug)]
 pub(crate) struct Entered {
-    former: Option<Arc<SubsegmentState>>,
+    previous: Option<Arc<SubsegmentState>>,
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        replace(self.former.take());
+        replace(self.previous.take());
     }
 }
 
-/// Runs `work` with `state` as the current subsegment and catches its panic, whose message
-/// only the payload has. The caller resumes it.
+/// Runs `work` with `state` as the current subsegment and catches its panic, because only
+/// the payload has the message. The caller records the message and resumes the panic.
 pub(crate) fn catch_unwind_in<T>(
     state: Option<Arc<SubsegmentState>>,
     work: impl FnOnce() -> T,
 ) -> Result<T, Box<dyn Any + Send>> {
-    // The panic goes on as if it had not been caught, so nobody sees broken state who
-    // would not have seen it anyway.
+    // Unwind safe, because the caller resumes the panic: no code sees broken state that
+    // would not see it without the catch.
     catch_unwind(AssertUnwindSafe(|| {
         let _entered = state.map(enter);
         work()

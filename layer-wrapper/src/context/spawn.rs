@@ -2,10 +2,11 @@ use std::future::Future;
 
 use super::FutureExt as _;
 
-/// [`tokio::spawn`], with the current subsegment as the parent of what the task begins.
+/// Like [`tokio::spawn`], with the current subsegment as the parent of the task's
+/// subsegments.
 ///
 /// # Panics
-/// Outside a Tokio runtime, as `tokio::spawn` does.
+/// Panics outside a Tokio runtime, as `tokio::spawn` does.
 #[track_caller]
 pub fn spawn<F>(future: F) -> tokio::task::JoinHandle<F::Output>
 where

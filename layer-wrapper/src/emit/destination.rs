@@ -1,20 +1,20 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-/// Where the X-Ray daemon listens unless it is told otherwise (aws-xray-daemon).
+/// The X-Ray daemon's default address (aws-xray-daemon).
 const DEFAULT_ADDRESS: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 2000);
 
-/// Where the layer puts our extension: Lambda starts every file of this folder (Lambda
-/// Developer Guide, Extensions API).
+/// The path of our extension. Lambda starts each file of this folder as an extension
+/// (Lambda Developer Guide, Extensions API).
 const EXTENSION: &str = "/opt/extensions/xray-lambda-extension";
 
-/// Where documents go.
+/// The receiver of the documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Destination {
     pub(crate) address: SocketAddr,
-    /// Our extension takes its own signals. Lambda's daemon, on an address that is not
-    /// loopback, would count them as rejected.
+    /// Our extension, on loopback, understands the signal that an invocation is done.
+    /// Lambda's daemon, on another address, would count it as rejected.
     pub(crate) accepts_signals: bool,
 }
 
@@ -26,8 +26,8 @@ impl Destination {
         }
     }
 
-    /// The destination that this process's environment asks for. `None` switches
-    /// recording off: outside Lambda nobody listens, unless an address is set.
+    /// The destination that the environment variables configure. `None` disables recording:
+    /// by configuration, or outside Lambda if no address is set.
     pub(crate) fn from_env() -> Option<Self> {
         let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         if is_disabled(
@@ -43,9 +43,9 @@ impl Destination {
         )
     }
 
-    /// A loopback address that is set wins: that is where the extension was told to
-    /// listen. Then the extension where it is installed, then the address of Lambda's own
-    /// daemon, then the default.
+    /// Chooses the first of these: a loopback address that is set, because the extension
+    /// listens there; the default address if the extension is installed; another address
+    /// that is set, which is Lambda's daemon; the default address.
     fn choose(
         daemon_address: Option<&str>,
         on_lambda: bool,
@@ -65,9 +65,9 @@ impl Destination {
     }
 }
 
-/// `host:port`, or `tcp:host:port udp:host:port` in either order (aws-xray-sdk-python). The
-/// host is an IP address, as it is on Lambda, or `localhost`: to look another name up would
-/// hold up the start.
+/// Parses `host:port`, or `tcp:host:port udp:host:port` in either order
+/// (aws-xray-sdk-python). The host is an IP address, as on Lambda, or `localhost`. Other
+/// names are not resolved, because a lookup blocks.
 fn parse(address: &str) -> Option<SocketAddr> {
     let udp = address
         .split_whitespace()
@@ -81,7 +81,7 @@ fn parse(address: &str) -> Option<SocketAddr> {
     is_local.then_some((Ipv4Addr::LOCALHOST, port.parse().ok()?).into())
 }
 
-/// The switches of the official SDKs for Python and for Go.
+/// The variables of the official SDKs for Python (enabled) and Go (disabled).
 fn is_disabled(enabled: Option<String>, disabled: Option<String>) -> bool {
     let off = |value: String| {
         ["n", "no", "f", "false", "off", "0"].contains(&value.to_ascii_lowercase().as_str())
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_of_the_address_are_read_and_nonsense_is_the_default() {
+    fn both_forms_of_the_address_are_read_and_an_invalid_one_means_the_default() {
         let both = "tcp:127.0.0.1:1 udp:127.0.0.1:2";
         assert_eq!(chosen(Some(both), true, false).unwrap(), "127.0.0.1:2 true");
         assert_eq!(
@@ -141,8 +141,8 @@ mod tests {
     }
 
     #[test]
-    fn no_name_is_looked_up() {
-        // A resolver takes `127.1` for 127.0.0.1, without asking anybody.
+    fn host_names_are_not_resolved() {
+        // A resolver maps `127.1` to 127.0.0.1 without a query.
         for name in ["127.1:6", "udp:127.1:6", "daemon.internal:6"] {
             assert_eq!(
                 chosen(Some(name), true, false).unwrap(),
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_switches_of_the_official_sdks_are_honoured() {
+    fn the_variables_of_the_official_sdks_disable_recording() {
         let text = |text: &str| Some(text.to_owned());
         assert!(is_disabled(text("False"), None));
         assert!(is_disabled(None, text("TRUE")));

@@ -1,4 +1,4 @@
-//! Datagrams to the extension or the daemon: sent without waiting, counted when lost.
+//! Sends datagrams to the extension or the daemon without waiting, and counts lost ones.
 
 mod destination;
 pub(crate) mod stats;
@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 pub(crate) use destination::Destination;
 pub use stats::{Stats, stats};
 
-/// One UDP socket, opened at the first datagram: nothing is paid at start.
+/// One UDP socket. It is opened at the first datagram, so it costs nothing at start.
 #[derive(Debug)]
 pub(crate) struct Emitter {
     destination: Destination,
@@ -25,25 +25,25 @@ impl Emitter {
         }
     }
 
-    /// Whether the wrapper's own signals are understood at the other end.
+    /// Returns whether the receiver understands the signal that an invocation is done.
     pub(crate) const fn accepts_signals(&self) -> bool {
         self.destination.accepts_signals
     }
 
-    /// Sends a datagram that carries a document.
+    /// Sends a document's datagram and counts it as sent or dropped.
     pub(crate) fn send_document(&self, datagram: &[u8]) {
         let sent = self.send(datagram);
         if sent { &stats::SENT } else { &stats::DROPPED }.add_one();
     }
 
-    /// Sends a datagram without waiting; whether the system took it.
+    /// Sends a datagram without waiting. Returns whether the system accepted it.
     pub(crate) fn send(&self, datagram: &[u8]) -> bool {
         let Some(socket) = self.socket.get_or_init(|| open(self.destination.address)) else {
             return false;
         };
         match socket.send(datagram) {
             Ok(_) => true,
-            // The refusal is of the datagram before this one: nobody listened then.
+            // This error is about the previous datagram, which had no receiver.
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
                 socket.send(datagram).is_ok()
             }

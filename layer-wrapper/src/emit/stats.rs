@@ -1,22 +1,23 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// What became of this process's documents: see [`stats`].
+/// Counts of this process's documents since it began: see [`stats`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Documents that were handed to the system.
+    /// Documents that the system accepted for sending. UDP does not confirm that they arrive.
     pub sent: u64,
-    /// Documents that the system did not take: no socket, or its buffer was full.
+    /// Documents that the system did not accept, for example because the socket's buffer was
+    /// full.
     pub dropped: u64,
-    /// Subsegments that had to lose something to fit X-Ray's 64 KB.
+    /// Subsegments that lost metadata or causes to fit into one document of 63 KB.
     pub truncated: u64,
-    /// Subsegments that ended after their invocation.
+    /// Subsegments that ended after their invocation. They are sent and marked as late.
     pub late: u64,
-    /// Subsegments begun where no invocation was current: they were not recorded.
+    /// Subsegments that were begun without a current invocation. They are not recorded.
     pub orphans: u64,
 }
 
-/// Counts since the process began, for a log line or a metric.
+/// Returns the counts since the process began, for a log line or a metric. Never fails.
 pub fn stats() -> Stats {
     Stats {
         sent: SENT.0.load(Relaxed),

@@ -1,16 +1,18 @@
 use super::chain::Failure;
 
-/// An error that [`capture`](crate::SubsegmentBuilder::capture) can record: any
-/// [`std::error::Error`], what holds one (`Box<dyn Error>`, also with `Send` and `Sync`,
-/// `anyhow::Error`, `eyre::Report`), and a text.
+/// An error that [`capture`](crate::SubsegmentBuilder::capture) can record.
 ///
-/// `Kind` is one of [`error`] and is inferred.
+/// It is implemented for each [`std::error::Error`], for types that hold one
+/// (`Box<dyn Error>`, also with `Send` and `Sync`, `anyhow::Error`, `eyre::Report`), and for
+/// `String` and `&'static str`. It cannot be implemented elsewhere.
+///
+/// `Kind` is one of the types in [`error`]. The compiler infers it.
 pub trait CaptureError<Kind> {
     #[doc(hidden)]
     fn describe(&self, _: Sealed) -> Description;
 }
 
-/// The kinds of error that [`CaptureError`] knows. They are inferred, never written.
+/// The kinds of error that [`CaptureError`] distinguishes. The compiler infers them.
 pub mod error {
     /// A type that implements [`std::error::Error`].
     #[derive(Debug)]
@@ -18,7 +20,8 @@ pub mod error {
     /// `Box<dyn Error + Send + Sync>` or `Box<dyn Error + Send>`.
     #[derive(Debug)]
     pub struct Boxed(());
-    /// A type that gives a `dyn Error` by `AsRef`, as `anyhow`, `eyre` and `Box<dyn Error>` do.
+    /// A type with `AsRef<dyn Error>`, such as `anyhow::Error`, `eyre::Report` and
+    /// `Box<dyn Error>`.
     #[derive(Debug)]
     pub struct Report(());
     /// `String` or `&'static str`.
@@ -26,11 +29,11 @@ pub mod error {
     pub struct Text(());
 }
 
-/// Only this crate can call [`CaptureError::describe`].
+/// Allows only this crate to call [`CaptureError::describe`].
 #[derive(Debug)]
 pub struct Sealed(pub(crate) ());
 
-/// What [`CaptureError::describe`] found.
+/// The result of [`CaptureError::describe`].
 #[derive(Debug)]
 pub struct Description(pub(crate) Failure);
 

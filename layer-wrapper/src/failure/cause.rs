@@ -2,12 +2,12 @@ use std::borrow::Cow;
 
 use xray_document::SegmentId;
 
-/// Why a subsegment failed.
+/// The cause of a subsegment's failure.
 #[derive(Debug)]
 pub(crate) enum Cause {
     /// The exception was recorded in another subsegment of the trace.
     Reference(SegmentId),
-    /// From the outermost error to the innermost.
+    /// The exceptions from the outermost error to the innermost.
     Exceptions(Vec<Exception>),
 }
 
@@ -19,6 +19,6 @@ pub(crate) struct Exception {
     pub(crate) kind: Cow<'static, str>,
     /// A downstream service returned it.
     pub(crate) remote: bool,
-    /// The next one of the chain.
+    /// The id of the next exception in the chain.
     pub(crate) cause: Option<SegmentId>,
 }

@@ -10,18 +10,18 @@ use super::cause::Exception;
 use super::redact::without_secrets;
 use crate::text::{format_bounded, truncate_chars};
 
-/// Errors of one chain that are kept. A chain that long is a loop.
+/// Maximum number of errors kept of one chain. A longer chain is probably a loop.
 const MAX_CHAIN: usize = 16;
 
-/// Characters of an exception's message that are kept.
+/// Maximum characters kept of an exception's message. Our choice (docs/fidelity.md).
 const MAX_MESSAGE_CHARS: usize = 4000;
 
-/// An error and what caused it, outermost first.
+/// An error and its causes, outermost first.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) exceptions: Vec<Exception>,
-    /// The same for the same chain of types and messages, whether the outermost type was
-    /// known or is behind `dyn`.
+    /// A hash of the chain's types and messages. It is the same if the outermost type is
+    /// known statically and if it is behind `dyn`.
     pub(crate) fingerprint: u64,
 }
 
@@ -33,7 +33,7 @@ impl Failure {
         failure
     }
 
-    /// An error with its `source()` chain. `kind` is the outermost error's type, where the
+    /// Reads an error and its `source()` chain. `kind` is the outermost error's type, if the
     /// caller knows it.
     pub(crate) fn from_error(kind: Option<&'static str>, error: &(dyn Error + 'static)) -> Self {
         let mut failure = Self::empty();
@@ -49,8 +49,8 @@ impl Failure {
         failure
     }
 
-    /// An error of which only `Debug` is known: the boxed errors that handlers return keep
-    /// their chain, others are recorded by their `Debug` text.
+    /// Reads an error of which only `Debug` is known. The boxed errors that handlers return
+    /// keep their chain; other errors have their `Debug` text as the message.
     pub(crate) fn from_debug<E: Debug + 'static>(error: &E) -> Self {
         let any: &dyn Any = error;
         if let Some(error) = any.downcast_ref::<Box<dyn Error + Send + Sync>>() {
@@ -79,7 +79,7 @@ impl Failure {
         Self::new(std::any::type_name::<E>(), message)
     }
 
-    /// What a panic carried.
+    /// Reads the payload of a panic.
     pub(crate) fn from_panic(payload: &(dyn Any + Send)) -> Self {
         let message = payload
             .downcast_ref::<&'static str>()
@@ -95,7 +95,7 @@ impl Failure {
         }
     }
 
-    /// The chain was returned by a downstream service.
+    /// Marks the chain as returned by a downstream service.
     #[cfg(feature = "aws-sdk")]
     pub(crate) fn remote(mut self) -> Self {
         for exception in &mut self.exceptions {
@@ -109,7 +109,7 @@ impl Failure {
         self.exceptions.first()
     }
 
-    /// Adds what caused the last one. `dyn_name` is the type as `dyn Error` shows it.
+    /// Adds the cause of the last exception. `dyn_name` is its type as `dyn Error` shows it.
     fn push(&mut self, kind: Cow<'static, str>, dyn_name: &str, message: &str) {
         let mut message = without_secrets(message).into_owned();
         truncate_chars(&mut message, MAX_MESSAGE_CHARS);
@@ -130,7 +130,7 @@ impl Failure {
     }
 }
 
-/// The name of an error behind `dyn`: its derived `Debug` begins with it.
+/// The type name of an error behind `dyn`. A derived `Debug` begins with it.
 fn dyn_name_of(error: &(dyn Error + 'static)) -> Cow<'static, str> {
     if error.is::<std::io::Error>() {
         return Cow::Borrowed("std::io::Error");
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_from_a_text_is_an_error() {
+    fn an_error_made_from_a_string_has_the_type_error() {
         let boxed: Box<dyn Error + Send + Sync> = "no such order".into();
         let failure = Failure::from_debug(&boxed);
         assert_eq!(failure.first().unwrap().kind, "Error");
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_whose_own_text_fails_is_recorded_with_what_it_wrote() {
+    fn an_error_whose_display_fails_keeps_what_it_wrote_before() {
         struct Broken;
         impl fmt::Debug for Broken {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_the_same_behind_dyn_and_another_one_of_the_same_text_is_not() {
+    fn the_fingerprint_ignores_dyn_and_differs_for_another_type_with_the_same_text() {
         #[derive(Debug)]
         struct Other;
         impl fmt::Display for Other {

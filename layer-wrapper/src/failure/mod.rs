@@ -1,4 +1,4 @@
-//! Errors and panics as X-Ray's exceptions.
+//! Converts errors and panics to X-Ray's exceptions.
 
 mod capture_error;
 mod cause;

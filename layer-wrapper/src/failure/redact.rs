@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
-/// Takes user and query out of every URL in a message: both may hold secrets, and errors of
-/// HTTP clients end in the whole URL of their request.
+/// Removes user name, password, query and fragment from each URL in a message. They may
+/// hold secrets, and the errors of HTTP clients contain the whole URL of the request.
 pub(super) fn without_secrets(message: &str) -> Cow<'_, str> {
     if !message.contains("://") {
         return Cow::Borrowed(message);
@@ -13,20 +13,22 @@ pub(super) fn without_secrets(message: &str) -> Cow<'_, str> {
         clean.push_str("://");
         let end = url.find(ends_url).unwrap_or(url.len());
         let (url, after) = url.split_at(end);
-        push(&mut clean, url);
+        push_url(&mut clean, url);
         rest = after;
     }
     clean.push_str(rest);
     Cow::Owned(clean)
 }
 
-/// What a URL cannot hold unescaped, its query neither. A bracket is not among it.
+/// Returns whether a URL ends before this character, which URLs must escape. Parentheses and
+/// brackets are valid in URLs.
 fn ends_url(c: char) -> bool {
     c.is_whitespace() || matches!(c, '"' | '<' | '>' | '`')
 }
 
-/// Adds a URL without its scheme, and the punctuation of the sentence around it.
-fn push(clean: &mut String, url: &str) {
+/// Appends the host and the path of a URL, and the punctuation that follows it. `url` has
+/// no scheme.
+fn push_url(clean: &mut String, url: &str) {
     let authority = url.find(['/', '?', '#']).unwrap_or(url.len());
     let (authority, rest) = url.split_at(authority);
     let host = authority
@@ -66,13 +68,13 @@ mod tests {
         }
     }
 
-    /// A text without a URL, and without the mark of what is secret.
+    /// The text without URLs and without the character that marks secrets.
     fn plain(text: &str) -> String {
         text.replace("://", "").replace(['\u{2020}', '/'], "")
     }
 
     #[test]
-    fn user_and_query_of_a_url_are_left_out_and_the_sentence_stays() {
+    fn user_and_query_of_a_url_are_removed_and_the_sentence_stays() {
         for (message, clean) in [
             ("no such order", "no such order"),
             (

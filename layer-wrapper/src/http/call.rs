@@ -6,16 +6,16 @@ use crate::context;
 use crate::record::{Details, Http};
 use crate::subsegment::Subsegment;
 
-/// What is to be done with each request of a client.
+/// The settings of a client.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Options {
     /// The callee sends segments of its own.
     pub(super) traced: bool,
-    /// W3C's header is sent too.
+    /// Sends W3C's `traceparent` header too.
     pub(super) traceparent: bool,
 }
 
-/// A request that is about to be sent.
+/// The parts of a request that are recorded.
 pub(super) struct OutgoingRequest<'a> {
     pub(super) method: &'a str,
     /// `https` or `http`.
@@ -25,13 +25,13 @@ pub(super) struct OutgoingRequest<'a> {
     pub(super) path: &'a str,
 }
 
-/// Begins the subsegment of a request. `None` outside an invocation.
+/// Begins the subsegment of a request. Returns `None` outside an invocation.
 pub(super) fn begin(request: &OutgoingRequest<'_>, options: Options) -> Option<Subsegment> {
     let parent = context::get()?;
     if !parent.is_recording() {
         return Some(Subsegment::unrecorded(Some(parent)));
     }
-    // No query and no user: both may hold secrets, and the official SDKs leave them out.
+    // Query and user may hold secrets. The official SDKs leave them out too.
     let OutgoingRequest {
         method,
         scheme,
@@ -55,7 +55,7 @@ pub(super) fn begin(request: &OutgoingRequest<'_>, options: Options) -> Option<S
     Some(Subsegment::begin(&parent, details))
 }
 
-/// Adds the trace to a request's headers, unless it has one already.
+/// Adds the trace headers to a request. Headers that it already has stay.
 pub(super) fn inject(subsegment: &Subsegment, headers: &mut HeaderMap, options: Options) {
     let mut insert = |name: &str, value: Option<String>| {
         let name = HeaderName::try_from(name).ok();
@@ -63,7 +63,7 @@ pub(super) fn inject(subsegment: &Subsegment, headers: &mut HeaderMap, options: 
         if let (Some(name), Some(value)) = (name, value)
             && !headers.contains_key(&name)
         {
-            // A map that is full refuses; the request goes without.
+            // If the map is full, the request is sent without the header.
             let _ = headers.try_insert(name, value);
         }
     };
@@ -78,7 +78,7 @@ pub(super) fn inject(subsegment: &Subsegment, headers: &mut HeaderMap, options: 
     }
 }
 
-/// Takes the answer's status and length.
+/// Records the response's status and length.
 pub(super) fn record_response(subsegment: &Subsegment, status: u16, headers: &HeaderMap) {
     subsegment.edit(|details| {
         details.flags.set_status(status);

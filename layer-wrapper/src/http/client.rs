@@ -13,18 +13,21 @@ use crate::context::enter;
 use crate::failure::Failure;
 use crate::subsegment::Subsegment;
 
-/// A layer for HTTP clients that are tower services, such as `hyper_util`'s.
+/// A layer for HTTP clients that are tower services, such as `hyper_util`'s client.
 ///
-/// Each request is a subsegment in the namespace `remote`, named after the host, with
-/// method, URL without its query, status and length. It ends with the response's headers;
-/// the body may still be on its way.
+/// Each request is a subsegment with the namespace `remote`, named after the host, with the
+/// method, the URL without user and query, the status and the content length. It ends when
+/// the response's headers arrive, so it does not include the body. A 4xx status sets the
+/// flag error, 429 also throttle, and 5xx or no response the flag fault.
+///
+/// A trace header that the request already has stays.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ClientLayer {
     options: Options,
 }
 
 impl ClientLayer {
-    /// A layer that sends `X-Amzn-Trace-Id`.
+    /// Makes a layer that sends the header `X-Amzn-Trace-Id`.
     pub const fn new() -> Self {
         Self {
             options: Options {
@@ -34,15 +37,15 @@ impl ClientLayer {
         }
     }
 
-    /// Says that the callee sends segments of its own, so that X-Ray waits for them and
-    /// draws no node in their place.
+    /// Marks each call as traced by the callee. X-Ray then waits for the callee's segments and
+    /// infers none in their place. The default is not traced.
     #[must_use]
     pub const fn traced(mut self) -> Self {
         self.options.traced = true;
         self
     }
 
-    /// Sends W3C's `traceparent` too.
+    /// Sends W3C's `traceparent` header too. The default is only `X-Amzn-Trace-Id`.
     #[must_use]
     pub const fn traceparent(mut self) -> Self {
         self.options.traceparent = true;
@@ -61,7 +64,7 @@ impl<S> Layer<S> for ClientLayer {
     }
 }
 
-/// An HTTP client within [`ClientLayer`].
+/// An HTTP client in a [`ClientLayer`].
 #[derive(Debug, Clone)]
 pub struct ClientService<S> {
     inner: S,

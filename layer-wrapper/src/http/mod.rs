@@ -1,4 +1,4 @@
-//! Calls of other services over HTTP: one subsegment for each, and the trace sent along.
+//! HTTP calls to other services: each is one subsegment and carries the trace header.
 
 mod call;
 #[cfg(feature = "http-client")]

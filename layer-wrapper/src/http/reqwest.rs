@@ -6,7 +6,7 @@ use super::call::{self, Options, OutgoingRequest};
 use crate::failure::CaptureError;
 use crate::subsegment::Subsegment;
 
-/// Middleware for `reqwest`, by way of `reqwest-middleware`:
+/// Middleware for `reqwest`, for use with `reqwest-middleware`:
 ///
 /// ```no_run
 /// let http = reqwest_middleware::ClientBuilder::new(reqwest::Client::new())
@@ -14,16 +14,19 @@ use crate::subsegment::Subsegment;
 ///     .build();
 /// ```
 ///
-/// Each request is a subsegment in the namespace `remote`, named after the host, with
-/// method, URL without its query, status and length. It ends with the response's headers;
-/// the body may still be on its way.
+/// Each request is a subsegment with the namespace `remote`, named after the host, with the
+/// method, the URL without user and query, the status and the content length. It ends when
+/// the response's headers arrive, so it does not include the body. A 4xx status sets the
+/// flag error, 429 also throttle, and 5xx or no response the flag fault.
+///
+/// A trace header that the request already has stays.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Reqwest {
     options: Options,
 }
 
 impl Reqwest {
-    /// Middleware that sends `X-Amzn-Trace-Id`.
+    /// Makes middleware that sends the header `X-Amzn-Trace-Id`.
     pub const fn new() -> Self {
         Self {
             options: Options {
@@ -33,15 +36,15 @@ impl Reqwest {
         }
     }
 
-    /// Says that the callee sends segments of its own, so that X-Ray waits for them and
-    /// draws no node in their place.
+    /// Marks each call as traced by the callee. X-Ray then waits for the callee's segments and
+    /// infers none in their place. The default is not traced.
     #[must_use]
     pub const fn traced(mut self) -> Self {
         self.options.traced = true;
         self
     }
 
-    /// Sends W3C's `traceparent` too.
+    /// Sends W3C's `traceparent` header too. The default is only `X-Amzn-Trace-Id`.
     #[must_use]
     pub const fn traceparent(mut self) -> Self {
         self.options.traceparent = true;
@@ -92,7 +95,7 @@ fn record_error(subsegment: &Subsegment, error: &Error) {
     }
 }
 
-/// Marks the subsegment unless the request came to an end.
+/// Marks the subsegment as cancelled on drop, unless it was disarmed.
 struct CancelGuard<'a>(Option<&'a Subsegment>);
 
 impl Drop for CancelGuard<'_> {

@@ -5,32 +5,33 @@ use super::document_packer::{self, Node};
 use crate::emit::stats;
 use crate::record::{Details, fragment_within};
 
-/// Bytes of a document that are sent at most: below X-Ray's 64 KB for a document, what
-/// UDP carries, and the daemon's buffer. The official SDK for Java stops there too.
+/// Maximum bytes of a document. This is below X-Ray's limit of 64 KB, the size of a UDP
+/// datagram and the daemon's buffer. The official SDK for Java has the same limit.
 pub(crate) const MAX_SENT_BYTES: usize = 63 * 1024;
 
 const _: () = assert!(MAX_SENT_BYTES + DATAGRAM_HEADER.len() <= MAX_DATAGRAM_BYTES);
 
-/// Bytes of finished subsegments that are held back at most before the invocation ends.
+/// Maximum bytes of finished subsegments that wait for the end of the invocation.
 const MAX_HELD_BYTES: usize = 48 * 1024;
 
-/// Microseconds from the last sending after which the next subsegment that ends is sent at
-/// once, with all that is held: what was sent survives a timeout. Nothing else asks, for
-/// that would take a timer: what no other end follows waits for the invocation's.
+/// Microseconds after the last send until the next subsegment that ends sends the whole
+/// buffer, so that the subsegments survive a timeout. A subsegment that no other follows
+/// waits for the end of the invocation, because sending it earlier would need a timer.
 const MAX_HELD_MICROS: i64 = 1_000_000;
 
-/// Microseconds before the deadline from which what ends is sent at once, with all that is
-/// held: Lambda may kill the function next. At most a quarter of the time that there was.
+/// Microseconds before the deadline from which each subsegment that ends sends the whole
+/// buffer, because Lambda may kill the function next. It is at most a quarter of the time
+/// between start and deadline.
 const MAX_URGENT_MICROS: i64 = 1_000_000;
 
-/// Bytes of a typical invocation's subsegments: about sixteen of them.
+/// Bytes of a typical invocation's subsegments, about sixteen of them.
 const TYPICAL_BYTES: usize = 4 * 1024;
 
-/// Bytes of a document around the members of its one subsegment: braces, `type`,
-/// `trace_id` and `parent_id`.
+/// Bytes of a document around the members of its subsegment: braces, `type`, `trace_id` and
+/// `parent_id`.
 const ENVELOPE_BYTES: usize = 256;
 
-/// Finished subsegments that are not yet sent, each as JSON without its braces.
+/// The finished subsegments that are not sent yet, each as JSON without its braces.
 #[derive(Debug)]
 pub(super) struct Buffer {
     json: Vec<u8>,
@@ -55,7 +56,8 @@ impl Buffer {
         self.nodes.is_empty()
     }
 
-    /// Whether enough is held, or long enough, to be sent before the invocation ends.
+    /// Returns whether to send now, before the invocation ends: the buffer is large, or has waited
+    /// long, or the deadline is near.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         self.json.len() > MAX_HELD_BYTES
             || now.as_micros() - self.sent_at.as_micros() > MAX_HELD_MICROS
@@ -71,7 +73,7 @@ impl Buffer {
         details: &mut Details,
     ) {
         if self.json.capacity() == 0 {
-            // The first one: most invocations need no more.
+            // One allocation is enough for most invocations.
             self.json.reserve(TYPICAL_BYTES);
             self.nodes.reserve(TYPICAL_BYTES / 256);
         }
@@ -87,7 +89,7 @@ impl Buffer {
         });
     }
 
-    /// Gives every datagram to `send` and is empty then.
+    /// Passes each datagram to `send` and empties the buffer.
     pub(super) fn drain(&mut self, root: TraceId, now: Timestamp, send: impl FnMut(&[u8])) {
         document_packer::pack(&self.json, &self.nodes, root, MAX_SENT_BYTES, send);
         self.json.clear();

@@ -1,5 +1,5 @@
-//! Finished subsegments as few documents: children inside their parents where they fit,
-//! on their own where they do not.
+//! Packs finished subsegments into few documents. A child is embedded in its parent if it
+//! fits; otherwise it becomes a document of its own.
 
 use std::ops::Range;
 
@@ -7,14 +7,14 @@ use xray_document::{DATAGRAM_HEADER, SegmentId, TraceId};
 
 use crate::record::json;
 
-/// Levels of subsegments within one document. A reader of JSON may refuse more than 128
-/// levels (serde_json does), and each subsegment takes two.
+/// Maximum levels of subsegments in one document. JSON readers may reject more than 128 levels
+/// (serde_json does), and each subsegment takes two.
 const MAX_DEPTH: usize = 50;
 
-/// Bytes around an embedded subsegment: its braces, a comma, `,"subsegments":[]`.
+/// Bytes around an embedded subsegment: its braces, a comma and `,"subsegments":[]`.
 const EMBEDDED_BYTES: usize = 20;
 
-/// A finished subsegment: its place in the tree and its members' JSON.
+/// A finished subsegment: its ids and the range of its members in the JSON buffer.
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) id: SegmentId,
@@ -22,7 +22,7 @@ pub(super) struct Node {
     pub(super) json: Range<usize>,
 }
 
-/// Begins the document of a subsegment that is sent alone, up to its own members.
+/// Writes the start of a document, up to the members of its subsegment.
 pub(super) fn begin_document(out: &mut Vec<u8>, root: TraceId, parent: SegmentId) {
     out.extend_from_slice(b"{\"type\":\"subsegment\"");
     json::key!(out, "trace_id");
@@ -32,8 +32,8 @@ pub(super) fn begin_document(out: &mut Vec<u8>, root: TraceId, parent: SegmentId
     out.push(b',');
 }
 
-/// Writes each tree of `nodes` as one datagram, or as several where it is over `limit`
-/// bytes or too deep.
+/// Writes each tree of `nodes` as one datagram, or as several if it is over `limit` bytes or
+/// too deep. `json` has the members of all nodes.
 pub(super) fn pack(
     json: &[u8],
     nodes: &[Node],
@@ -56,14 +56,15 @@ pub(super) fn pack(
     }
 }
 
+/// The trees that the nodes form, while they are written.
 struct DocumentPacker<'a> {
     json: &'a [u8],
     nodes: &'a [Node],
-    /// Of each node, its children among the nodes, in the order in which they ended.
+    /// For each node, the indexes of its children, in the order in which they ended.
     children: Vec<Vec<usize>>,
-    /// Of each node, the bytes of its whole subtree.
+    /// For each node, the bytes of its subtree.
     bytes: Vec<usize>,
-    /// What begins a document of its own.
+    /// The indexes of the nodes that begin a document.
     roots: Vec<usize>,
 }
 
@@ -71,7 +72,7 @@ impl<'a> DocumentPacker<'a> {
     fn new(json: &'a [u8], nodes: &'a [Node]) -> Self {
         let mut children = vec![Vec::new(); nodes.len()];
         let mut roots = Vec::new();
-        // Siblings mostly end one after another.
+        // The last parent that was found: siblings mostly end one after another.
         let mut last = None;
         for (place, node) in nodes.iter().enumerate() {
             let parent = match last {
@@ -99,8 +100,8 @@ impl<'a> DocumentPacker<'a> {
         packer
     }
 
-    /// Adds to each node's bytes those of its subtree: from the roots down in order, then
-    /// back up in reverse.
+    /// Adds the bytes of its descendants to each node. Lists the nodes from the roots down,
+    /// then adds in reverse order.
     fn sum_subtrees(&mut self) {
         let mut order: Vec<(usize, Option<usize>)> =
             self.roots.iter().map(|root| (*root, None)).collect();
@@ -118,8 +119,8 @@ impl<'a> DocumentPacker<'a> {
         }
     }
 
-    /// Writes a node and, inside it, as much of its subtree as fits before `end`; what
-    /// does not fit becomes a root.
+    /// Writes a node with the children whose whole subtrees fit before `end`. The other
+    /// children become roots.
     fn write(&mut self, out: &mut Vec<u8>, node: usize, end: usize, depth: usize) {
         let json = self
             .nodes
@@ -132,7 +133,7 @@ impl<'a> DocumentPacker<'a> {
             .map(std::mem::take)
             .unwrap_or_default();
         let mut opened = false;
-        // What must still be closed after the children: this level and those around it.
+        // Bytes that close this level and the levels around it.
         let closing = depth * EMBEDDED_BYTES;
         for child in children {
             let own = self
@@ -141,8 +142,7 @@ impl<'a> DocumentPacker<'a> {
                 .map_or(0, |node| node.json.len() + EMBEDDED_BYTES);
             let subtree = self.bytes.get(child).copied().unwrap_or(own);
             let whole = out.len() + subtree + closing <= end;
-            // A child that fits only without some of its own children keeps the others
-            // together with them.
+            // A child that does not fit with all its children stays together with them.
             if depth >= MAX_DEPTH || !whole {
                 self.roots.push(child);
                 continue;
@@ -162,8 +162,8 @@ impl<'a> DocumentPacker<'a> {
     }
 }
 
-/// The place of a node's parent. A parent mostly ends right after the last of its children,
-/// and there are never more nodes than a few hundred, so it is looked for from there on.
+/// The index of a node's parent. A parent mostly ends soon after its last child, and the
+/// buffer has a few hundred nodes at most, so a linear search from there is fast.
 fn parent_of(nodes: &[Node], place: usize, parent: SegmentId) -> Option<usize> {
     let (before, after) = nodes.split_at(place);
     let is_parent = |node: &Node| node.id == parent;

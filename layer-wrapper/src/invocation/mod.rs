@@ -1,4 +1,5 @@
-//! One invocation: its trace, and what its subsegments left to be sent.
+//! One invocation: its trace, its open subsegments, and the finished ones until they are
+//! sent.
 
 mod buffer;
 mod document_packer;
@@ -19,17 +20,17 @@ use crate::emit::{Emitter, stats};
 use crate::failure::{Cause, Failure};
 use crate::record::{Details, in_progress};
 
-/// What every subsegment of an invocation shares. It lives as long as the last of them,
-/// so that one that ends late still knows its trace.
+/// The state that all subsegments of an invocation share. It lives as long as the last of
+/// them, so that a subsegment that ends late still has its trace.
 #[derive(Debug)]
 pub(crate) struct Invocation {
     pub(crate) trace: Trace,
     pub(crate) request_id: String,
     emitter: Option<Arc<Emitter>>,
-    /// Mixed into every id: environments that were restored from one snapshot draw the
-    /// same random numbers, and two of them may serve one trace.
+    /// Mixed into each id. Environments that are restored from one SnapStart snapshot have
+    /// the same random state, and two of them may serve one trace.
     salt: u64,
-    /// The handler's subsegment, where there is one.
+    /// The handler's subsegment, once it has begun.
     handler: OnceLock<SegmentId>,
     state: Mutex<State>,
 }
@@ -66,14 +67,15 @@ impl Invocation {
         }
     }
 
-    /// An id for a subsegment of this invocation; never zero, which W3C forbids.
+    /// Makes an id for a subsegment of this invocation. It is never zero, which W3C Trace
+    /// Context forbids.
     pub(crate) fn new_id(&self) -> SegmentId {
         SegmentId::from_u64((SegmentId::random().as_u64() ^ self.salt).max(1))
     }
 
-    /// Says which subsegment is the handler's.
+    /// Sets the handler's subsegment.
     pub(crate) fn set_handler(&self, id: SegmentId) {
-        // The first one is the outermost.
+        // Later calls change nothing: the first subsegment is the outermost.
         let _ = self.handler.set(id);
     }
 
@@ -82,13 +84,13 @@ impl Invocation {
         self.handler.get().copied()
     }
 
-    /// Whether subsegments are recorded: the trace is sampled, and somebody listens.
+    /// Returns whether subsegments are recorded: the trace is sampled and has a destination.
     pub(crate) const fn is_recording(&self) -> bool {
         self.trace.is_sampled() && self.emitter.is_some()
     }
 
-    /// Sends the document of a subsegment that has only begun: if the function is killed,
-    /// this is what remains of it.
+    /// Sends the document of a subsegment that has only begun. X-Ray keeps it if the function
+    /// is killed.
     pub(crate) fn send_in_progress(
         &self,
         id: SegmentId,
@@ -107,7 +109,7 @@ impl Invocation {
         emitter.send_document(&datagram);
     }
 
-    /// Takes a subsegment that has ended.
+    /// Buffers a subsegment that has ended, and sends the buffer if it is due.
     pub(crate) fn close(
         &self,
         id: SegmentId,
@@ -128,8 +130,8 @@ impl Invocation {
         }
     }
 
-    /// Sends what is left and says that this was all, so that the extension can flush
-    /// while the response is still on its way.
+    /// Sends the buffered subsegments, then the signal that the invocation is done. The
+    /// extension can then flush while the response is still on its way.
     pub(crate) fn finish(&self) {
         let Some(emitter) = &self.emitter else { return };
         {
@@ -149,7 +151,7 @@ impl Invocation {
         }
     }
 
-    /// The cause that a failure of the subsegment `id` is to be recorded as.
+    /// Converts a failure of the subsegment `id` to the cause to record.
     pub(crate) fn cause_of(&self, id: SegmentId, failure: Failure) -> Option<Cause> {
         self.state().recorded_errors.cause_of(id, failure)
     }
@@ -162,7 +164,7 @@ impl Invocation {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A panic while it was locked left whole entries behind: they are still good.
+        // A panic under the lock leaves only whole entries, so the state is still valid.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

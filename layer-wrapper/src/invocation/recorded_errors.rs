@@ -2,29 +2,29 @@ use xray_document::SegmentId;
 
 use crate::failure::{Cause, Failure};
 
-/// Errors that are remembered: a few of a `join_all`, each on its way up.
+/// Maximum number of errors remembered: enough for a `join_all` whose errors all propagate.
 const MAX_REMEMBERED: usize = 16;
 
-/// The errors that were recorded, so that the same one is not recorded again as it rises
-/// through the subsegments around it.
+/// The errors that were recorded, so that an error that propagates through several
+/// subsegments is written once and then referred to.
 #[derive(Debug, Default)]
 pub(super) struct RecordedErrors {
-    /// The latest last.
+    /// The oldest comes first.
     list: Vec<RecordedError>,
 }
 
 #[derive(Debug)]
 struct RecordedError {
-    /// How far it may have come: where it was recorded, and once that has ended, its
-    /// parent. Siblings never see each other's.
+    /// The subsegment that the error has reached: the one that recorded it and, after that
+    /// one has ended, its parent. Siblings therefore never see each other's errors.
     subsegment: SegmentId,
     fingerprint: u64,
     exception: SegmentId,
 }
 
 impl RecordedErrors {
-    /// A reference where the same error was recorded further in, and its exceptions
-    /// where it was not.
+    /// Returns a reference if a descendant of the subsegment recorded the same error, else
+    /// the error's exceptions.
     pub(super) fn cause_of(&mut self, id: SegmentId, failure: Failure) -> Option<Cause> {
         let exception = failure.first()?.id;
         let fingerprint = failure.fingerprint;
@@ -44,7 +44,7 @@ impl RecordedErrors {
         Some(Cause::Exceptions(failure.exceptions))
     }
 
-    /// A subsegment has ended: what failed in it can only be seen further out.
+    /// Moves the errors of an ended subsegment to its parent, which they reach next.
     pub(super) fn move_to_parent(&mut self, id: SegmentId, parent: SegmentId) {
         for error in &mut self.list {
             if error.subsegment == id {
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_referred_to_by_what_encloses_it_only() {
+    fn only_an_enclosing_subsegment_refers_to_an_error() {
         let failure = || Failure::new("Timeout", "timed out");
         let mut errors = RecordedErrors::default();
         assert!(!is_reference(&mut errors, 2, failure()));

@@ -6,15 +6,14 @@ use super::Invocation;
 use crate::failure::Failure;
 use crate::record::Details;
 
-/// A subsegment from its beginning to its end, shared by its guard, the futures that run
-/// in it and the handles to it.
+/// An open subsegment. Its guard, its handles and the futures that run in it share it.
 #[derive(Debug)]
 pub(crate) struct SubsegmentState {
     pub(crate) invocation: Arc<Invocation>,
     pub(crate) id: SegmentId,
     parent: SegmentId,
     start: Timestamp,
-    /// `None` once it is closed, and where nothing is recorded.
+    /// `None` after the subsegment is closed, and if it is not recorded.
     details: Mutex<Option<Details>>,
 }
 
@@ -35,7 +34,7 @@ impl SubsegmentState {
         }
     }
 
-    /// The root of an invocation that is not recorded: it only carries the trace.
+    /// The root of an invocation that is not recorded. It only carries the trace.
     pub(crate) fn unrecorded(invocation: Arc<Invocation>) -> Self {
         let id = invocation.trace.parent().unwrap_or(SegmentId::from_u64(0));
         Self {
@@ -51,10 +50,10 @@ impl SubsegmentState {
         self.invocation.is_recording()
     }
 
-    /// Changes the details; nothing where the subsegment is closed or not recorded.
+    /// Changes the details. Does nothing if the subsegment is closed or not recorded.
     ///
-    /// `edit` runs under a lock: whatever is the user's own, such as a `Serialize` or a
-    /// `Display`, runs before it.
+    /// `edit` runs under a lock, so it must not run users' code such as a `Serialize` or a
+    /// `Display`.
     pub(crate) fn edit(&self, edit: impl FnOnce(&mut Details)) {
         if self.is_recording()
             && let Some(details) = self.details().as_mut()
@@ -63,7 +62,7 @@ impl SubsegmentState {
         }
     }
 
-    /// Records a failure: a fault with its cause. A subsegment keeps its first cause.
+    /// Records a failure as a fault with its cause. A subsegment keeps its first cause.
     pub(crate) fn fail(&self, failure: impl FnOnce() -> Failure) {
         if self.is_recording() {
             let failure = failure();
@@ -74,7 +73,7 @@ impl SubsegmentState {
         }
     }
 
-    /// Records why a call failed and leaves the flags as they are.
+    /// Records the cause of a failure and leaves the flags unchanged.
     pub(crate) fn set_cause(&self, details: &mut Details, failure: Failure) {
         let cause = &mut details.rare().cause;
         if cause.is_none() {
@@ -82,7 +81,7 @@ impl SubsegmentState {
         }
     }
 
-    /// Sends a copy that says that it is in progress.
+    /// Sends a copy that is marked as in progress.
     pub(crate) fn send_in_progress(&self) {
         if let Some(details) = self.details().as_ref() {
             self.invocation
@@ -90,7 +89,7 @@ impl SubsegmentState {
         }
     }
 
-    /// Ends it. Only the first call does anything.
+    /// Ends the subsegment. Later calls do nothing.
     pub(crate) fn close(&self) {
         let details = self.details().take();
         if let Some(mut details) = details {
@@ -101,7 +100,7 @@ impl SubsegmentState {
     }
 
     fn details(&self) -> std::sync::MutexGuard<'_, Option<Details>> {
-        // Details are whole between any two statements: a panic elsewhere spoils nothing.
+        // Each edit leaves the details valid, so they can be used after a panic.
         self.details.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

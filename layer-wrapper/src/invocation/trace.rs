@@ -3,22 +3,22 @@ use std::fmt::Write as _;
 
 use xray_document::{Sampled, SegmentId, TraceHeader, TraceId};
 
-/// The trace that an invocation belongs to, from the header in its context.
+/// The trace of an invocation, from the header in the invocation's context.
 #[derive(Debug)]
 pub(crate) struct Trace {
     header: TraceHeader,
 }
 
 impl Trace {
-    /// Reads the header of the invocation's context. There is no other source: on Managed
-    /// Instances `_X_AMZN_TRACE_ID` is not set, and before that it was another's.
+    /// Reads the header of the invocation's context, which is the only safe source: on Managed
+    /// Instances `_X_AMZN_TRACE_ID` is unset or belongs to another invocation.
     pub(crate) fn new(header: Option<&str>) -> Self {
         let header = TraceHeader::parse(header.unwrap_or_default());
         Self { header }
     }
 
-    /// Whether Lambda records this trace. In PassThrough the header has a root only; what
-    /// has less than root, parent and `Sampled=1` is not recorded (aws-xray-sdk-node).
+    /// Returns whether Lambda records this trace: the header has a root, a parent and `Sampled=1`
+    /// (aws-xray-sdk-node). In PassThrough it has only a root.
     pub(crate) const fn is_sampled(&self) -> bool {
         self.header.root.is_some()
             && self.header.parent.is_some()
@@ -33,8 +33,8 @@ impl Trace {
         self.header.parent
     }
 
-    /// The header for a call that the subsegment `parent` makes; without one, the header
-    /// of the invocation itself.
+    /// The header for a call by the subsegment `parent`. Without a parent, the header of the
+    /// invocation.
     pub(crate) fn header(&self, parent: Option<SegmentId>) -> TraceHeader {
         TraceHeader {
             parent: parent.or(self.header.parent),
@@ -42,7 +42,7 @@ impl Trace {
         }
     }
 
-    /// [`header`](Self::header) as the text that is sent. `None` where no trace came in.
+    /// [`header`](Self::header) as text. `None` if the invocation has no trace.
     #[cfg(any(feature = "aws-sdk", feature = "http-client", feature = "reqwest"))]
     pub(crate) fn header_text(&self, parent: Option<SegmentId>) -> Option<String> {
         let root = self.header.root?;
@@ -50,7 +50,7 @@ impl Trace {
             return Some(self.header.to_string());
         };
         let mut text = String::with_capacity(128);
-        // Writing to a string does not fail.
+        // Writing to a string never fails.
         let _ = write!(text, "Root={root};Parent={parent};Sampled=1");
         for (key, value) in &self.header.extra {
             let _ = write!(text, ";{key}={value}");

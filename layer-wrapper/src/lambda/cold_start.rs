@@ -2,9 +2,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 static IS_COLD: AtomicBool = AtomicBool::new(true);
 
-/// Whether this is the process's first invocation and somebody waited for its start. With
-/// provisioned concurrency, and on Managed Instances, the environment was initialized
-/// before any request came.
+/// Returns whether this invocation is a cold start, and clears the flag.
+///
+/// Only the first invocation of the process can be one. With provisioned concurrency and on
+/// Managed Instances none is, because the environment starts before any request.
 pub(super) fn take_flag() -> bool {
     IS_COLD.swap(false, Ordering::Relaxed) && {
         let kind = std::env::var("AWS_LAMBDA_INITIALIZATION_TYPE").unwrap_or_default();
@@ -30,7 +31,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_a_provisioned_environment() {
+    fn a_provisioned_environment_has_no_cold_start() {
         assert!(
             is_started_on_demand("on-demand")
                 && is_started_on_demand("snap-start")

@@ -6,9 +6,10 @@ use crate::emit::Emitter;
 /// Settings of an [`XRayLayer`](super::XRayLayer), shared by its services.
 #[derive(Debug, Clone)]
 pub(super) struct Config {
-    /// The subsegment's name; the function's name where it is not set.
+    /// The subsegment's name. The default is `## ` and the function's name.
     pub(super) name: Option<Cow<'static, str>>,
+    /// The annotation `Service`. Without it, there is no such annotation.
     pub(super) service: Option<Cow<'static, str>>,
-    /// `None`: nothing is recorded.
+    /// `None` if recording is disabled.
     pub(super) emitter: Option<Arc<Emitter>>,
 }

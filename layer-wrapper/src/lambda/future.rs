@@ -11,11 +11,11 @@ use super::scope::Scope;
 use crate::context::catch_unwind_in;
 
 pin_project! {
-    /// The future of an [`XRayService`](super::XRayService): the handler's own, within its
+    /// The future of an [`XRayService`](super::XRayService): the handler's future in its
     /// invocation.
     #[must_use = "futures do nothing unless polled"]
     pub struct Traced<F> {
-        // Before `scope`: what is still open within the handler ends before the invocation.
+        // Dropped before `scope`: the handler's open subsegments end before the invocation.
         #[pin]
         inner: F,
         scope: Option<Scope>,

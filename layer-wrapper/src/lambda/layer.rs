@@ -8,30 +8,34 @@ use super::config::Config;
 use super::service::XRayService;
 use crate::emit::{Destination, Emitter};
 
-/// The layer around a handler: one subsegment for each invocation, named after the
-/// function, with the annotations `ColdStart` and `Service`, the parent of everything that
-/// the handler does.
+/// Records each invocation of a handler as one subsegment, the parent of the handler's own
+/// subsegments.
 ///
-/// It fits a handler for `lambda_runtime::run` and `run_concurrent`, and one for
-/// `lambda_http`'s; see the [crate's front page](crate). Everything that the layer needs
-/// comes from the invocation's own context, so concurrent invocations do not mix.
+/// The subsegment has the name `## ` and the function's name, and the annotations
+/// `ColdStart` and, if it is configured, `Service`. The handler's `Err` or panic is recorded
+/// as a fault, and both are passed on unchanged.
+///
+/// The layer works with handlers for `lambda_runtime::run` and `run_concurrent` and for the
+/// same functions of `lambda_http`; see the [crate's front page](crate). It reads the
+/// trace only from the invocation's context, so concurrent invocations do not mix.
 #[derive(Debug, Clone)]
 pub struct XRayLayer {
     config: Arc<Config>,
 }
 
 impl XRayLayer {
-    /// A layer that is set up by the environment, as Lambda's own SDKs are:
+    /// Makes a layer that reads its settings from the environment, with the variables of the
+    /// official X-Ray SDKs and of Powertools for AWS Lambda:
     ///
-    /// | variable | says |
-    /// |---|---|
-    /// | `AWS_XRAY_DAEMON_ADDRESS` | where to send, if it is loopback or no extension is installed |
-    /// | `AWS_XRAY_SDK_ENABLED=false` or `AWS_XRAY_SDK_DISABLED=TRUE` | record nothing |
-    /// | `POWERTOOLS_SERVICE_NAME` | the `Service` annotation, unless [`service`](Self::service) is called |
+    /// | variable | default | effect |
+    /// |---|---|---|
+    /// | `AWS_XRAY_DAEMON_ADDRESS` | `127.0.0.1:2000` on Lambda; elsewhere nothing is recorded | the address to send to; if the extension is installed, only a loopback address is used |
+    /// | `AWS_XRAY_SDK_ENABLED=false` or `AWS_XRAY_SDK_DISABLED=TRUE` | recording is enabled | records nothing |
+    /// | `POWERTOOLS_SERVICE_NAME` | no annotation | the annotation `Service`; [`service`](Self::service) overrides it |
     ///
-    /// Outside Lambda nothing is recorded unless `AWS_XRAY_DAEMON_ADDRESS` is set. Its host
-    /// is an IP address or `localhost`: no name is looked up, and one that would have to be
-    /// is taken for the default, 127.0.0.1:2000. See [`daemon_address`](Self::daemon_address).
+    /// The host of the address is an IP address or `localhost`. Another host name means the
+    /// default address, because resolving it would block. To set the address in code, use
+    /// [`daemon_address`](Self::daemon_address).
     pub fn new() -> Self {
         let service = std::env::var("POWERTOOLS_SERVICE_NAME")
             .ok()
@@ -46,22 +50,23 @@ impl XRayLayer {
         }
     }
 
-    /// The annotation `Service` on each invocation: the service that this function is a
-    /// part of. Powertools for AWS Lambda writes the same.
+    /// Sets the annotation `Service` of each invocation: the service that this function
+    /// belongs to. Powertools for AWS Lambda writes the same annotation.
     #[must_use]
     pub fn service(mut self, service: impl Into<Cow<'static, str>>) -> Self {
         Arc::make_mut(&mut self.config).service = Some(service.into());
         self
     }
 
-    /// The subsegment's name after `## `, instead of the function's.
+    /// Sets the subsegment's name after `## `. The default is the function's name.
     #[must_use]
     pub fn name(mut self, name: impl AsRef<str>) -> Self {
         Arc::make_mut(&mut self.config).name = Some(Cow::Owned(format!("## {}", name.as_ref())));
         self
     }
 
-    /// Sends to this address, whatever the environment says.
+    /// Sends to this address and enables recording, and ignores the environment variables for
+    /// both.
     #[must_use]
     pub fn daemon_address(mut self, address: SocketAddr) -> Self {
         let emitter = Emitter::new(Destination::new(address));

@@ -1,4 +1,5 @@
-//! The handler: one subsegment for each invocation, the parent of all others.
+//! The layer around the handler: one subsegment for each invocation, the parent of all
+//! others.
 
 mod cold_start;
 mod config;

@@ -15,16 +15,17 @@ use crate::invocation::{Invocation, Trace};
 use crate::record::Details;
 use crate::subsegment::Subsegment;
 
-/// One invocation from the call of the handler to its outcome.
+/// One invocation, from the call of the handler to its result. The invocation ends when this
+/// is dropped.
 #[derive(Debug)]
 pub(super) struct Scope {
     pub(super) state: Arc<SubsegmentState>,
-    /// `None` where nothing is recorded, and once the invocation has ended.
+    /// `None` if nothing is recorded, and after the invocation has ended.
     subsegment: Option<Subsegment>,
 }
 
 impl Scope {
-    /// Begins an invocation. `None` where another layer of ours has already begun it.
+    /// Begins an invocation. `None` if an outer [`XRayLayer`](super::XRayLayer) has begun it.
     pub(super) fn begin(config: &Config, context: &Context) -> Option<Self> {
         let enclosing = context::get();
         if enclosing.is_some_and(|state| state.invocation.request_id == context.request_id) {
@@ -64,7 +65,7 @@ impl Scope {
         })
     }
 
-    /// Ends the invocation with what the handler returned.
+    /// Ends the invocation with the handler's result.
     pub(super) fn end<T, E: Debug + 'static>(self, result: &Result<T, E>) {
         if let Err(error) = result {
             self.state.fail(|| Failure::from_debug(error));
@@ -78,7 +79,7 @@ impl Scope {
         }
     }
 
-    /// The handler's future is being dropped before its end.
+    /// Marks the invocation as cancelled: its future is dropped before the end.
     pub(super) fn cancelled(&self) {
         self.state.edit(|details| details.mark("cancelled"));
     }
@@ -91,8 +92,8 @@ impl Drop for Scope {
     }
 }
 
-/// When Lambda kills the function. The context has it in epoch milliseconds, and zero
-/// where there is no Lambda.
+/// The time at which Lambda kills the function. The context has it in epoch milliseconds,
+/// and has zero outside Lambda, which means no deadline.
 fn deadline(context: &Context) -> Timestamp {
     let millis = i64::try_from(context.deadline)
         .ok()

@@ -11,13 +11,12 @@ use super::future::Traced;
 use super::scope::Scope;
 use crate::context::catch_unwind_in;
 
-/// A handler within [`XRayLayer`](super::XRayLayer).
+/// A handler in an [`XRayLayer`](super::XRayLayer).
 ///
-/// It is a service wherever the runtime takes one: around a handler of events, around a
-/// handler of `lambda_http`'s requests, and as a layer of `lambda_runtime::Runtime` itself.
-/// In the last place it also times the sending of the response, but never sees the
-/// handler's error, which the runtime has then already reported. Where two of them enclose
-/// each other the inner one stands down.
+/// It works around a handler of events, around a handler of `lambda_http` requests, and as a
+/// layer of `lambda_runtime::Runtime`. As a layer of the runtime it also times the sending
+/// of the response, but does not see the handler's error, because the runtime has already
+/// reported it. If one `XRayService` encloses another, only the outer one records.
 #[derive(Debug, Clone)]
 pub struct XRayService<S> {
     inner: S,
@@ -34,7 +33,7 @@ impl<S> XRayService<S> {
         S: Service<R>,
     {
         let state = scope.as_ref().map(|scope| Arc::clone(&scope.state));
-        // A handler may do its work before it returns its future.
+        // A handler may run code, and panic, before it returns its future.
         match catch_unwind_in(state, || self.inner.call(request)) {
             Ok(future) => Traced::new(future, scope),
             Err(payload) => {
@@ -47,7 +46,7 @@ impl<S> XRayService<S> {
     }
 }
 
-/// A handler of events.
+/// For a handler of events.
 impl<S, T> Service<LambdaEvent<T>> for XRayService<S>
 where
     S: Service<LambdaEvent<T>>,
@@ -67,7 +66,7 @@ where
     }
 }
 
-/// A layer of the runtime: `Runtime::new(handler).layer(XRayLayer::new())`.
+/// For a layer of the runtime: `Runtime::new(handler).layer(XRayLayer::new())`.
 impl<S> Service<LambdaInvocation> for XRayService<S>
 where
     S: Service<LambdaInvocation>,
@@ -87,8 +86,8 @@ where
     }
 }
 
-/// A handler of HTTP requests under `lambda_http`, which puts the invocation's context
-/// into the request's extensions.
+/// For a handler of HTTP requests with `lambda_http`, which stores the invocation's context
+/// in the request's extensions.
 impl<S, B> Service<http::Request<B>> for XRayService<S>
 where
     S: Service<http::Request<B>>,

@@ -6,7 +6,7 @@ use super::metadata::Metadata;
 use crate::failure::Cause;
 use crate::text::truncate_chars;
 
-/// Most characters of an annotation's string (X-Ray Developer Guide: annotation values are
+/// Maximum characters of an annotation's string (X-Ray Developer Guide: annotation values are
 /// indexed up to 1,000 characters).
 const MAX_ANNOTATION_CHARS: usize = 1000;
 

@@ -13,7 +13,15 @@ use crate::failure::CaptureError;
 use crate::invocation::SubsegmentState;
 use crate::record::{DEFAULT_NAMESPACE, Details, Metadata};
 
-/// A subsegment under the current one. It begins with the builder's last call:
+/// Returns a builder for a child of the current subsegment.
+///
+/// The subsegment begins with the builder's last call, such as
+/// [`capture`](SubsegmentBuilder::capture). If nothing is recorded, the work runs as usual.
+/// Outside an invocation the subsegment is counted in [`Stats::orphans`](crate::Stats::orphans).
+///
+/// A name is cut at 200 characters. In it, characters other than letters, numbers, whitespace
+/// and `_.:/%&#=+\-@` become `_`. An empty name becomes `unknown` (X-Ray Developer Guide,
+/// segment documents).
 ///
 /// ```
 /// # async fn fetch_quote() -> Result<u32, std::io::Error> { Ok(1) }
@@ -30,15 +38,16 @@ pub fn subsegment(name: impl Into<Cow<'static, str>>) -> SubsegmentBuilder {
     SubsegmentBuilder::new(context::get(), name.into())
 }
 
-/// A subsegment that is about to begin: see [`subsegment`](crate::subsegment()).
+/// A subsegment that has not begun yet: see [`subsegment`](crate::subsegment()).
 ///
-/// Its parent is the subsegment that was current when the builder was made; its time runs
-/// from [`start`](Self::start), [`run`](Self::run), or the first poll of a captured future.
+/// Its parent is the subsegment that was current when the builder was made. Its start time
+/// is the call of [`start`](Self::start) or [`run`](Self::run), or the first poll of the
+/// future of [`capture`](Self::capture) or [`trace`](Self::trace).
 #[derive(Debug)]
 #[must_use = "a subsegment begins with `capture`, `trace`, `run`, `try_run` or `start`"]
 pub struct SubsegmentBuilder {
     parent: Option<Arc<SubsegmentState>>,
-    /// `None` where nothing is recorded.
+    /// `None` if the subsegment is not recorded.
     details: Option<Details>,
 }
 
@@ -55,7 +64,7 @@ impl SubsegmentBuilder {
         Self { parent, details }
     }
 
-    /// Sets an annotation: indexed, so that traces can be found by it.
+    /// Sets an annotation, like [`Current::annotate`].
     pub fn annotate(
         mut self,
         key: impl Into<Cow<'static, str>>,
@@ -67,8 +76,7 @@ impl SubsegmentBuilder {
         self
     }
 
-    /// Sets a metadata value in the namespace `default`: kept, not indexed. A document
-    /// over 64 KB loses its largest metadata first.
+    /// Sets a metadata value in the namespace `default`, like [`Current::metadata`].
     pub fn metadata(
         self,
         key: impl Into<Cow<'static, str>>,
@@ -77,8 +85,7 @@ impl SubsegmentBuilder {
         self.metadata_in(DEFAULT_NAMESPACE, key, value)
     }
 
-    /// Sets a metadata value in a namespace of one's own. Namespaces that begin with
-    /// `AWS.` are AWS's.
+    /// Sets a metadata value in the given namespace, like [`Current::metadata_in`].
     pub fn metadata_in(
         mut self,
         namespace: impl Into<Cow<'static, str>>,
@@ -93,7 +100,7 @@ impl SubsegmentBuilder {
         self
     }
 
-    /// Says that this is a call to another service, which the service map then shows.
+    /// Marks the subsegment as a call to another service, like [`Current::namespace`].
     pub fn namespace(mut self, namespace: Namespace) -> Self {
         if let Some(details) = &mut self.details {
             details.namespace = Some(namespace);
@@ -101,7 +108,8 @@ impl SubsegmentBuilder {
         self
     }
 
-    /// Runs a closure in the subsegment, whatever it returns.
+    /// Runs a closure in the subsegment. A panic is recorded as a fault and continues. To
+    /// record an `Err` too, use [`try_run`](Self::try_run).
     pub fn run<T>(self, work: impl FnOnce() -> T) -> T {
         if self.details.is_none() {
             let _entered = self.parent.map(context::enter);
@@ -118,10 +126,11 @@ impl SubsegmentBuilder {
         }
     }
 
-    /// Runs a closure in the subsegment and records its `Err` as a fault.
+    /// Runs a closure in the subsegment and records its `Err` as a fault, with the error's
+    /// `source()` chain.
     ///
     /// # Errors
-    /// Those of the closure, as they are.
+    /// Returns the result of the closure unchanged.
     pub fn try_run<T, E, Kind>(self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E>
     where
         E: CaptureError<Kind>,
@@ -135,7 +144,8 @@ impl SubsegmentBuilder {
         })
     }
 
-    /// Begins the subsegment; it ends with the guard.
+    /// Begins the subsegment and returns its guard. The subsegment ends when the guard is
+    /// dropped. It does not become the current subsegment: see [`Subsegment`].
     #[inline]
     pub fn start(self) -> Subsegment {
         match (self.parent, self.details) {
@@ -146,7 +156,7 @@ impl SubsegmentBuilder {
 }
 
 impl Current {
-    /// Begins a child of this subsegment, wherever the call stands.
+    /// Returns a builder for a child of this subsegment, even if another one is current.
     pub fn subsegment(&self, name: impl Into<Cow<'static, str>>) -> SubsegmentBuilder {
         SubsegmentBuilder::new(self.state().cloned(), name.into())
     }

@@ -13,10 +13,13 @@ use crate::failure::CaptureError;
 
 impl SubsegmentBuilder {
     /// Runs a future in the subsegment and records its `Err` as a fault, with the error's
-    /// `source()` chain. What the future begins are children. A future that is dropped
-    /// before its end is recorded as cancelled.
+    /// `source()` chain.
     ///
-    /// For a future that does not return a `Result` there is [`trace`](Self::trace).
+    /// The subsegments that the future begins are children. A panic is recorded as a fault
+    /// and continues. A future that is dropped before its end gets the metadata
+    /// `xray_lambda.cancelled`.
+    ///
+    /// For a future that does not return a `Result`, use [`trace`](Self::trace).
     pub fn capture<F, T, E, Kind>(self, future: F) -> Captured<F>
     where
         F: Future<Output = Result<T, E>>,
@@ -29,23 +32,24 @@ impl SubsegmentBuilder {
         })
     }
 
-    /// Runs a future in the subsegment, whatever it returns.
+    /// Runs a future in the subsegment, like [`capture`](Self::capture), and ignores its
+    /// output.
     pub fn trace<F: Future>(self, future: F) -> Captured<F> {
         Captured::new(self, future, |_, _| ())
     }
 }
 
 pin_project! {
-    /// A future that runs in a subsegment of its own: made by
+    /// A future that runs in a subsegment of its own, made by
     /// [`SubsegmentBuilder::capture`] and [`SubsegmentBuilder::trace`].
     #[must_use = "futures do nothing unless polled"]
     pub struct Captured<F: Future> {
         #[pin]
         inner: F,
         stage: Stage,
-        // A pointer and not a bound on the output: a future that holds this one, such as a
-        // `join_all`, is `Send` only where its bounds hold for every lifetime, and those of
-        // a boxed error hold for `'static` alone.
+        // A function pointer, not a bound on the output. A future that holds this one, such
+        // as a `join_all`, is `Send` only if the bounds hold for each lifetime, and the
+        // bounds of a boxed error hold only for `'static`.
         record_output: RecordOutput<F::Output>,
     }
 
@@ -58,7 +62,7 @@ pin_project! {
     }
 }
 
-/// Records what an output says about its subsegment.
+/// Records the output of a future in its subsegment.
 type RecordOutput<T> = fn(&T, &Subsegment);
 
 #[derive(Debug)]
@@ -94,7 +98,7 @@ impl<F: Future> Future for Captured<F> {
             *this.stage = Stage::Started(builder.start());
         }
         let Stage::Started(subsegment) = this.stage else {
-            // Polled again after its end: what happens is up to the inner future.
+            // Polled again after its end: the inner future decides what happens.
             return this.inner.poll(cx);
         };
         match catch_unwind_in(subsegment.state().cloned(), || this.inner.poll(cx)) {

@@ -10,7 +10,10 @@ use crate::failure::{CaptureError, Failure, Sealed};
 use crate::invocation::SubsegmentState;
 use crate::record::{DEFAULT_NAMESPACE, Details, Metadata};
 
-/// The subsegment that encloses this line, to annotate it.
+/// Returns a handle to the current subsegment, for example to annotate it.
+///
+/// The current subsegment is the one whose future or closure is running, or the one of the
+/// current `tracing` span. Without one, the handle ignores each call. Never fails.
 ///
 /// ```
 /// xray_lambda::current().annotate("tier", "gold");
@@ -19,9 +22,10 @@ pub fn current() -> Current {
     Current::new(context::get())
 }
 
-/// A handle to a subsegment that is open: see [`current`](crate::current()).
+/// A handle to an open subsegment: see [`current`](crate::current()).
 ///
-/// Where nothing is recorded, and once the subsegment has ended, every call is a no-op.
+/// If nothing is recorded, or after the subsegment has ended, each call does nothing. No
+/// call fails, blocks or panics.
 #[derive(Clone)]
 pub struct Current {
     state: Option<Arc<SubsegmentState>>,
@@ -48,8 +52,12 @@ impl Current {
         }
     }
 
-    /// Sets an annotation: indexed, so that traces can be found by it. X-Ray indexes 50 of
-    /// a trace. The last value of a key wins.
+    /// Sets an annotation. X-Ray indexes it, so filter expressions can find the trace by it.
+    ///
+    /// The last value of a key wins. In the key, characters other than `A-Z`, `a-z`, `0-9`,
+    /// `_`, `.` and `:` become `_`. A string value is truncated to 1,000 characters, the
+    /// most that X-Ray indexes. X-Ray indexes 50 annotations of a trace (AWS General
+    /// Reference, X-Ray quotas).
     pub fn annotate(
         &self,
         key: impl Into<Cow<'static, str>>,
@@ -62,7 +70,8 @@ impl Current {
         self
     }
 
-    /// Sets a metadata value in the namespace `default`: kept, not indexed.
+    /// Sets a metadata value in the namespace `default`. X-Ray stores it and does not index
+    /// it. See [`metadata_in`](Self::metadata_in).
     pub fn metadata(
         &self,
         key: impl Into<Cow<'static, str>>,
@@ -71,7 +80,11 @@ impl Current {
         self.metadata_in(DEFAULT_NAMESPACE, key, value)
     }
 
-    /// Sets a metadata value in a namespace of one's own.
+    /// Sets a metadata value in the given namespace.
+    ///
+    /// The last value of a key wins. A value that cannot be serialized to JSON is left out.
+    /// A document over 63 KB loses its largest metadata first. Namespaces that begin with
+    /// `AWS.` are reserved for AWS.
     pub fn metadata_in(
         &self,
         namespace: impl Into<Cow<'static, str>>,
@@ -86,45 +99,53 @@ impl Current {
         self
     }
 
-    /// Says that this is a call to another service.
+    /// Marks the subsegment as a call to another service, which the service map shows as a
+    /// node. The default is a local subsegment without a namespace.
     pub fn namespace(&self, namespace: Namespace) -> &Self {
         self.edit(|details| details.namespace = Some(namespace));
         self
     }
 
-    /// Records an error with its `source()` chain as a fault.
+    /// Records an error as a fault, with its `source()` chain as the cause.
+    ///
+    /// The first error becomes the cause; later ones only set the fault flag. At most 16
+    /// errors of a chain are kept, and 4,000 characters of each message.
     pub fn record_error<Kind>(&self, error: &impl CaptureError<Kind>) -> &Self {
         self.fail(|| error.describe(Sealed(())).0);
         self
     }
 
-    /// Marks the subsegment as failed by its caller: HTTP's 4xx.
+    /// Sets the flag `error`: the caller made a mistake, as in HTTP's 4xx.
     pub fn set_error(&self) -> &Self {
         self.edit(|details| details.flags.error = true);
         self
     }
 
-    /// Marks the subsegment as failed by the service: HTTP's 5xx.
+    /// Sets the flag `fault`: the service failed, as in HTTP's 5xx.
     pub fn set_fault(&self) -> &Self {
         self.edit(|details| details.flags.fault = true);
         self
     }
 
-    /// Whether what is set here reaches X-Ray. `false` in a trace that is not sampled, in
-    /// PassThrough, outside an invocation, and where nobody would receive it.
+    /// Returns whether this subsegment is recorded. It is `false` if the trace is not sampled,
+    /// in the tracing mode PassThrough, outside an invocation, and if recording is disabled.
     pub fn is_recording(&self) -> bool {
         self.state
             .as_ref()
             .is_some_and(|state| state.is_recording())
     }
 
-    /// The trace's id, for a log line.
+    /// Returns the trace id, for example for a log line. It is `None` outside an invocation and
+    /// if the invocation has no trace.
     pub fn trace_id(&self) -> Option<TraceId> {
         self.state.as_ref()?.invocation.trace.root()
     }
 
-    /// The header that a call made from here carries, for clients that this crate does not
-    /// know. There is one for traces that are not sampled, too.
+    /// Returns the trace header (`X-Amzn-Trace-Id`) for a call from this subsegment, for
+    /// clients that this crate does not support.
+    ///
+    /// A trace that is not sampled has a header too. It is `None` outside an invocation and if
+    /// the invocation has no trace.
     pub fn trace_header(&self) -> Option<TraceHeader> {
         let state = self.state.as_ref()?;
         state.invocation.trace.root()?;
@@ -136,7 +157,7 @@ impl Current {
         )
     }
 
-    /// [`trace_header`](Self::trace_header) as it is sent.
+    /// [`trace_header`](Self::trace_header) as text.
     #[cfg(any(feature = "aws-sdk", feature = "http-client", feature = "reqwest"))]
     pub(crate) fn header_text(&self) -> Option<String> {
         let state = self.state.as_ref()?;

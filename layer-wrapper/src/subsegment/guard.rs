@@ -10,15 +10,18 @@ use crate::failure::Failure;
 use crate::invocation::{Invocation, SubsegmentState};
 use crate::record::Details;
 
-/// A subsegment that has begun. It ends when it is dropped or [closed](Self::close).
+/// The guard of a subsegment. The subsegment ends when the guard is dropped or
+/// [closed](Self::close).
 ///
-/// It is not the current one: what begins beside it is its sibling. What is to be its
-/// child begins within [`run`](Self::run), or by [`subsegment`](Current::subsegment) on it.
+/// It is not the current subsegment, so a subsegment that begins after it is its sibling. To
+/// begin a child, use [`run`](Self::run) or [`subsegment`](Current::subsegment) on the guard.
+///
+/// If a panic drops the guard, the subsegment is a fault.
 #[must_use = "a subsegment ends when it is dropped"]
 pub struct Subsegment {
     handle: Current,
-    /// Nothing is recorded: the handle is that of the enclosing subsegment, which is not
-    /// ours to close or to change.
+    /// Nothing is recorded. The handle then belongs to the enclosing subsegment, which this
+    /// guard does not close.
     is_unrecorded: bool,
 }
 
@@ -35,7 +38,8 @@ impl Subsegment {
         ))
     }
 
-    /// Begins a subsegment in `within`'s invocation, directly under the handler's.
+    /// Begins a subsegment directly under the handler's subsegment, in the invocation of
+    /// `within`.
     #[cfg(feature = "tracing")]
     pub(crate) fn begin_outermost(within: &Arc<SubsegmentState>, details: Details) -> Self {
         let invocation = Arc::clone(&within.invocation);
@@ -60,7 +64,7 @@ impl Subsegment {
         Self::from_state(state)
     }
 
-    /// One that records nothing, in an enclosing one that records nothing either.
+    /// A subsegment that is not recorded. `enclosing` is not recorded either.
     pub(crate) fn unrecorded(enclosing: Option<Arc<SubsegmentState>>) -> Self {
         Self {
             handle: Current::new(enclosing),
@@ -75,13 +79,13 @@ impl Subsegment {
         }
     }
 
-    /// Runs a closure in this subsegment: what it begins are children.
+    /// Runs a closure in this subsegment. The subsegments that it begins are children.
     pub fn run<T>(&self, work: impl FnOnce() -> T) -> T {
         let _entered = self.handle.state().cloned().map(context::enter);
         work()
     }
 
-    /// Ends the subsegment now.
+    /// Ends the subsegment now. Dropping the guard does the same.
     pub fn close(self) {}
 
     pub(crate) fn panicked(&self, payload: &(dyn std::any::Any + Send)) {
@@ -103,7 +107,8 @@ impl Drop for Subsegment {
             return;
         };
         if std::thread::panicking() {
-            // Whoever caught the panic knows its message; a guard on the stack does not.
+            // The panic's message is not available here. A future or closure that caught the
+            // panic has recorded it already, and the first cause stays.
             state.fail(|| Failure::new("panic", "the thread panicked in this subsegment"));
         }
         state.close();

@@ -1,4 +1,4 @@
-//! Subsegments: begun by name, annotated, and closed exactly once.
+//! The API for subsegments: builder, guard, future and handle.
 
 mod builder;
 mod captured;

@@ -1,4 +1,5 @@
-//! The spans that are entered on this thread, and what was current before each.
+//! The spans that are entered on this thread, each with the subsegment that was current
+//! before it.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use crate::invocation::SubsegmentState;
 
 struct Entered {
     span: Id,
-    former: Option<Arc<SubsegmentState>>,
+    previous: Option<Arc<SubsegmentState>>,
 }
 
 thread_local! {
@@ -19,30 +20,31 @@ thread_local! {
 
 /// Makes the span's subsegment the current one.
 pub(super) fn push(span: &Id, state: Arc<SubsegmentState>) {
-    let former = context::replace(Some(state));
+    let previous = context::replace(Some(state));
     let entered = Entered {
         span: span.clone(),
-        former,
+        previous,
     };
     with(|stack| stack.push(entered));
 }
 
-/// Makes current again what was so before the span. Spans may be left in another order
-/// than they were entered: then the one above takes over what the span had kept.
+/// Restores the subsegment that was current before the span. If spans are exited in another
+/// order than they were entered, the next span on the stack takes over the previous
+/// subsegment of this one.
 pub(super) fn pop(span: &Id) {
     let found = with(|stack| {
         let place = stack.iter().rposition(|entered| entered.span == *span)?;
         let left = stack.remove(place);
         Some(match stack.get_mut(place) {
             Some(above) => {
-                above.former = left.former;
+                above.previous = left.previous;
                 None
             }
-            None => Some(left.former),
+            None => Some(left.previous),
         })
     });
-    if let Some(Some(Some(former))) = found {
-        context::replace(former);
+    if let Some(Some(Some(previous))) = found {
+        context::replace(previous);
     }
 }
 
@@ -51,16 +53,16 @@ pub(crate) fn depth() -> usize {
     with(|stack| stack.len()).unwrap_or(0)
 }
 
-/// Forgets spans that a future left entered when its poll ended: a guard of
-/// `Span::enter` that was held across an `.await`. They would keep their invocation alive.
+/// Removes the spans that a future left entered at the end of its poll, by a guard of
+/// `Span::enter` that is held across an `.await`. They would keep their invocation alive.
 pub(crate) fn truncate(depth: usize) {
     let forgotten = with(|stack| stack.split_off(depth.min(stack.len())));
     drop(forgotten);
 }
 
 fn with<T>(work: impl FnOnce(&mut Vec<Entered>) -> T) -> Option<T> {
-    // A thread that is ending has no stack, and a borrow cannot be held: nothing here
-    // calls anything that could enter a span.
+    // Access fails only in a thread that is ending. The borrow never fails, because no
+    // `work` enters a span.
     ENTERED
         .try_with(|stack| {
             stack

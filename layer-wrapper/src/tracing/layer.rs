@@ -14,7 +14,8 @@ use crate::invocation::SubsegmentState;
 use crate::record::Details;
 use crate::subsegment::Subsegment;
 
-/// The crates whose spans are plumbing: the calls that they serve are recorded as such.
+/// The libraries whose spans are not recorded, because the calls that they serve are
+/// recorded as subsegments. A name with a final `_` means all crates that begin with it.
 const LIBRARY_TARGETS: [&str; 8] = [
     "aws_",
     "h2",
@@ -26,7 +27,7 @@ const LIBRARY_TARGETS: [&str; 8] = [
     "tower",
 ];
 
-/// A layer for a `tracing` subscriber: every span becomes a subsegment.
+/// Returns a layer for a `tracing` subscriber that records each span as a subsegment.
 ///
 /// ```
 /// use tracing_subscriber::layer::SubscriberExt as _;
@@ -34,37 +35,39 @@ const LIBRARY_TARGETS: [&str; 8] = [
 /// let subscriber = tracing_subscriber::registry().with(xray_lambda::tracing_layer());
 /// ```
 ///
-/// Fields that begin with `annotation.` are indexed, the others are metadata. With
-/// `#[instrument(err)]` an `Err` is a fault, and so is any `ERROR` event that has a field
-/// `error`. A span with `parent: None` belongs to the invocation itself. What HTTP clients,
-/// the AWS SDK and Lambda's runtime trace of their own work is left out.
+/// Fields that begin with `annotation.` become annotations, other fields metadata. An `ERROR`
+/// event with a field `error` makes its span a fault; `#[instrument(err)]` emits such an
+/// event for an `Err`. A span with `parent: None` is a child of the handler's subsegment.
+/// Spans of HTTP clients, of the AWS SDK and of Lambda's runtime are not recorded.
 ///
-/// A filter for logs belongs on the layer that writes them
-/// (`fmt::layer().with_filter(..)`): one on the whole subscriber would take spans away from
-/// this layer, too.
+/// Spans of level `INFO` and above are recorded; see [`TracingLayer::max_level`]. Spans
+/// outside an invocation, and in one that is not recorded, do nothing.
+///
+/// Put a filter for logs on the layer that writes them (`fmt::layer().with_filter(..)`). A
+/// filter on the whole subscriber also hides spans from this layer.
 pub fn tracing_layer() -> TracingLayer {
     TracingLayer {
         max_level: LevelFilter::INFO,
     }
 }
 
-/// See [`tracing_layer`].
+/// A layer that records `tracing` spans: see [`tracing_layer`].
 #[derive(Debug, Clone)]
 pub struct TracingLayer {
     max_level: LevelFilter,
 }
 
 impl TracingLayer {
-    /// Records spans down to this level; `INFO` unless it is called. It has nothing to do
-    /// with the level of the logs.
+    /// Records spans of this level and above. The default is `INFO`. It is independent of the
+    /// level of the logs.
     #[must_use]
     pub fn max_level(mut self, level: Level) -> Self {
         self.max_level = LevelFilter::from_level(level);
         self
     }
 
-    /// Spans that are not wanted are transparent: what is within them belongs to the span
-    /// around them.
+    /// Returns whether spans of this kind are recorded. The children of an unrecorded span become
+    /// children of the span around it.
     fn is_recorded(&self, metadata: &Metadata<'_>) -> bool {
         *metadata.level() <= self.max_level && !is_library(metadata)
     }
@@ -76,14 +79,14 @@ fn is_library(metadata: &Metadata<'_>) -> bool {
         .any(|library| is_target_of(metadata.target(), library))
 }
 
-/// Whether a target is a crate's, or with `aws_` that of a family of crates.
+/// Returns whether a target belongs to a crate, or to a family of crates such as `aws_`.
 fn is_target_of(target: &str, name: &str) -> bool {
     target.strip_prefix(name).is_some_and(|rest| {
         name.ends_with('_') || rest.is_empty() || rest.starts_with("::") || rest.starts_with('_')
     })
 }
 
-/// The subsegment of a span, in the registry.
+/// The subsegment of a span, stored in the span's extensions.
 struct Span(Subsegment);
 
 impl<S> Layer<S> for TracingLayer
@@ -94,9 +97,9 @@ where
         if !self.is_recorded(attributes.metadata()) {
             return;
         }
-        // A parent that is named wins. Otherwise the current subsegment does: it is that of
-        // the span around this one, or one that was begun within it since. A span that asks
-        // for no parent belongs to the invocation itself.
+        // An explicit parent wins. Otherwise the parent is the current subsegment, which
+        // belongs to the span around this one or began within it. With `parent: None` it is
+        // the handler's subsegment.
         let named = attributes
             .parent()
             .and_then(|parent| state_of(ctx.span(parent)));
@@ -126,8 +129,8 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
-        // What fails in the plumbing may well succeed when it is tried again; where it does
-        // not, the call's own subsegment says so.
+        // A library may retry after an error. If the call fails in the end, its own subsegment
+        // records that.
         if *event.metadata().level() != Level::ERROR || is_library(event.metadata()) {
             return;
         }
@@ -160,14 +163,14 @@ where
     }
 }
 
-/// The subsegment of a span itself.
+/// The subsegment of a span.
 fn own<S: for<'a> LookupSpan<'a>>(span: SpanRef<'_, S>) -> Option<Arc<SubsegmentState>> {
     span.extensions()
         .get::<Span>()
         .and_then(|span| span.0.state().cloned())
 }
 
-/// The subsegment of a span, or of the nearest span around it that has one.
+/// The subsegment of a span, or of the nearest span around it with a subsegment.
 fn state_of<S: for<'a> LookupSpan<'a>>(
     span: Option<SpanRef<'_, S>>,
 ) -> Option<Arc<SubsegmentState>> {
@@ -179,7 +182,7 @@ mod tests {
     use super::is_target_of;
 
     #[test]
-    fn a_crate_is_not_taken_for_another_that_begins_like_it() {
+    fn a_crate_is_not_confused_with_another_with_the_same_prefix() {
         assert!(is_target_of("hyper::client", "hyper") && is_target_of("hyper_util::x", "hyper"));
         assert!(is_target_of("aws_smithy_runtime::client", "aws_") && is_target_of("h2", "h2"));
         assert!(!is_target_of("towers_of_hanoi", "tower") && !is_target_of("awsome", "aws_"));

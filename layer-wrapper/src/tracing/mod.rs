@@ -1,4 +1,4 @@
-//! `tracing` spans as subsegments.
+//! Records `tracing` spans as subsegments.
 
 pub(crate) mod entered;
 mod layer;

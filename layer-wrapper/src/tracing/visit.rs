@@ -11,7 +11,7 @@ use crate::text::format_bounded;
 /// The prefix of fields that become annotations.
 const ANNOTATION: &str = "annotation.";
 
-/// Writes a span's fields into its subsegment: `annotation.*` is indexed, the rest is
+/// Records a span's fields in its subsegment: `annotation.*` as annotations, the others as
 /// metadata.
 pub(super) struct Fields<'a>(pub(super) &'a mut Details);
 
@@ -54,7 +54,7 @@ impl Visit for Fields<'_> {
     }
 }
 
-/// The `error` field of an event, which `#[instrument(err)]` writes.
+/// Reads the `error` field of an event, which `#[instrument(err)]` writes.
 #[derive(Default)]
 pub(super) struct ErrorField(pub(super) Option<String>);
 
