@@ -1,6 +1,6 @@
 //! Calls of the AWS SDK, against a scripted DynamoDB.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod support;
 
@@ -22,16 +22,16 @@ use support::{Error, PARENT, ROOT, Receiver, invoke, metadata, sampled};
 use xray_document::{Cause, Namespace, Subsegment};
 use xray_lambda::subsegment;
 
-/// A DynamoDB that gives the answers it was told to, and keeps the traces it was sent.
-/// After the last answer it gives none.
+/// A DynamoDB that sends scripted responses and keeps the trace headers that it received.
+/// After the last response it never responds.
 #[derive(Debug, Clone)]
 struct DynamoDb {
-    answers: Arc<Mutex<VecDeque<Answer>>>,
-    traces: Arc<Mutex<Vec<String>>>,
+    responses: Arc<Mutex<VecDeque<Scripted>>>,
+    trace_headers: Arc<Mutex<Vec<String>>>,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Answer {
+enum Scripted {
     Http(u16, &'static str),
     ConnectionRefused,
 }
@@ -39,14 +39,14 @@ enum Answer {
 impl HttpConnector for DynamoDb {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let header = request.headers().get("x-amzn-trace-id").unwrap_or_default();
-        self.traces.lock().unwrap().push(header.to_owned());
+        self.trace_headers.lock().unwrap().push(header.to_owned());
         let signed = request.headers().get("authorization").unwrap();
         assert!(
             !signed.to_ascii_lowercase().contains("x-amzn-trace-id"),
             "{signed}"
         );
-        match self.answers.lock().unwrap().pop_front() {
-            Some(Answer::Http(status, body)) => {
+        match self.responses.lock().unwrap().pop_front() {
+            Some(Scripted::Http(status, body)) => {
                 let mut response =
                     HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
                 response.headers_mut().insert("x-amzn-requestid", "REQ1");
@@ -55,7 +55,7 @@ impl HttpConnector for DynamoDb {
                     .insert("content-length", body.len().to_string());
                 HttpConnectorFuture::ready(Ok(response))
             }
-            Some(Answer::ConnectionRefused) => {
+            Some(Scripted::ConnectionRefused) => {
                 let error = std::io::Error::new(std::io::ErrorKind::ConnectionRefused, "refused");
                 HttpConnectorFuture::ready(Err(ConnectorError::io(error.into())))
             }
@@ -65,11 +65,11 @@ impl HttpConnector for DynamoDb {
 }
 
 impl DynamoDb {
-    fn that_answers(answers: impl IntoIterator<Item = Answer>) -> Self {
-        let answers = answers.into_iter().collect();
+    fn with_responses(responses: impl IntoIterator<Item = Scripted>) -> Self {
+        let responses = responses.into_iter().collect();
         Self {
-            answers: Arc::new(Mutex::new(answers)),
-            traces: Arc::default(),
+            responses: Arc::new(Mutex::new(responses)),
+            trace_headers: Arc::default(),
         }
     }
 
@@ -85,14 +85,14 @@ impl DynamoDb {
             .http_client(http_client_fn(move |_, _| connector.clone()))
             .retry_config(retries)
             .interceptor(xray_lambda::aws::Interceptor::new())
-            // A second one stands down.
+            // A second interceptor changes nothing.
             .interceptor(xray_lambda::aws::Interceptor::new())
             .build();
         aws_sdk_dynamodb::Client::from_conf(config)
     }
 
-    fn traces(&self) -> Vec<String> {
-        self.traces.lock().unwrap().clone()
+    fn trace_headers(&self) -> Vec<String> {
+        self.trace_headers.lock().unwrap().clone()
     }
 }
 
@@ -120,8 +120,8 @@ fn exception(subsegment: &Subsegment) -> (&str, &str, bool) {
 }
 
 #[tokio::test]
-async fn a_call_that_was_retried_is_one_subsegment_with_everything_known_of_it() {
-    let dynamodb = DynamoDb::that_answers([Answer::Http(503, "{}"), Answer::Http(200, "{}")]);
+async fn a_retried_call_is_one_subsegment_with_all_its_fields() {
+    let dynamodb = DynamoDb::with_responses([Scripted::Http(503, "{}"), Scripted::Http(200, "{}")]);
     let client = dynamodb.client();
     let receiver = Receiver::start();
     invoke(&receiver.layer(), Some(&sampled()), async |_| {
@@ -157,13 +157,13 @@ async fn a_call_that_was_retried_is_one_subsegment_with_everything_known_of_it()
         "Root={ROOT};Parent={};Sampled=1;Lineage=2:c3e4b99a:0",
         call.id
     );
-    assert_eq!(dynamodb.traces(), [header.clone(), header]);
+    assert_eq!(dynamodb.trace_headers(), [header.clone(), header]);
 }
 
 #[tokio::test]
 async fn a_second_interceptor_on_a_client_writes_nothing_twice() {
     let body = r#"{"__type":"x#ResourceNotFoundException","message":"no table"}"#;
-    let dynamodb = DynamoDb::that_answers([Answer::Http(503, "{}"), Answer::Http(400, body)]);
+    let dynamodb = DynamoDb::with_responses([Scripted::Http(503, "{}"), Scripted::Http(400, body)]);
     let client = dynamodb.client();
     let receiver = Receiver::start();
     let result = invoke(&receiver.layer(), Some(&sampled()), async |_| {
@@ -171,7 +171,7 @@ async fn a_second_interceptor_on_a_client_writes_nothing_twice() {
     })
     .await;
     assert!(result.is_err());
-    // As text: a map would keep the last of two equal keys.
+    // Checked as text, because a map would keep only the last of two equal keys.
     let texts = receiver.texts();
     let sent = texts.last().unwrap();
     for key in [
@@ -191,7 +191,7 @@ async fn a_second_interceptor_on_a_client_writes_nothing_twice() {
 #[tokio::test]
 async fn a_throttled_call_is_throttle_and_error_and_not_fault() {
     let body = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"too fast"}"#;
-    let dynamodb = DynamoDb::that_answers([Answer::Http(400, body), Answer::Http(400, body)]);
+    let dynamodb = DynamoDb::with_responses([Scripted::Http(400, body), Scripted::Http(400, body)]);
     let client = dynamodb.client();
     let receiver = Receiver::start();
     let result = invoke(&receiver.layer(), Some(&sampled()), async |_| {
@@ -210,10 +210,10 @@ async fn a_throttled_call_is_throttle_and_error_and_not_fault() {
 }
 
 #[tokio::test]
-async fn a_refused_call_is_an_error_and_an_unanswered_one_a_fault() {
+async fn a_call_with_a_4xx_is_an_error_and_one_without_a_response_a_fault() {
     let body = r#"{"__type":"x#ResourceNotFoundException","message":"no table"}"#;
-    let refused = Answer::ConnectionRefused;
-    let dynamodb = DynamoDb::that_answers([Answer::Http(400, body), refused, refused]);
+    let refused = Scripted::ConnectionRefused;
+    let dynamodb = DynamoDb::with_responses([Scripted::Http(400, body), refused, refused]);
     let client = dynamodb.client();
     let receiver = Receiver::start();
     invoke(&receiver.layer(), Some(&sampled()), async |_| {
@@ -245,7 +245,7 @@ async fn a_refused_call_is_an_error_and_an_unanswered_one_a_fault() {
 
 #[tokio::test]
 async fn concurrent_calls_of_one_client_do_not_mix() {
-    let dynamodb = DynamoDb::that_answers([Answer::Http(200, "{}"), Answer::Http(200, "{}")]);
+    let dynamodb = DynamoDb::with_responses([Scripted::Http(200, "{}"), Scripted::Http(200, "{}")]);
     let client = dynamodb.client();
     let receiver = Receiver::start();
     invoke(&receiver.layer(), Some(&sampled()), async |_| {
@@ -268,8 +268,8 @@ async fn concurrent_calls_of_one_client_do_not_mix() {
 }
 
 #[tokio::test]
-async fn a_call_that_was_dropped_is_cancelled() {
-    let dynamodb = DynamoDb::that_answers([]);
+async fn a_dropped_call_is_cancelled() {
+    let dynamodb = DynamoDb::with_responses([]);
     let client = dynamodb.client();
     let receiver = Receiver::start();
     invoke(&receiver.layer(), Some(&sampled()), async |_| {
@@ -293,8 +293,8 @@ async fn a_call_that_was_dropped_is_cancelled() {
 }
 
 #[tokio::test]
-async fn an_unsampled_trace_goes_on_and_outside_an_invocation_there_is_none() {
-    let dynamodb = DynamoDb::that_answers([Answer::Http(200, "{}"), Answer::Http(200, "{}")]);
+async fn an_unsampled_call_sends_its_header_and_a_call_outside_an_invocation_none() {
+    let dynamodb = DynamoDb::with_responses([Scripted::Http(200, "{}"), Scripted::Http(200, "{}")]);
     let client = dynamodb.client();
     let receiver = Receiver::start();
     let header = format!("Root={ROOT};Parent={PARENT};Sampled=0");
@@ -304,6 +304,6 @@ async fn an_unsampled_trace_goes_on_and_outside_an_invocation_there_is_none() {
     .await
     .unwrap();
     put(&client, "t").await.unwrap();
-    assert_eq!(dynamodb.traces(), [header, String::new()]);
+    assert_eq!(dynamodb.trace_headers(), [header, String::new()]);
     assert!(receiver.invocation().is_empty());
 }

@@ -1,6 +1,6 @@
-//! The errors that `capture` takes, and where its future may be held.
+//! The error types that `capture` accepts, and futures that hold its future.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod support;
 
@@ -21,7 +21,7 @@ async fn leaf<E>(number: u64, error: impl FnOnce(u64) -> E) -> Result<(), E> {
     Ok(())
 }
 
-/// As many handlers hold them: a `join_all` of captured futures.
+/// A `join_all` of captured futures, as in many handlers.
 async fn all<E>(name: &str, error: impl FnOnce(u64) -> E + Copy) -> Vec<Result<(), E>>
 where
     E: std::error::Error + 'static,
@@ -57,7 +57,7 @@ fn assert_send<T: Send>(value: T) -> T {
 
 fn message<'a>(trace: &'a Trace, name: &str) -> &'a str {
     let subsegment = trace.get(name);
-    assert!(subsegment.fault, "{name} is no fault");
+    assert!(subsegment.fault, "{name} is not a fault");
     match &subsegment.cause {
         Some(Cause::Exceptions(cause)) => cause.exceptions[0].message.as_deref().unwrap(),
         other => panic!("{name} has no exceptions: {other:?}"),
@@ -65,10 +65,10 @@ fn message<'a>(trace: &'a Trace, name: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn a_join_all_of_any_kind_of_error_fits_a_handler_of_run_concurrent() {
+async fn a_join_all_of_each_kind_of_error_works_in_a_handler_of_run_concurrent() {
     let receiver = Receiver::start();
     let service = receiver.layer().layer(service_fn(handler));
-    // Never polled: that it compiles is the claim.
+    // Never polled: the test is that it compiles.
     drop(lambda_runtime::run_concurrent(service.clone()));
     let invocation = assert_send(service.oneshot(event(Some(&sampled()), "8b2c")));
     let error = tokio::spawn(invocation).await.unwrap().unwrap_err();
@@ -85,7 +85,7 @@ async fn a_join_all_of_any_kind_of_error_fits_a_handler_of_run_concurrent() {
 }
 
 #[tokio::test]
-async fn a_boxed_error_is_captured_whether_it_is_send_or_not() {
+async fn boxed_errors_are_captured_with_and_without_send() {
     type Plain = Box<dyn std::error::Error>;
     type Sent = Box<dyn std::error::Error + Send>;
 

@@ -1,6 +1,6 @@
-//! The layer around a handler: what an invocation leaves behind.
+//! The layer around a handler.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod support;
 
@@ -20,7 +20,7 @@ fn exceptions(cause: Option<&Cause>) -> &[xray_document::Exception] {
 }
 
 #[tokio::test]
-async fn an_invocation_is_a_subsegment_of_lambdas_own_segment() {
+async fn an_invocation_is_a_subsegment_of_lambdas_segment() {
     let receiver = Receiver::start();
     invoke(&receiver.layer(), Some(&sampled()), async |_| {
         current()
@@ -48,7 +48,7 @@ async fn an_invocation_is_a_subsegment_of_lambdas_own_segment() {
 }
 
 #[tokio::test]
-async fn the_invocation_is_announced_at_its_start_and_done_before_the_response() {
+async fn an_invocation_is_sent_in_progress_at_its_start_and_done_before_the_response() {
     let receiver = Receiver::start();
     let layer = receiver.layer();
     let invocation = invoke(&layer, Some(&sampled()), async |_| {
@@ -69,7 +69,7 @@ async fn the_invocation_is_announced_at_its_start_and_done_before_the_response()
 }
 
 #[tokio::test]
-async fn an_error_is_a_fault_with_every_cause() {
+async fn an_error_is_a_fault_with_its_causes() {
     let receiver = Receiver::start();
     let result = invoke(&receiver.layer(), Some(&sampled()), async |_| {
         subsegment("price")
@@ -97,7 +97,7 @@ async fn an_error_is_a_fault_with_every_cause() {
     );
     let handler = trace.get("## orders");
     assert!(handler.fault);
-    // The same error on its way out is not written twice.
+    // The error propagates to the handler, but is written once.
     assert!(matches!(handler.cause, Some(Cause::Reference(id)) if id == chain[0].id));
 }
 
@@ -137,16 +137,16 @@ async fn an_error_with_a_source_names_its_source() {
 }
 
 #[tokio::test]
-async fn siblings_that_fail_alike_keep_causes_of_their_own() {
+async fn siblings_with_equal_errors_keep_causes_of_their_own() {
     async fn ask(name: &'static str) -> Result<(), Error> {
-        let answer = async {
+        let call = async {
             tokio::task::yield_now().await;
             Err(std::io::Error::other("timed out"))
         };
         subsegment(name)
             .capture(async {
                 subsegment("attempt")
-                    .capture(answer)
+                    .capture(call)
                     .await
                     .map_err(Error::from)
             })
@@ -178,7 +178,7 @@ async fn siblings_that_fail_alike_keep_causes_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_future_made_outside_an_invocation_joins_none_that_polls_it() {
+async fn a_future_made_outside_an_invocation_does_not_join_one_that_polls_it() {
     use xray_lambda::FutureExt as _;
 
     let receiver = Receiver::start();
@@ -199,7 +199,7 @@ async fn a_future_made_outside_an_invocation_joins_none_that_polls_it() {
 }
 
 #[tokio::test]
-async fn a_panic_is_recorded_with_its_message_and_goes_on() {
+async fn a_panic_is_recorded_with_its_message_and_continues() {
     let receiver = Receiver::start();
     let invocation = invoke(&receiver.layer(), Some(&sampled()), async |_| {
         subsegment("stock")
@@ -234,7 +234,7 @@ async fn a_panic_before_the_handlers_future_is_recorded_too() {
 }
 
 #[tokio::test]
-async fn a_handler_that_is_dropped_is_recorded_as_cancelled() {
+async fn a_dropped_handler_is_recorded_as_cancelled() {
     let receiver = Receiver::start();
     let layer = receiver.layer();
     let mut invocation = Box::pin(invoke(&layer, Some(&sampled()), async |_| {
@@ -258,7 +258,7 @@ async fn a_handler_that_is_dropped_is_recorded_as_cancelled() {
 }
 
 #[tokio::test]
-async fn nothing_is_recorded_where_lambda_records_nothing_and_the_trace_goes_on() {
+async fn if_lambda_records_nothing_only_the_header_is_passed_on() {
     let not_sampled = format!("Root={ROOT};Parent={PARENT};Sampled=0;Lineage=2:c3e4b99a:0");
     let pass_through = format!("Root={ROOT};Lineage=2:c3e4b99a:0");
     for header in [&not_sampled, &pass_through] {
@@ -280,7 +280,7 @@ async fn nothing_is_recorded_where_lambda_records_nothing_and_the_trace_goes_on(
 }
 
 #[tokio::test]
-async fn an_invocation_without_a_trace_runs_as_if_there_were_no_layer() {
+async fn an_invocation_without_a_trace_runs_as_without_the_layer() {
     let receiver = Receiver::start();
     let header = invoke(&receiver.layer(), None, async |_| {
         subsegment("a").run(|| drop(current().annotate("b", 1).set_error().clone()));
@@ -291,7 +291,7 @@ async fn an_invocation_without_a_trace_runs_as_if_there_were_no_layer() {
 }
 
 #[tokio::test]
-async fn a_call_is_made_by_its_subsegment_and_keeps_lambdas_own_fields() {
+async fn the_header_of_a_call_has_its_subsegment_as_parent_and_keeps_lambdas_fields() {
     let receiver = Receiver::start();
     let header = invoke(&receiver.layer(), Some(&sampled()), async |_| {
         Ok(subsegment("quote")
@@ -308,7 +308,7 @@ async fn a_call_is_made_by_its_subsegment_and_keeps_lambdas_own_fields() {
 }
 
 #[tokio::test]
-async fn of_two_layers_around_each_other_only_the_outer_one_records() {
+async fn of_two_nested_layers_only_the_outer_one_records() {
     let receiver = Receiver::start();
     let layer = receiver.layer();
     let inner = layer.layer(tower::service_fn(async |_| Ok::<_, Error>(())));
@@ -320,7 +320,7 @@ async fn of_two_layers_around_each_other_only_the_outer_one_records() {
 }
 
 #[tokio::test]
-async fn a_subsegment_that_outlives_its_invocation_arrives_late_in_its_own_trace() {
+async fn a_subsegment_that_outlives_its_invocation_arrives_late_in_its_trace() {
     let receiver = Receiver::start();
     let begin = async |_| Ok(subsegment("detached").start());
     let detached = invoke(&receiver.layer(), Some(&sampled()), begin)
@@ -353,7 +353,7 @@ async fn environments_restored_from_one_snapshot_do_not_share_ids() {
 }
 
 #[tokio::test]
-async fn a_chain_of_anyhow_is_kept() {
+async fn an_anyhow_error_keeps_its_chain() {
     use anyhow::Context as _;
 
     let receiver = Receiver::start();
@@ -384,7 +384,7 @@ async fn a_chain_of_anyhow_is_kept() {
 }
 
 #[tokio::test]
-async fn a_task_that_is_spawned_stays_in_its_subsegment() {
+async fn a_spawned_task_stays_in_its_subsegment() {
     let receiver = Receiver::start();
     invoke(&receiver.layer(), Some(&sampled()), async |_| {
         let work = async {
@@ -422,8 +422,8 @@ async fn http_handlers_of_lambda_http_are_traced() {
     assert_eq!(receiver.invocation().parent("validate"), "## orders");
 }
 
-#[allow(dead_code, reason = "that it compiles is the test")]
-async fn the_layer_fits_every_way_to_run() -> Result<(), Error> {
+#[allow(dead_code, reason = "the test is that it compiles")]
+async fn the_layer_works_with_each_way_to_run() -> Result<(), Error> {
     async fn of_events(event: lambda_runtime::LambdaEvent<String>) -> Result<String, Error> {
         Ok(event.payload)
     }

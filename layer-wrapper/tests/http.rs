@@ -1,6 +1,6 @@
-//! Calls over HTTP, by a tower client and by reqwest.
+//! HTTP calls by a tower client and by reqwest.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod support;
 
@@ -20,7 +20,7 @@ fn get(url: &str) -> Request {
     http::Request::get(url).body(String::new()).unwrap()
 }
 
-/// Answers one request with a status and gives back the request's text.
+/// Responds to one request with a status. The task returns the request's text.
 async fn server(status: u16) -> (String, tokio::task::JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -30,18 +30,18 @@ async fn server(status: u16) -> (String, tokio::task::JoinHandle<String>) {
         while !request.ends_with(b"\r\n\r\n") {
             request.push(stream.read_u8().await.unwrap());
         }
-        let answer =
+        let response =
             format!("HTTP/1.1 {status} X\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello");
-        stream.write_all(answer.as_bytes()).await.unwrap();
+        stream.write_all(response.as_bytes()).await.unwrap();
         String::from_utf8(request).unwrap()
     });
     (address, task)
 }
 
-/// Built with the rest of the workspace, reqwest has TLS without a provider of its own and
-/// wants to be told of one, though these tests speak plain HTTP.
+/// In a build of the whole workspace, reqwest has TLS without a provider. It then needs a
+/// default provider, although these tests use plain HTTP.
 fn plain_client() -> reqwest::Client {
-    // An error only says that another test was first.
+    // It fails if another test has already installed the provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::new()
 }
@@ -157,7 +157,7 @@ async fn a_request_of_reqwest_is_a_remote_call() {
 }
 
 #[tokio::test]
-async fn a_request_that_nobody_answered_is_a_fault_with_its_causes() {
+async fn a_request_without_a_response_is_a_fault_with_its_causes() {
     let receiver = Receiver::start();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -179,7 +179,7 @@ async fn a_request_that_nobody_answered_is_a_fault_with_its_causes() {
 }
 
 #[tokio::test]
-async fn an_unsampled_trace_goes_on_by_http() {
+async fn an_unsampled_request_sends_its_header() {
     let receiver = Receiver::start();
     let (address, request) = server(200).await;
     let header = format!("Root={ROOT};Parent={PARENT};Sampled=0");
@@ -199,7 +199,7 @@ async fn an_unsampled_trace_goes_on_by_http() {
 }
 
 #[tokio::test]
-async fn a_request_that_was_dropped_is_cancelled() {
+async fn a_dropped_request_is_cancelled() {
     let receiver = Receiver::start();
     let client =
         service_fn(|_: Request| std::future::pending::<Result<http::Response<()>, Infallible>>());
@@ -220,7 +220,7 @@ async fn a_request_that_was_dropped_is_cancelled() {
 }
 
 #[tokio::test]
-async fn the_query_of_a_request_that_failed_reaches_x_ray_in_no_message() {
+async fn no_message_of_a_failed_request_has_its_query() {
     #[derive(Debug)]
     struct Refused(#[expect(dead_code, reason = "read by Debug")] http::Uri);
 
@@ -247,7 +247,7 @@ async fn the_query_of_a_request_that_failed_reaches_x_ray_in_no_message() {
     assert!(result.unwrap_err().to_string().contains("hush"));
     let sent = receiver.texts().concat();
     assert!(!sent.contains("hush"), "{sent}");
-    // What is wrong with it is still said, by each of the four.
+    // The rest of each message is still there.
     assert!(sent.matches("/items)").count() >= 2, "{sent}");
     assert!(sent.contains("Refused(http://h/items)"), "{sent}");
 }

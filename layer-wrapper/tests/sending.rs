@@ -1,6 +1,6 @@
-//! What is sent: within X-Ray's limits, in few documents, in time.
+//! Sending: within X-Ray's limits, in few documents, in time.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod support;
 
@@ -11,7 +11,7 @@ use tower::{Layer as _, ServiceExt as _};
 use xray_lambda::{current, subsegment};
 
 #[tokio::test]
-async fn a_document_over_64_kb_loses_its_largest_metadata_first_and_says_so() {
+async fn a_document_over_64_kb_loses_its_largest_metadata_first_and_is_marked() {
     let receiver = Receiver::start();
     invoke(&receiver.layer(), Some(&sampled()), async |_| {
         subsegment("big")
@@ -38,8 +38,8 @@ async fn a_document_over_64_kb_loses_its_largest_metadata_first_and_says_so() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_into_its_parent_is_sent_on_its_own() {
-    // All of it fits into the socket's buffer, so that none is lost before it is read.
+async fn a_child_that_does_not_fit_into_its_parent_is_sent_alone() {
+    // The documents fit into the socket's buffer together, so none is lost.
     let receiver = Receiver::start();
     invoke(&receiver.layer(), Some(&sampled()), async |_| {
         subsegment("all").run(|| {
@@ -82,12 +82,12 @@ async fn a_very_deep_tree_is_readable_json() {
 }
 
 #[tokio::test]
-async fn what_ended_is_sent_before_a_long_invocation_ends() {
+async fn ended_subsegments_are_sent_before_a_long_invocation_ends() {
     let receiver = Receiver::start();
     invoke(&receiver.layer(), Some(&sampled()), async |_| {
         assert!(receiver.document().unwrap().is_in_progress());
         subsegment("early").run(|| ());
-        // A second after the last sending, whatever ended is due with the next one.
+        // A second after the last send, the next subsegment that ends sends the buffer.
         subsegment("slow").run(|| std::thread::sleep(Duration::from_millis(1_050)));
         let names = [
             receiver.document().unwrap().name,
@@ -102,13 +102,13 @@ async fn what_ended_is_sent_before_a_long_invocation_ends() {
 }
 
 #[tokio::test]
-async fn what_ended_is_held_until_another_one_ends_however_long_that_takes() {
+async fn ended_subsegments_wait_until_another_one_ends() {
     let receiver = Receiver::start();
     invoke(&receiver.layer(), Some(&sampled()), async |_| {
         assert!(receiver.document().unwrap().is_in_progress());
         subsegment("early").run(|| ());
         let hanging = subsegment("hanging").start();
-        // As the crate's documentation says under "Limits": here a timeout loses both.
+        // A timeout now would lose both, as documented in the crate's "Limits".
         tokio::time::sleep(Duration::from_millis(1_050)).await;
         assert!(!receiver.has_datagram());
         hanging.close();
@@ -125,7 +125,7 @@ async fn what_ended_is_held_until_another_one_ends_however_long_that_takes() {
 }
 
 #[tokio::test]
-async fn names_and_keys_that_x_ray_would_refuse_are_made_valid() {
+async fn names_and_keys_that_x_ray_would_reject_are_made_valid() {
     let receiver = Receiver::start();
     invoke(&receiver.layer(), Some(&sampled()), async |_| {
         subsegment("what? (really)").run(|| {
@@ -146,7 +146,7 @@ async fn names_and_keys_that_x_ray_would_refuse_are_made_valid() {
 }
 
 #[tokio::test]
-async fn near_the_deadline_what_ended_is_sent_at_once() {
+async fn near_the_deadline_an_ended_subsegment_is_sent_at_once() {
     let receiver = Receiver::start();
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)

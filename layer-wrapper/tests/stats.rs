@@ -1,6 +1,7 @@
-//! The counters, which are the process's: this test has one of its own.
+//! The counters of the process. This file has one test, because tests of one file share a
+//! process.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod support;
 
@@ -8,10 +9,10 @@ use support::{Receiver, invoke, sampled};
 use xray_lambda::{stats, subsegment};
 
 #[tokio::test]
-async fn where_nobody_listens_no_invocation_fails_and_every_document_is_counted() {
-    let gone = Receiver::start();
-    let layer = gone.layer();
-    drop(gone);
+async fn without_a_receiver_no_invocation_fails_and_each_document_is_counted() {
+    let receiver = Receiver::start();
+    let layer = receiver.layer();
+    drop(receiver);
     let before = stats();
     assert_eq!(before.sent + before.dropped, 0);
     for _ in 0..3 {
@@ -22,7 +23,8 @@ async fn where_nobody_listens_no_invocation_fails_and_every_document_is_counted(
     }
     subsegment("outside").run(|| ());
     let after = stats();
-    // One in progress and one at the end, of each; the signals do not count.
+    // Each invocation sends its subsegment twice, in progress and complete. Signals do not
+    // count.
     assert_eq!(after.sent + after.dropped, 6, "{after:?}");
     assert_eq!((after.orphans, after.late, after.truncated), (1, 0, 0));
 }

@@ -1,6 +1,6 @@
-//! Spans of `tracing` as subsegments.
+//! `tracing` spans as subsegments.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod support;
 
@@ -55,7 +55,7 @@ async fn spans_and_subsegments_nest_within_each_other() {
 }
 
 #[tokio::test]
-async fn the_level_of_the_logs_takes_no_subsegment_away() {
+async fn the_log_level_does_not_affect_subsegments() {
     /// Stands for a layer that writes logs.
     struct Logs;
     impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Logs {}
@@ -75,14 +75,14 @@ async fn the_level_of_the_logs_takes_no_subsegment_away() {
 }
 
 #[tokio::test]
-async fn plumbing_and_details_are_transparent() {
+async fn spans_of_libraries_and_debug_spans_are_not_recorded() {
     let subscriber = tracing_subscriber::registry().with(tracing_layer());
     let _guard = tracing::subscriber::set_default(subscriber);
     let receiver = Receiver::start();
     invoke(&receiver.layer(), Some(&sampled()), async |_| {
-        let plumbing = info_span!(target: "hyper::client", "pool");
+        let library = info_span!(target: "hyper::client", "pool");
         let detail = tracing::debug_span!("detail");
-        price(1).instrument(detail).instrument(plumbing).await;
+        price(1).instrument(detail).instrument(library).await;
         Ok(())
     })
     .await
@@ -93,7 +93,7 @@ async fn plumbing_and_details_are_transparent() {
 }
 
 #[tokio::test]
-async fn a_named_parent_wins_over_the_current_one() {
+async fn an_explicit_parent_wins_over_the_current_one() {
     let subscriber = tracing_subscriber::registry().with(tracing_layer());
     let _guard = tracing::subscriber::set_default(subscriber);
     let receiver = Receiver::start();
@@ -114,7 +114,7 @@ async fn a_named_parent_wins_over_the_current_one() {
 }
 
 #[tokio::test]
-async fn a_span_that_is_left_entered_across_an_await_reaches_no_other_invocation() {
+async fn a_span_left_entered_across_an_await_does_not_affect_another_invocation() {
     let subscriber = tracing_subscriber::registry().with(tracing_layer());
     let _guard = tracing::subscriber::set_default(subscriber);
     let receivers = [Receiver::start(), Receiver::start()];
@@ -132,7 +132,7 @@ async fn a_span_that_is_left_entered_across_an_await_reaches_no_other_invocation
     a.unwrap();
     b.unwrap();
     assert_eq!(receivers[1].invocation().parent("price"), "## orders");
-    // `tracing` keeps the span open as long as the one that took it for its parent.
+    // `tracing` keeps the span open until its child has ended.
     assert_eq!(
         receivers[0].invocation_and_late().parent("careless"),
         "## orders"
@@ -140,7 +140,7 @@ async fn a_span_that_is_left_entered_across_an_await_reaches_no_other_invocation
 }
 
 #[tokio::test]
-async fn an_error_event_of_the_plumbing_is_no_fault_of_the_users_span() {
+async fn an_error_event_of_a_library_does_not_make_the_users_span_a_fault() {
     let subscriber = tracing_subscriber::registry().with(tracing_layer());
     let _guard = tracing::subscriber::set_default(subscriber);
     let receiver = Receiver::start();
@@ -161,7 +161,7 @@ async fn an_error_event_of_the_plumbing_is_no_fault_of_the_users_span() {
 }
 
 #[tokio::test]
-async fn a_span_that_asks_for_no_parent_belongs_to_the_invocation() {
+async fn a_span_without_a_parent_is_a_child_of_the_handlers_subsegment() {
     let subscriber = tracing_subscriber::registry().with(tracing_layer());
     let _guard = tracing::subscriber::set_default(subscriber);
     let receiver = Receiver::start();
@@ -179,7 +179,7 @@ async fn a_span_that_asks_for_no_parent_belongs_to_the_invocation() {
 }
 
 #[tokio::test]
-async fn a_field_whose_debug_fails_is_kept_as_far_as_it_came() {
+async fn a_field_whose_debug_fails_keeps_what_it_wrote_before() {
     struct Broken;
     impl std::fmt::Debug for Broken {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -1,7 +1,7 @@
-//! Parents: whatever is awaited together, spawned or cancelled, each subsegment hangs where
-//! it was begun.
+//! Parents: each subsegment is a child of the one in which it began, also if futures are
+//! joined, spawned or cancelled.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod support;
 
@@ -35,7 +35,7 @@ async fn children_of_join_all_are_siblings() {
     for name in ["a", "b", "c"] {
         assert_eq!(trace.parent(name), "## orders");
     }
-    // Announced, then all of it in one document.
+    // The handler in progress, then the whole tree in one document.
     assert_eq!(trace.documents, 2);
 }
 
@@ -58,7 +58,7 @@ async fn the_loser_of_a_race_is_cancelled_and_not_a_fault() {
 }
 
 #[tokio::test]
-async fn closures_and_guards_nest_as_they_stand() {
+async fn closures_and_guards_nest_as_in_the_code() {
     let receiver = Receiver::start();
     invoke(&receiver.layer(), Some(&sampled()), async |_| {
         let sum: Result<u8, std::num::ParseIntError> = subsegment("sum").try_run(|| {
@@ -131,7 +131,7 @@ async fn two_tenants_with_interleaved_polls_never_mix() {
     }
 }
 
-/// What an invocation does: a tree of names, each node with how it runs its children.
+/// The work of a node: how it runs its children.
 #[derive(Debug, Clone)]
 enum Work {
     Nothing,
@@ -141,6 +141,7 @@ enum Work {
     Spawned(Vec<Node>),
 }
 
+/// A node of the tree of futures that an invocation runs.
 #[derive(Debug, Clone)]
 struct Node {
     yields: u8,
@@ -171,7 +172,7 @@ fn trees() -> impl Strategy<Value = Node> {
     })
 }
 
-/// Runs a node under its path as its name, so that the name says where it belongs.
+/// Runs a node with its path as its annotation. The path names the expected parent.
 fn run(node: Node, path: String) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     use tracing::Instrument as _;
 
@@ -200,7 +201,7 @@ fn run(node: Node, path: String) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         }
     };
     if by_span {
-        // The span's name is fixed: the annotation carries the path.
+        // A span's name is static, so the path is an annotation.
         let span = tracing::info_span!("span", annotation.path = name);
         Box::pin(inner.instrument(span))
     } else {
@@ -212,7 +213,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_tree_of_futures_is_recorded_as_it_was_meant(tree in trees()) {
+    fn each_tree_of_futures_is_recorded_with_the_expected_parents(tree in trees()) {
         use tracing_subscriber::layer::SubscriberExt as _;
 
         let receiver = Receiver::start();
@@ -224,7 +225,7 @@ proptest! {
         })).unwrap();
         drop(guard);
 
-        // A task that lost its race outlives the invocation: the runtime's end was its end.
+        // A task that lost its race outlives the invocation; the runtime's end dropped it.
         let trace = receiver.invocation_and_late();
         let path = |subsegment: &xray_document::Subsegment| {
             subsegment.annotations.get("path").map_or(String::new(), ToString::to_string)
@@ -233,8 +234,8 @@ proptest! {
         prop_assert!(by_id.values().any(|path| path == "0"));
         for subsegment in trace.all().filter(|subsegment| !path(subsegment).is_empty()) {
             let own = path(subsegment);
-            let meant = own.rsplit_once('/').map_or("", |(parent, _)| parent);
-            prop_assert_eq!(&by_id[&trace.parent_of(subsegment.id)], meant, "parent of {}", own);
+            let expected = own.rsplit_once('/').map_or("", |(parent, _)| parent);
+            prop_assert_eq!(&by_id[&trace.parent_of(subsegment.id)], expected, "parent of {}", own);
         }
     }
 }

@@ -1,6 +1,10 @@
-//! A receiver of datagrams on a free port, and the traces it was sent.
+//! A receiver of datagrams on a free port, and the traces that it received.
 
-#![allow(dead_code, unused_imports, reason = "each test uses a part of it")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each test uses only some of these items"
+)]
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, UdpSocket};
@@ -20,7 +24,7 @@ pub(crate) fn sampled() -> String {
     format!("Root={ROOT};Parent={PARENT};Sampled=1;Lineage=2:c3e4b99a:0")
 }
 
-/// Lambda's daemon, or the extension: it takes what is sent and understands `Done`.
+/// Stands for the extension: receives documents and understands `Done`.
 pub(crate) struct Receiver {
     socket: UdpSocket,
     address: SocketAddr,
@@ -46,7 +50,7 @@ impl Receiver {
             .daemon_address(self.address)
     }
 
-    /// The next document, parsed as X-Ray would.
+    /// The next document, parsed as X-Ray parses it. `None` for the signal `Done`.
     pub(crate) fn document(&self) -> Option<Subsegment> {
         let bytes = self.datagram();
         match Datagram::parse(&bytes).unwrap() {
@@ -58,7 +62,7 @@ impl Receiver {
         }
     }
 
-    /// Whether a datagram waits to be read.
+    /// Returns whether a datagram waits to be read.
     pub(crate) fn has_datagram(&self) -> bool {
         self.socket.set_nonblocking(true).unwrap();
         let found = self.socket.peek(&mut [0]).is_ok();
@@ -76,7 +80,7 @@ impl Receiver {
         bytes
     }
 
-    /// The JSON of each document up to the signal that the invocation is done.
+    /// The JSON of each document up to the signal `Done`.
     pub(crate) fn texts(&self) -> Vec<String> {
         let mut texts = Vec::new();
         loop {
@@ -88,14 +92,14 @@ impl Receiver {
         }
     }
 
-    /// Everything up to the signal that the invocation is done.
+    /// The trace up to the signal `Done`.
     pub(crate) fn invocation(&self) -> Trace {
         let mut trace = Trace::default();
         self.read_into(&mut trace);
         trace
     }
 
-    /// Everything that was sent until now, also behind the signal.
+    /// The trace up to now, including documents after the signal `Done`.
     pub(crate) fn invocation_and_late(&self) -> Trace {
         let mut trace = self.invocation();
         let mut signal = Vec::new();
@@ -186,7 +190,7 @@ impl Trace {
     }
 }
 
-/// Value of a metadata key, as JSON.
+/// The value of a metadata key, as JSON.
 pub(crate) fn metadata(subsegment: &Subsegment, namespace: &str, key: &str) -> serde_json::Value {
     let Some(raw) = subsegment.metadata.get(namespace) else {
         return serde_json::Value::Null;
@@ -194,7 +198,7 @@ pub(crate) fn metadata(subsegment: &Subsegment, namespace: &str, key: &str) -> s
     serde_json::from_str::<serde_json::Value>(raw.get()).unwrap()[key].clone()
 }
 
-/// Runs a handler once under a layer, as the runtime would.
+/// Runs a handler once in a layer, as the runtime does.
 pub(crate) fn invoke<F, Fut, T>(
     layer: &XRayLayer,
     header: Option<&str>,
