@@ -1,4 +1,4 @@
-"""Nothing here knows of xray-lambda: this is AWS's own SDK, used as its guide says."""
+"""A plain use of AWS's X-Ray SDK, as in its guide. The code does not depend on xray-lambda."""
 
 import time
 

@@ -1,10 +1,10 @@
-//! The clients of the services that the functions call, each with its tracing.
+//! The clients of the services that the functions call, with tracing.
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use reqwest_middleware::ClientWithMiddleware;
 
-/// DynamoDB: every call of the client becomes a subsegment.
+/// Makes a DynamoDB client whose calls become subsegments.
 pub async fn dynamodb() -> aws_sdk_dynamodb::Client {
     let shared: SdkConfig = aws_config::defaults(BehaviorVersion::latest())
         .http_client(
@@ -20,9 +20,13 @@ pub async fn dynamodb() -> aws_sdk_dynamodb::Client {
     aws_sdk_dynamodb::Client::from_conf(config)
 }
 
-/// The API itself: `traced`, because the function that answers sends segments, too.
+/// Makes an HTTP client for the demo's API. It is `traced`, because the function behind the
+/// API sends segments too.
+///
+/// # Errors
+/// The TLS backend cannot be initialized.
 pub fn http() -> Result<ClientWithMiddleware, reqwest::Error> {
-    // The first provider stays: an error only says that there is one.
+    // It fails if a provider is already installed, which stays.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().build()?;
     let traced = xray_lambda::http::Reqwest::new().traced();

@@ -1,5 +1,4 @@
-//! The error and the slow case that a request can ask for, so that there is something to
-//! look at in the traces.
+//! Errors and delays that a request can ask for, to show them in traces.
 
 use std::time::Duration;
 
@@ -7,19 +6,22 @@ use lambda_http::{Error, Request, RequestExt as _};
 use serde::Deserialize;
 use xray_lambda::subsegment;
 
-/// The longest that a request can ask to wait: well within the functions' timeout.
+/// The longest delay of a request, well within the functions' timeout.
 const MAX_DELAY: Duration = Duration::from_secs(3);
 
-/// What is to go wrong: `{"fail": true, "delayMs": 800}`, or the same in the query.
+/// The faults to inject: `{"fail": true, "delayMs": 800}` in the body, or the same in the
+/// query. The default injects none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct FaultInjection {
+    /// Fails with an error that has a cause.
     pub fail: bool,
+    /// Milliseconds to wait before that. A longer delay than 3,000 is shortened to it.
     pub delay_ms: u64,
 }
 
 impl FaultInjection {
-    /// What the query of a request asks for.
+    /// Reads the faults from the query of a request.
     pub fn from_query(request: &Request) -> Self {
         let query = request.query_string_parameters();
         Self {
@@ -31,10 +33,10 @@ impl FaultInjection {
         }
     }
 
-    /// Waits in a subsegment of its own, and fails, if that was asked for.
+    /// Waits in a subsegment of its own, then fails, as requested.
     ///
     /// # Errors
-    /// The one that was asked for.
+    /// The requested error.
     pub async fn apply(self) -> Result<(), Error> {
         if self.delay_ms > 0 {
             let delay = Duration::from_millis(self.delay_ms).min(MAX_DELAY);
@@ -54,7 +56,7 @@ impl FaultInjection {
     }
 }
 
-/// An error with a cause: the trace shows both.
+/// An error with a cause. The trace shows both.
 #[derive(Debug)]
 struct Unconfirmed(std::io::Error);
 
@@ -77,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_goes_wrong_unless_it_is_asked_for() {
+    fn without_a_request_no_fault_is_injected() {
         assert_eq!(
             serde_json::from_str::<FaultInjection>("{}").unwrap(),
             FaultInjection::default()
@@ -89,18 +91,18 @@ mod tests {
     }
 
     #[test]
-    fn the_query_and_the_body_ask_for_the_same() {
-        let asked = FaultInjection {
+    fn the_query_and_the_body_request_the_same_faults() {
+        let requested = FaultInjection {
             fail: true,
             delay_ms: 800,
         };
         let query =
             [("fail", "true"), ("delayMs", "800")].map(|(k, v)| (k.to_owned(), vec![v.to_owned()]));
         let request = Request::default().with_query_string_parameters(HashMap::from(query));
-        assert_eq!(FaultInjection::from_query(&request), asked);
+        assert_eq!(FaultInjection::from_query(&request), requested);
         assert_eq!(
             serde_json::from_str::<FaultInjection>(r#"{"fail":true,"delayMs":800}"#).unwrap(),
-            asked
+            requested
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Items: written to a DynamoDB table and read back.
+//! Items: writes them to a DynamoDB table and reads them.
 
 use std::collections::HashMap;
 use std::time::SystemTime;
@@ -15,7 +15,7 @@ use xray_lambda::{current, subsegment};
 use crate::fault_injection::FaultInjection;
 use crate::json_response;
 
-/// The handler: DynamoDB, and the table's name.
+/// The handler, with its DynamoDB client and the table's name.
 #[derive(Debug, Clone)]
 pub struct Items {
     dynamodb: Client,
@@ -23,6 +23,7 @@ pub struct Items {
 }
 
 impl Items {
+    /// Makes a handler for the items in `table`.
     pub fn new(dynamodb: Client, table: impl Into<String>) -> Self {
         Self {
             dynamodb,
@@ -30,10 +31,10 @@ impl Items {
         }
     }
 
-    /// Answers a request to `/items`.
+    /// Handles a request to `/items`.
     ///
     /// # Errors
-    /// A failure that was asked for, and one of DynamoDB's.
+    /// An injected error, or an error of DynamoDB.
     pub async fn handle(&self, request: &Request) -> Result<Response<Body>, Error> {
         if request.method() == Method::POST {
             return subsegment("validate_and_write")
@@ -95,14 +96,17 @@ impl Items {
     }
 }
 
-/// What the table holds.
+/// An item of the table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Item {
+    /// The partition key.
     pub pk: String,
-    /// RFC 3339, UTC.
+    /// The time of creation, RFC 3339 in UTC.
     pub created_at: String,
+    /// The tenant that owns the item.
     pub tenant: String,
+    /// The text of the item.
     pub message: String,
 }
 
@@ -137,7 +141,7 @@ struct NewItem {
     fault_injection: FaultInjection,
 }
 
-/// The tenant that a request names in `X-Tenant`.
+/// The tenant in the request's header `X-Tenant`, else `public`.
 fn tenant_of(request: &Request) -> String {
     let header = request
         .headers()
@@ -150,7 +154,7 @@ fn tenant_of(request: &Request) -> String {
 mod tests {
     use super::*;
 
-    /// A handler whose DynamoDB is out of reach: what it answers, it answers alone.
+    /// A handler without a reachable DynamoDB.
     fn items() -> Items {
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
@@ -164,7 +168,7 @@ mod tests {
         request
     }
 
-    async fn answered(request: Request) -> (u16, serde_json::Value) {
+    async fn response_to(request: Request) -> (u16, serde_json::Value) {
         let response = items().handle(&request).await.unwrap();
         (
             response.status().as_u16(),
@@ -176,7 +180,7 @@ mod tests {
     async fn a_body_that_is_not_json_is_a_400() {
         for body in ["", "{", "[1]", "\"text\""] {
             assert_eq!(
-                answered(post(body)).await,
+                response_to(post(body)).await,
                 (400, json!({ "error": "Invalid JSON body" })),
                 "{body}"
             );
@@ -186,16 +190,19 @@ mod tests {
     #[tokio::test]
     async fn a_read_without_a_pk_is_a_400() {
         let missing = json!({ "error": "Missing pk" });
-        assert_eq!(answered(Request::default()).await, (400, missing.clone()));
+        assert_eq!(
+            response_to(Request::default()).await,
+            (400, missing.clone())
+        );
         let blank = HashMap::from([("pk".to_owned(), " ".to_owned())]);
         assert_eq!(
-            answered(Request::default().with_path_parameters(blank)).await,
+            response_to(Request::default().with_path_parameters(blank)).await,
             (400, missing)
         );
     }
 
     #[tokio::test]
-    async fn a_failure_that_was_asked_for_is_an_error_of_the_handler() {
+    async fn an_injected_failure_is_an_error_of_the_handler() {
         let error = items()
             .handle(&post(r#"{"fail": true}"#))
             .await
@@ -208,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_survives_the_table() {
+    fn an_item_is_read_back_from_its_attributes() {
         let item = Item {
             pk: "1".to_owned(),
             created_at: "2026-11-22T13:00:00Z".to_owned(),
@@ -224,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tenant_comes_from_the_header_where_the_body_names_none() {
+    fn the_tenant_of_the_header_is_the_default() {
         let mut request = Request::default();
         assert_eq!(tenant_of(&request), "public");
         request

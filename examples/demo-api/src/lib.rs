@@ -4,10 +4,10 @@
 //! |---|---|---|
 //! | `items` | `POST /items` | writes an item to DynamoDB |
 //! | `items` | `GET /items/{pk}` | reads it |
-//! | `reports` | `GET /reports/{pk}` | asks the API for the item, so that one trace spans two functions |
+//! | `reports` | `GET /reports/{pk}` | requests the item from the API, so that one trace spans two functions |
 //!
-//! Every route fails on purpose with `fail=true` and is slow with `delayMs=800`: in the
-//! query, or in the body of a `POST`.
+//! Each route fails on purpose with `fail=true` and is slow with `delayMs=800`, in the query
+//! or in the body of a `POST`.
 
 pub mod clients;
 pub mod fault_injection;
@@ -17,7 +17,7 @@ pub mod reports;
 use lambda_http::{Body, Error, Response};
 use serde::Serialize;
 
-/// An answer with a JSON body.
+/// A response with a JSON body.
 fn json_response(status: u16, body: &impl Serialize) -> Result<Response<Body>, Error> {
     let response = Response::builder()
         .status(status)

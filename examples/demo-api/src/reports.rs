@@ -1,4 +1,4 @@
-//! Reports: about an item, which the API is asked for, as any other client would ask.
+//! Reports about an item, which the handler requests from the API like any other client.
 
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Error, Request, RequestExt as _, Response};
@@ -10,15 +10,16 @@ use xray_lambda::{current, subsegment};
 use crate::items::Item;
 use crate::json_response;
 
-/// The handler: an HTTP client, and where the API is.
+/// The handler, with an HTTP client and the address of the API.
 #[derive(Debug, Clone)]
 pub struct Reports {
     http: ClientWithMiddleware,
-    /// `None`: where the request itself came from.
+    /// `None` means the API that the request came through.
     api_url: Option<String>,
 }
 
 impl Reports {
+    /// Makes a handler. Without `api_url`, it calls the API that the request came through.
     pub fn new(http: ClientWithMiddleware, api_url: Option<String>) -> Self {
         Self {
             http,
@@ -26,10 +27,10 @@ impl Reports {
         }
     }
 
-    /// Answers `GET /reports/{pk}`.
+    /// Handles `GET /reports/{pk}`.
     ///
     /// # Errors
-    /// The API is out of reach, or failed itself.
+    /// The API is unreachable or returns an error.
     pub async fn handle(&self, request: &Request) -> Result<Response<Body>, Error> {
         let parameters = request.path_parameters();
         let Some(pk) = parameters.first("pk").filter(|pk| !pk.trim().is_empty()) else {
@@ -52,31 +53,34 @@ impl Reports {
                 json_response(200, &report(&item))
             }
             StatusCode::NOT_FOUND => json_response(404, &json!({ "error": "Not found", "pk": pk })),
-            status => Err(format!("the API answered {status} when asked for item {pk}").into()),
+            status => Err(format!("the API returned {status} for item {pk}").into()),
         }
     }
 
-    /// The item's address. What the request asks to go wrong goes wrong there.
+    /// The item's URL. The faults that the request asks for are injected there.
     fn item_url(&self, request: &Request, pk: &str) -> Result<Url, Error> {
         let base = self.api_url.clone().or_else(|| origin(request));
-        let base = base.ok_or("the event names no domain: set API_URL")?;
+        let base =
+            base.ok_or("the event has no domain name; set API_URL to the address of the API")?;
         let mut url = Url::parse(&base)?;
         url.path_segments_mut()
-            .map_err(|()| format!("{base} is not the address of an API"))?
+            .map_err(|()| {
+                format!("{base} is not the address of an API; set API_URL to an http or https URL")
+            })?
             .pop_if_empty()
             .extend(["items", pk]);
         let query = request.query_string_parameters();
-        let asked = ["fail", "delayMs"]
+        let faults = ["fail", "delayMs"]
             .into_iter()
             .filter_map(|name| Some((name, query.first(name)?)));
-        for (name, value) in asked {
+        for (name, value) in faults {
             url.query_pairs_mut().append_pair(name, value);
         }
         Ok(url)
     }
 }
 
-/// What is said of an item.
+/// The report about an item.
 fn report(item: &Item) -> serde_json::Value {
     json!({
         "pk": item.pk,
@@ -86,8 +90,8 @@ fn report(item: &Item) -> serde_json::Value {
     })
 }
 
-/// Where the API is, from the request that it sent us: its domain, and what stands before
-/// our route in the path, such as the stage.
+/// The address of the API that the request came through: its domain, and the part of the
+/// path before the route, such as the stage.
 fn origin(request: &Request) -> Option<String> {
     let (domain, path) = match request.request_context_ref()? {
         RequestContext::ApiGatewayV1(context) => {
@@ -134,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn the_api_is_where_the_request_came_from() {
+    fn the_address_comes_from_the_request() {
         let url = |request: &Request| reports(None).item_url(request, "7").unwrap().to_string();
         let aws = rest(
             "a.execute-api.eu-central-1.amazonaws.com",
@@ -145,12 +149,12 @@ mod tests {
             url(&aws),
             "https://a.execute-api.eu-central-1.amazonaws.com/Prod/items/7"
         );
-        let desk = rest("127.0.0.1:3000", "/reports/7", "http");
-        assert_eq!(url(&desk), "http://127.0.0.1:3000/items/7");
+        let local = rest("127.0.0.1:3000", "/reports/7", "http");
+        assert_eq!(url(&local), "http://127.0.0.1:3000/items/7");
     }
 
     #[test]
-    fn an_http_api_says_where_it_is_too() {
+    fn the_address_comes_from_an_http_apis_request_too() {
         let event = json!({
             "version": "2.0", "routeKey": "GET /reports/{pk}", "rawPath": "/dev/reports/7", "rawQueryString": "",
             "headers": { "x-forwarded-proto": "https" }, "pathParameters": { "pk": "7" },
@@ -167,14 +171,14 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_set_wins_and_the_pk_is_escaped() {
+    fn a_configured_address_wins_and_the_pk_is_escaped() {
         let reports = reports(Some("http://localhost:3000/base/"));
         let url = reports.item_url(&Request::default(), "a/b ?").unwrap();
         assert_eq!(url.as_str(), "http://localhost:3000/base/items/a%2Fb%20%3F");
     }
 
     #[test]
-    fn what_is_to_go_wrong_is_asked_of_the_item() {
+    fn faults_are_passed_on_to_the_item() {
         let query = [("delayMs".to_owned(), vec!["800".to_owned()])].into();
         let request = Request::default()
             .with_query_string_parameters::<std::collections::HashMap<_, _>>(query);
@@ -185,15 +189,18 @@ mod tests {
     }
 
     #[test]
-    fn without_a_domain_the_error_says_what_to_set() {
+    fn without_a_domain_the_error_names_the_variable_to_set() {
         let error = reports(None)
             .item_url(&Request::default(), "7")
             .unwrap_err();
-        assert_eq!(error.to_string(), "the event names no domain: set API_URL");
+        assert_eq!(
+            error.to_string(),
+            "the event has no domain name; set API_URL to the address of the API"
+        );
     }
 
     #[tokio::test]
-    async fn an_api_out_of_reach_is_an_error_and_a_missing_pk_is_not() {
+    async fn an_unreachable_api_is_an_error_and_a_missing_pk_is_not() {
         let reports = reports(Some("http://127.0.0.1:9"));
         let missing = reports.handle(&Request::default()).await.unwrap();
         assert_eq!(missing.status(), 400);

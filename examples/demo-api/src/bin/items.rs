@@ -8,7 +8,7 @@ use xray_lambda::XRayLayer;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let table = std::env::var("TABLE_NAME")
-        .map_err(|_| "TABLE_NAME is not set: it names the DynamoDB table")?;
+        .map_err(|_| "TABLE_NAME is not set; set it to the name of the DynamoDB table")?;
     let items = Items::new(clients::dynamodb().await, table);
     let handler = ServiceBuilder::new()
         .layer(XRayLayer::new().service("demo-api"))
