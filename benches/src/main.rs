@@ -1,4 +1,4 @@
-//! `make bench`: three figures, each as a ratio to a named peer that ran in turn with it.
+//! The figures of `make bench`, each with its ratio to a named peer that runs in turn with it.
 
 mod put;
 mod start;

@@ -1,5 +1,5 @@
-//! Documents a second into `PutTraceSegments`: the same bytes over the same connection
-//! code to both services.
+//! Documents per second that `PutTraceSegments` accepts. Both services get the same bytes from
+//! the same client code.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -36,11 +36,11 @@ pub(crate) fn run(xray_local: &Path, moto: &Path) -> Row {
     let mut rates: [Vec<f64>; 2] = Default::default();
     for _ in 0..ROUNDS {
         for (service, rates) in services.iter().zip(&mut rates) {
-            rates.push(service.documents_a_second());
+            rates.push(service.documents_per_second());
         }
     }
     drop(services);
-    // The system's temporary folder is emptied by the system where this fails.
+    // If this fails, the system cleans its temporary folder later.
     let _ = std::fs::remove_dir_all(data);
     let [ours, peer] = rates.map(median);
     Row {
@@ -72,7 +72,7 @@ impl Service {
         service
     }
 
-    fn documents_a_second(&self) -> f64 {
+    fn documents_per_second(&self) -> f64 {
         let bodies: Vec<String> = (0..BATCHES).map(|_| body()).collect();
         let mut connection = None;
         let started = Instant::now();
@@ -82,7 +82,7 @@ impl Service {
         (BATCHES * BATCH) as f64 / started.elapsed().as_secs_f64()
     }
 
-    /// One request over a kept connection; moto's server closes it after each answer.
+    /// Sends one request over a kept connection. Moto's server closes it after each response.
     fn post(&self, connection: &mut Option<TcpStream>, body: &str) {
         let mut stream = connection.take().unwrap_or_else(|| {
             let stream = TcpStream::connect(("127.0.0.1", self.port)).expect("a running service");
@@ -100,7 +100,7 @@ impl Service {
         stream.write_all(body.as_bytes()).expect("a request");
         let mut reader = BufReader::new(stream.try_clone().expect("a socket"));
         let mut status = String::new();
-        reader.read_line(&mut status).expect("an answer");
+        reader.read_line(&mut status).expect("a response");
         assert!(status.contains(" 200 "), "{status}");
         let (mut length, mut keep) = (0, true);
         loop {
@@ -115,12 +115,12 @@ impl Service {
             }
             keep &= header != "connection: close";
         }
-        let mut answer = vec![0; length];
-        reader.read_exact(&mut answer).expect("an answer");
-        let answer = String::from_utf8_lossy(&answer);
+        let mut response = vec![0; length];
+        reader.read_exact(&mut response).expect("a response");
+        let response = String::from_utf8_lossy(&response);
         assert!(
-            !answer.contains("ErrorCode"),
-            "documents were refused: {answer}"
+            !response.contains("ErrorCode"),
+            "documents were rejected: {response}"
         );
         if keep {
             *connection = Some(stream);
@@ -130,7 +130,7 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It fails if the process has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -141,7 +141,7 @@ fn body() -> String {
     serde_json::json!({ "TraceSegmentDocuments": documents }).to_string()
 }
 
-/// A segment with one DynamoDB call: about 600 bytes.
+/// A segment with one DynamoDB call, about 600 bytes.
 fn document() -> String {
     let now = Timestamp::now();
     let trace = TraceId::random((now.as_micros() / 1_000_000) as u32);

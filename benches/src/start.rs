@@ -1,4 +1,4 @@
-//! From the start of the process to its first `/next`.
+//! The time from the start of an extension's process to its first `/next`.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,7 +12,8 @@ use crate::statistics::median;
 
 const RUNS: usize = 60;
 
-/// Our extension against one made with the `lambda-extension` crate, and against the floor.
+/// Our extension, beside one made with the `lambda-extension` crate and one made with the
+/// standard library, which is the lower bound.
 pub(crate) fn run(extension: &Path, bare: &Path, floor: &Path) -> [Row; 2] {
     let mut times: [Vec<f64>; 3] = Default::default();
     for run in 0..RUNS + 5 {
@@ -43,7 +44,7 @@ pub(crate) fn run(extension: &Path, bare: &Path, floor: &Path) -> [Row; 2] {
     ]
 }
 
-/// Milliseconds that one start took.
+/// The milliseconds of one start.
 fn once(program: &Path) -> f64 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
@@ -76,7 +77,7 @@ fn once(program: &Path) -> f64 {
     ms
 }
 
-/// The Extensions API as far as a start needs it.
+/// Serves the part of the Extensions API that a start needs.
 fn serve(mut connection: TcpStream, next: &Sender<Instant>) {
     let mut reader = BufReader::new(connection.try_clone().expect("a socket"));
     loop {
@@ -103,9 +104,9 @@ fn serve(mut connection: TcpStream, next: &Sender<Instant>) {
         if reader.read_exact(&mut body).is_err() {
             return;
         }
-        let answer = match path.as_str() {
+        let body = match path.as_str() {
             path if path.ends_with("/extension/event/next") => {
-                // Never answered: the function is idle.
+                // No response: the function is idle.
                 let _ = next.send(Instant::now());
                 continue;
             }
@@ -114,12 +115,12 @@ fn serve(mut connection: TcpStream, next: &Sender<Instant>) {
             }
             _ => "\"OK\"",
         };
-        let answer = format!(
+        let response = format!(
             "HTTP/1.1 200 OK\r\nLambda-Extension-Identifier: 6f1cd6a7-2ab9-4dba-a3ab-4d5bbc0d5b0a\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{answer}",
-            answer.len()
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
         );
-        if connection.write_all(answer.as_bytes()).is_err() {
+        if connection.write_all(response.as_bytes()).is_err() {
             return;
         }
     }

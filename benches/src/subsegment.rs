@@ -1,8 +1,7 @@
-//! What one subsegment costs the function, beside one span of `tracing-opentelemetry` with
-//! its SDK.
+//! The cost of one subsegment, beside one span of `tracing-opentelemetry` with its SDK.
 //!
-//! Ours is measured to the end: written as JSON and sent over UDP. The peer's exporter drops
-//! what it gets, so its serialisation and its sending come on top of what is shown.
+//! Our figure includes the JSON and the UDP datagrams. The peer's exporter drops its spans,
+//! so the peer's figure includes neither serialization nor sending.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
@@ -18,12 +17,12 @@ use xray_lambda::XRayLayer;
 use crate::Row;
 use crate::statistics::median;
 
-/// Subsegments of one invocation.
+/// Subsegments in one invocation.
 const EACH: u32 = 100;
 const INVOCATIONS: u32 = 200;
 const ROUNDS: usize = 15;
 
-/// `subsegment(…)` against an OpenTelemetry span.
+/// `subsegment(…)` beside an OpenTelemetry span.
 pub(crate) fn subsegment() -> Row {
     compare(
         "wrapper: one subsegment (tracing-opentelemetry)",
@@ -32,7 +31,7 @@ pub(crate) fn subsegment() -> Row {
     )
 }
 
-/// The same `tracing` span under either layer.
+/// The same `tracing` span with both layers.
 pub(crate) fn span() -> Row {
     compare(
         "wrapper: one tracing span (tracing-opentelemetry)",
@@ -60,7 +59,7 @@ fn compare(what: &'static str, sampled: bool, work: Work) -> Row {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime");
-    // Somebody has to listen, or the kernel answers each datagram with an error.
+    // Without a receiver, the kernel reports an error for each datagram.
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     let address = socket.local_addr().expect("an address");
     let (mut ours, mut peer) = (Vec::new(), Vec::new());
@@ -76,7 +75,7 @@ fn compare(what: &'static str, sampled: bool, work: Work) -> Row {
     }
 }
 
-/// Microseconds of one subsegment, its share of the invocation included.
+/// Microseconds for one subsegment, including its share of the invocation.
 async fn ours_once(address: SocketAddr, sampled: bool, work: Work) -> f64 {
     let subscriber = tracing_subscriber::registry().with(xray_lambda::tracing_layer());
     let _default = tracing::subscriber::set_default(subscriber);
@@ -123,7 +122,7 @@ fn peer_once(sampled: bool) -> f64 {
     };
     let provider = SdkTracerProvider::builder()
         .with_sampler(sampler)
-        .with_simple_exporter(Nowhere)
+        .with_simple_exporter(DroppingExporter)
         .build();
     let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("bench"));
     let subscriber = tracing_subscriber::registry().with(layer);
@@ -144,10 +143,11 @@ fn each(elapsed: Duration) -> f64 {
     elapsed.as_secs_f64() * 1e6 / f64::from(INVOCATIONS * EACH)
 }
 
+/// An exporter that drops its spans.
 #[derive(Debug)]
-struct Nowhere;
+struct DroppingExporter;
 
-impl SpanExporter for Nowhere {
+impl SpanExporter for DroppingExporter {
     async fn export(&self, _: Vec<SpanData>) -> OTelSdkResult {
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! The peer: an extension made with the `lambda-extension` crate that only registers and
-//! waits for events.
+//! A peer: an extension made with the `lambda-extension` crate. It only registers and waits
+//! for events.
 
 use lambda_extension::{Error, LambdaEvent, NextEvent, service_fn};
 

@@ -1,4 +1,5 @@
-//! The floor: an extension of nothing but the standard library that registers and waits.
+//! The lower bound: an extension made with the standard library alone. It only registers and
+//! waits for events.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -13,11 +14,11 @@ fn main() -> std::io::Result<()> {
         body.len()
     );
     connection.write_all(register.as_bytes())?;
-    let mut answer = [0; 4096];
-    let length = connection.read(&mut answer)?;
-    let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
+    let mut response = [0; 4096];
+    let length = connection.read(&mut response)?;
+    let response = String::from_utf8_lossy(&response[..length]).into_owned();
     let header = "lambda-extension-identifier: ";
-    let lines = answer.lines().map(str::trim);
+    let lines = response.lines().map(str::trim);
     let mut found = lines.filter(|line| line.to_ascii_lowercase().starts_with(header));
     let identifier = found.next().map_or("", |line| &line[header.len()..]);
     let next = format!(
