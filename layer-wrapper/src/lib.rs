@@ -120,6 +120,20 @@
 //!   filter on the layer that writes the logs.
 
 #![warn(missing_docs)]
+// With all features, as docs.rs builds it, each link is checked.
+#![cfg_attr(
+    not(all(
+        feature = "aws-sdk",
+        feature = "http-client",
+        feature = "reqwest",
+        feature = "tokio",
+        feature = "tracing"
+    )),
+    allow(
+        rustdoc::broken_intra_doc_links,
+        reason = "the documentation links to items of disabled features"
+    )
+)]
 #![deny(
     clippy::unwrap_used,
     clippy::expect_used,
