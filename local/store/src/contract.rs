@@ -132,4 +132,4 @@ pub const TRACE_SIZE_EXCEEDED: &str = "Trace Size Exceeded. Reduce the number of
      trace and the size of your segment documents.";
 
 /// Whether a document was taken.
-pub type Taken = Result<(), DocumentError>;
+pub type PutResult = Result<(), DocumentError>;

@@ -2,7 +2,7 @@ use std::fmt;
 use std::path::Path;
 
 /// Why the store could not do what it was asked: the disk, never a document (a document
-/// that is refused is a [`Taken`](crate::Taken)).
+/// that is refused is a [`PutResult`](crate::PutResult)).
 #[derive(Debug)]
 pub struct StoreError {
     what: String,

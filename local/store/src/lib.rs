@@ -11,7 +11,7 @@ mod compile;
 mod contract;
 mod database;
 mod error;
-mod facts;
+mod fields;
 mod index;
 mod store;
 mod summary;

@@ -8,13 +8,13 @@ use xray_document::{Document, DocumentError, ErrorCode, Timestamp, TraceId};
 
 use crate::compile::compile;
 use crate::database::{
-    Database, load_news, read_body, write_document, write_limit_exceeded, write_telemetry,
+    Database, load_new_documents, read_body, write_document, write_limit_exceeded, write_telemetry,
 };
-use crate::facts::Facts;
+use crate::fields::DocumentFields;
 use crate::index::{Decision, Index};
 use crate::summary::summarize;
 use crate::{
-    StoreError, SummaryPage, SummaryQuery, TRACE_SIZE_EXCEEDED, Taken, Trace, TraceSummary,
+    PutResult, StoreError, SummaryPage, SummaryQuery, TRACE_SIZE_EXCEEDED, Trace, TraceSummary,
 };
 
 /// How often a trace is read again when its documents were replaced meanwhile.
@@ -28,13 +28,13 @@ pub struct Store {
     /// Locked only after the database, where both are.
     index: RwLock<Index>,
     /// Up to where each connection has looked at the others' changes.
-    seen_by_writer: Seen,
-    seen_by_reader: Seen,
+    writer_version: DataVersion,
+    reader_version: DataVersion,
 }
 
 /// A document that may be taken.
-struct Incoming<'a> {
-    facts: Facts,
+struct IncomingDocument<'a> {
+    fields: DocumentFields,
     json: Cow<'a, str>,
 }
 
@@ -46,7 +46,7 @@ impl Store {
     /// # Errors
     /// The directory cannot be made, or the file is no database, or of a newer version.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
-        Self::over(Database::open(directory)?)
+        Self::new(Database::open(directory)?)
     }
 
     /// A store that is gone when it is dropped.
@@ -54,17 +54,17 @@ impl Store {
     /// # Errors
     /// No memory for it.
     pub fn in_memory() -> Result<Self, StoreError> {
-        Self::over(Database::in_memory()?)
+        Self::new(Database::in_memory()?)
     }
 
-    fn over(database: Database) -> Result<Self, StoreError> {
+    fn new(database: Database) -> Result<Self, StoreError> {
         let store = Self {
             database,
             index: RwLock::default(),
-            seen_by_writer: Seen::default(),
-            seen_by_reader: Seen::default(),
+            writer_version: DataVersion::default(),
+            reader_version: DataVersion::default(),
         };
-        store.catch_up()?;
+        store.refresh_index()?;
         Ok(store)
     }
 
@@ -77,10 +77,10 @@ impl Store {
     ///
     /// # Errors
     /// Nothing was taken: the disk is full or the like.
-    pub fn put_json(&self, documents: &[&str]) -> Result<Vec<Taken>, StoreError> {
+    pub fn put_json(&self, documents: &[&str]) -> Result<Vec<PutResult>, StoreError> {
         let incoming = documents.iter().map(|&json| {
             let document = Document::parse(json)?;
-            incoming(&document, Cow::Borrowed(json))
+            validate(&document, Cow::Borrowed(json))
         });
         self.write(incoming.collect())
     }
@@ -89,10 +89,10 @@ impl Store {
     ///
     /// # Errors
     /// As [`put_json`](Self::put_json).
-    pub fn put(&self, documents: &[Document]) -> Result<Vec<Taken>, StoreError> {
+    pub fn put(&self, documents: &[Document]) -> Result<Vec<PutResult>, StoreError> {
         let incoming = documents.iter().map(|document| {
             let json = document.to_json()?;
-            incoming(document, Cow::Owned(json))
+            validate(document, Cow::Owned(json))
         });
         self.write(incoming.collect())
     }
@@ -112,10 +112,10 @@ impl Store {
     /// # Errors
     /// The file cannot be read.
     pub fn traces(&self, ids: &[TraceId]) -> Result<Vec<Trace>, StoreError> {
-        self.catch_up()?;
+        self.refresh_index()?;
         let mut traces = Vec::with_capacity(ids.len());
         for &id in ids {
-            traces.extend(self.trace(id)?.map(|(trace, _)| trace));
+            traces.extend(self.load_trace(id)?.map(|(trace, _)| trace));
         }
         Ok(traces)
     }
@@ -125,11 +125,11 @@ impl Store {
     /// # Errors
     /// The file cannot be read.
     pub fn summaries(&self, query: &SummaryQuery) -> Result<SummaryPage, StoreError> {
-        self.catch_up()?;
-        let page = self.read_index().page(query);
+        self.refresh_index()?;
+        let page = self.index_for_reading().page(query);
         let mut summaries = Vec::with_capacity(page.ids.len());
         for id in page.ids {
-            summaries.extend(self.summarized(id)?);
+            summaries.extend(self.load_summary(id)?);
         }
         Ok(SummaryPage {
             summaries,
@@ -143,40 +143,42 @@ impl Store {
     /// # Errors
     /// The file cannot be read.
     pub fn summary(&self, id: TraceId) -> Result<Option<TraceSummary>, StoreError> {
-        self.catch_up()?;
-        self.summarized(id)
+        self.refresh_index()?;
+        self.load_summary(id)
     }
 
     /// The summary that was derived from the trace's present revision, or a new one.
-    fn summarized(&self, id: TraceId) -> Result<Option<TraceSummary>, StoreError> {
+    fn load_summary(&self, id: TraceId) -> Result<Option<TraceSummary>, StoreError> {
         let cached = self
-            .read_index()
+            .index_for_reading()
             .get(id)
             .and_then(|trace| trace.summary.clone());
         if let Some(summary) = cached {
             return Ok(Some(TraceSummary::clone(&summary)));
         }
-        let Some((trace, revision)) = self.trace(id)? else {
+        let Some((trace, revision)) = self.load_trace(id)? else {
             return Ok(None);
         };
         let summary = Arc::new(summarize(&trace, revision));
-        self.write_index().cache(&summary);
+        self.index_for_writing().cache_summary(&summary);
         Ok(Some(Arc::unwrap_or_clone(summary)))
     }
 
     /// One trace, compiled, and the revision that it is of.
-    fn trace(&self, id: TraceId) -> Result<Option<(Trace, u64)>, StoreError> {
+    fn load_trace(&self, id: TraceId) -> Result<Option<(Trace, u64)>, StoreError> {
         for attempt in 1..=READ_ATTEMPTS {
-            let Some((sequences, revision, limit_exceeded)) = self.read_index().get(id).map(|t| {
-                let sequences: Vec<i64> = t.documents.iter().map(|d| d.sequence).collect();
-                (sequences, t.revision, t.limit_exceeded)
-            }) else {
+            let Some((sequences, revision, limit_exceeded)) =
+                self.index_for_reading().get(id).map(|t| {
+                    let sequences: Vec<i64> = t.documents.iter().map(|d| d.sequence).collect();
+                    (sequences, t.revision, t.limit_exceeded)
+                })
+            else {
                 return Ok(None);
             };
-            let bodies = self.bodies(&sequences)?;
+            let bodies = self.read_bodies(&sequences)?;
             if bodies.len() < sequences.len() && attempt < READ_ATTEMPTS {
                 // Replaced since the index was read, here or by another process.
-                self.catch_up()?;
+                self.refresh_index()?;
                 continue;
             }
             // Purged by another process.
@@ -192,7 +194,7 @@ impl Store {
         Ok(None)
     }
 
-    fn bodies(&self, sequences: &[i64]) -> Result<Vec<String>, StoreError> {
+    fn read_bodies(&self, sequences: &[i64]) -> Result<Vec<String>, StoreError> {
         let connection = self.database.reader();
         let mut bodies = Vec::with_capacity(sequences.len());
         for &sequence in sequences {
@@ -204,8 +206,8 @@ impl Store {
 
     fn write(
         &self,
-        incoming: Vec<Result<Incoming<'_>, DocumentError>>,
-    ) -> Result<Vec<Taken>, StoreError> {
+        incoming: Vec<Result<IncomingDocument<'_>, DocumentError>>,
+    ) -> Result<Vec<PutResult>, StoreError> {
         if incoming.iter().all(Result::is_err) {
             return Ok(incoming
                 .into_iter()
@@ -213,101 +215,104 @@ impl Store {
                 .collect());
         }
         let mut connection = self.database.writer();
-        let written = self.write_locked(&mut connection, incoming);
+        let written = self.write_in_transaction(&mut connection, incoming);
         if written.is_err() {
             // The index may hold what was rolled back: it is read anew at the next look.
-            *self.write_index() = Index::default();
-            self.seen_by_writer.forget();
-            self.seen_by_reader.forget();
+            *self.index_for_writing() = Index::default();
+            self.writer_version.reset();
+            self.reader_version.reset();
         }
         written.map_err(|source| self.database.write_error(source))
     }
 
-    fn write_locked(
+    fn write_in_transaction(
         &self,
         connection: &mut Connection,
-        incoming: Vec<Result<Incoming<'_>, DocumentError>>,
-    ) -> rusqlite::Result<Vec<Taken>> {
+        incoming: Vec<Result<IncomingDocument<'_>, DocumentError>>,
+    ) -> rusqlite::Result<Vec<PutResult>> {
         let received = Timestamp::now();
         // The lock is taken at once, so that nobody writes between the look and the write.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Only now: another process may have been waited for, and readers are not to wait.
-        let mut index = self.write_index();
-        if self.seen_by_writer.is_behind(&transaction)? {
-            load_news(&transaction, &mut index)?;
+        let mut index = self.index_for_writing();
+        if self.writer_version.has_changed(&transaction)? {
+            load_new_documents(&transaction, &mut index)?;
         }
-        let mut answers = Vec::with_capacity(incoming.len());
+        let mut results = Vec::with_capacity(incoming.len());
         for document in incoming {
-            answers.push(match document {
-                Ok(document) => take(&transaction, &mut index, &document, received)?,
+            results.push(match document {
+                Ok(document) => put_document(&transaction, &mut index, &document, received)?,
                 Err(error) => Err(error),
             });
         }
         transaction.commit()?;
-        Ok(answers)
+        Ok(results)
     }
 
     /// Takes in what other processes wrote. (What this one wrote is in the index already:
     /// then there is no news, and the look costs little.)
-    fn catch_up(&self) -> Result<(), StoreError> {
+    fn refresh_index(&self) -> Result<(), StoreError> {
         let connection = self.database.reader();
         let load = || {
-            if self.seen_by_reader.is_behind(&connection)? {
-                load_news(&connection, &mut self.write_index())?;
+            if self.reader_version.has_changed(&connection)? {
+                load_new_documents(&connection, &mut self.index_for_writing())?;
             }
             Ok(())
         };
         load().map_err(|source| {
-            self.seen_by_reader.forget();
+            self.reader_version.reset();
             self.database.read_error(source)
         })
     }
 
-    fn read_index(&self) -> RwLockReadGuard<'_, Index> {
+    fn index_for_reading(&self) -> RwLockReadGuard<'_, Index> {
         self.index.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write_index(&self) -> RwLockWriteGuard<'_, Index> {
+    fn index_for_writing(&self) -> RwLockWriteGuard<'_, Index> {
         self.index.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn incoming<'a>(document: &Document, json: Cow<'a, str>) -> Result<Incoming<'a>, DocumentError> {
-    let facts = Facts::of(document, json.len()).ok_or_else(|| DocumentError {
+fn validate<'a>(
+    document: &Document,
+    json: Cow<'a, str>,
+) -> Result<IncomingDocument<'a>, DocumentError> {
+    let fields = DocumentFields::new(document, json.len()).ok_or_else(|| DocumentError {
         id: Some(document.id()),
         code: ErrorCode::MissingTraceId,
         detail: "no trace_id".to_owned(),
     })?;
-    Ok(Incoming { facts, json })
+    Ok(IncomingDocument { fields, json })
 }
 
 /// Takes one document into the database and the index.
-fn take(
+fn put_document(
     connection: &Connection,
     index: &mut Index,
-    document: &Incoming<'_>,
+    document: &IncomingDocument<'_>,
     received: Timestamp,
-) -> rusqlite::Result<Taken> {
-    let facts = &document.facts;
-    match index.decide(facts) {
+) -> rusqlite::Result<PutResult> {
+    let fields = &document.fields;
+    match index.decide(fields) {
         Decision::Write { replaces, revision } => {
             let sequence = write_document(
                 connection,
-                facts,
+                fields,
                 &document.json,
                 replaces,
                 revision,
                 received,
             )?;
-            index.insert(sequence, revision, facts, received);
+            index.insert(sequence, revision, fields, received);
             Ok(Ok(()))
         }
-        Decision::Late => Ok(Ok(())),
+        Decision::Stale => Ok(Ok(())),
         Decision::TraceTooLarge => {
-            write_limit_exceeded(connection, facts.trace_id)?;
-            index.set_limit_exceeded(facts.trace_id);
+            write_limit_exceeded(connection, fields.trace_id)?;
+            index.set_limit_exceeded(fields.trace_id);
             Ok(Err(DocumentError {
-                id: Some(facts.id),
+                id: Some(fields.id),
                 code: ErrorCode::InvalidSegment,
                 detail: TRACE_SIZE_EXCEEDED.to_owned(),
             }))
@@ -317,27 +322,27 @@ fn take(
 
 /// How far a connection has looked: SQLite's count of the changes that others committed.
 #[derive(Debug)]
-struct Seen(AtomicI64);
+struct DataVersion(AtomicI64);
 
 /// No count that SQLite gives.
-const NOTHING: i64 = -1;
+const UNKNOWN: i64 = -1;
 
-impl Default for Seen {
+impl Default for DataVersion {
     fn default() -> Self {
-        Self(NOTHING.into())
+        Self(UNKNOWN.into())
     }
 }
 
-impl Seen {
+impl DataVersion {
     /// Whether another connection has committed since the last time that this was asked.
-    fn is_behind(&self, connection: &Connection) -> rusqlite::Result<bool> {
+    fn has_changed(&self, connection: &Connection) -> rusqlite::Result<bool> {
         let version = connection
             .prepare_cached("PRAGMA data_version")?
             .query_row([], |row| row.get(0))?;
         Ok(self.0.swap(version, Ordering::Relaxed) != version)
     }
 
-    fn forget(&self) {
-        self.0.store(NOTHING, Ordering::Relaxed);
+    fn reset(&self) {
+        self.0.store(UNKNOWN, Ordering::Relaxed);
     }
 }

@@ -8,13 +8,13 @@ use xray_document::{Document, Timestamp, TraceId};
 
 pub(crate) use inferred::{is_traced, resource};
 
-use crate::facts::latest_of;
+use crate::fields::latest_time;
 use crate::{Trace, TraceSegment};
 
 /// Compiles a trace: independent subsegments under their parents, inferred segments last.
 /// The order of `documents` makes no difference.
 pub(crate) fn compile(id: TraceId, documents: Vec<Document>, limit_exceeded: bool) -> Trace {
-    let mut documents = tree::assemble(id, documents);
+    let mut documents = tree::build(id, documents);
     let inferred = inferred::segments(id, &documents);
     documents.extend(
         inferred
@@ -39,9 +39,9 @@ pub(crate) fn compile(id: TraceId, documents: Vec<Document>, limit_exceeded: boo
 
 /// Latest end of anything less earliest start, in seconds.
 fn duration(documents: &[Document]) -> f64 {
-    let spans = || documents.iter().map(span);
-    let start = spans().map(|(start, _)| start).min();
-    let end = spans().map(|(_, end)| end).max();
+    let time_spans = || documents.iter().map(time_span);
+    let start = time_spans().map(|(start, _)| start).min();
+    let end = time_spans().map(|(_, end)| end).max();
     match (start, end) {
         (Some(start), Some(end)) => end.since(start).as_secs_f64(),
         _ => 0.0,
@@ -49,13 +49,15 @@ fn duration(documents: &[Document]) -> f64 {
 }
 
 /// Start and latest time of a document.
-pub(crate) fn span(document: &Document) -> (Timestamp, Timestamp) {
+pub(crate) fn time_span(document: &Document) -> (Timestamp, Timestamp) {
     let (start, end, subsegments) = match document {
         Document::Segment(s) => (s.start_time, s.end_time, &s.subsegments),
         Document::Subsegment(s) => (s.start_time, s.end_time, &s.subsegments),
     };
     (
         start,
-        end.unwrap_or(start).max(start).max(latest_of(subsegments)),
+        end.unwrap_or(start)
+            .max(start)
+            .max(latest_time(subsegments)),
     )
 }

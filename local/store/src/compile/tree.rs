@@ -12,15 +12,15 @@ const MAX_DEPTH: usize = 50;
 /// The result is in order of start, and is the same for any order of `documents`:
 /// segments, and as entries of their own the subsegments whose parent is not there, is
 /// one of their own descendants, or is [`MAX_DEPTH`] levels down.
-pub(crate) fn assemble(trace_id: TraceId, documents: Vec<Document>) -> Vec<Document> {
-    let mut forest = Forest::explode(documents);
-    forest.drop_doubles();
-    let order = forest.place();
-    forest.join(trace_id, &order)
+pub(crate) fn build(trace_id: TraceId, documents: Vec<Document>) -> Vec<Document> {
+    let mut builder = TreeBuilder::new(documents);
+    builder.drop_duplicates();
+    let order = builder.place();
+    builder.build(trace_id, &order)
 }
 
 /// Every segment and subsegment of a trace by itself, its `subsegments` taken out.
-struct Forest {
+struct TreeBuilder {
     segments: Vec<Segment>,
     nodes: Vec<Node>,
 }
@@ -30,26 +30,26 @@ struct Node {
     parent: SegmentId,
     /// Came inside another document, not alone.
     embedded: bool,
-    under: Under,
+    placement: Placement,
     dropped: bool,
 }
 
 /// Where a subsegment is put.
 #[derive(Clone, Copy)]
-enum Under {
+enum Placement {
     Segment(usize),
     Node(usize),
     /// Nowhere: it becomes an entry of the trace.
-    Entry,
+    TopLevel,
 }
 
-impl Forest {
-    fn explode(mut documents: Vec<Document>) -> Self {
+impl TreeBuilder {
+    fn new(mut documents: Vec<Document>) -> Self {
         documents.sort_by_key(|document| match document {
             Document::Segment(segment) => (segment.start_time, segment.id),
             Document::Subsegment(subsegment) => (subsegment.start_time, subsegment.id),
         });
-        let mut forest = Self {
+        let mut builder = Self {
             segments: Vec::new(),
             nodes: Vec::new(),
         };
@@ -57,43 +57,43 @@ impl Forest {
             match document {
                 Document::Segment(mut segment) => {
                     let children = std::mem::take(&mut segment.subsegments);
-                    forest.take(children, segment.id);
-                    forest.segments.push(*segment);
+                    builder.add_children(children, segment.id);
+                    builder.segments.push(*segment);
                 }
                 Document::Subsegment(subsegment) => {
                     // Every document that was parsed has a parent; its own id makes it an entry.
                     let parent = subsegment.parent_id.unwrap_or(subsegment.id);
-                    forest.push(*subsegment, parent, false);
+                    builder.add(*subsegment, parent, false);
                 }
             }
         }
-        forest
+        builder
     }
 
-    fn push(&mut self, mut subsegment: Subsegment, parent: SegmentId, embedded: bool) {
+    fn add(&mut self, mut subsegment: Subsegment, parent: SegmentId, embedded: bool) {
         let children = std::mem::take(&mut subsegment.subsegments);
         let id = subsegment.id;
         let node = Node {
             subsegment,
             parent,
             embedded,
-            under: Under::Entry,
+            placement: Placement::TopLevel,
             dropped: false,
         };
         self.nodes.push(node);
-        self.take(children, id);
+        self.add_children(children, id);
     }
 
     /// Recursion is as deep as one document, which the JSON parser bounded.
-    fn take(&mut self, children: Vec<Subsegment>, parent: SegmentId) {
+    fn add_children(&mut self, children: Vec<Subsegment>, parent: SegmentId) {
         for child in children {
-            self.push(child, parent, true);
+            self.add(child, parent, true);
         }
     }
 
     /// A subsegment may come both alone and inside another document (in progress in one,
     /// complete in the other): the complete one stays, else the one that came alone.
-    fn drop_doubles(&mut self) {
+    fn drop_duplicates(&mut self) {
         let mut alone: HashMap<SegmentId, usize> = HashMap::new();
         for (index, node) in self.nodes.iter().enumerate() {
             if !node.embedded {
@@ -119,8 +119,8 @@ impl Forest {
     /// their children.
     fn place(&mut self) -> Vec<usize> {
         let parents = self.parents();
-        let mut children: HashMap<Parent, Vec<usize>> = HashMap::new();
-        let mut entries = Vec::new();
+        let mut children: HashMap<ParentRef, Vec<usize>> = HashMap::new();
+        let mut top_level = Vec::new();
         for (index, node) in self
             .nodes
             .iter()
@@ -129,7 +129,7 @@ impl Forest {
         {
             match parents.get(&node.parent) {
                 Some(&parent) => children.entry(parent).or_default().push(index),
-                None => entries.push(index),
+                None => top_level.push(index),
             }
         }
         let mut walk = Walk {
@@ -138,15 +138,15 @@ impl Forest {
         };
         for segment in 0..self.segments.len() {
             for &child in children
-                .get(&Parent::Segment(segment))
+                .get(&ParentRef::Segment(segment))
                 .into_iter()
                 .flatten()
             {
-                walk.from(self, &children, child, Under::Segment(segment));
+                walk.visit(self, &children, child, Placement::Segment(segment));
             }
         }
-        for entry in entries {
-            walk.from(self, &children, entry, Under::Entry);
+        for entry in top_level {
+            walk.visit(self, &children, entry, Placement::TopLevel);
         }
         // What is left is a parent of its own parents: the earliest is made an entry.
         let mut left: Vec<usize> = (0..self.nodes.len())
@@ -155,13 +155,13 @@ impl Forest {
         left.sort_by_key(|&index| self.nodes[index].key());
         for index in left {
             if !walk.seen[index] {
-                walk.from(self, &children, index, Under::Entry);
+                walk.visit(self, &children, index, Placement::TopLevel);
             }
         }
         walk.order
     }
 
-    fn parents(&self) -> HashMap<SegmentId, Parent> {
+    fn parents(&self) -> HashMap<SegmentId, ParentRef> {
         let mut parents = HashMap::new();
         for (index, node) in self
             .nodes
@@ -171,59 +171,59 @@ impl Forest {
         {
             parents
                 .entry(node.subsegment.id)
-                .or_insert(Parent::Node(index));
+                .or_insert(ParentRef::Node(index));
         }
         for (index, segment) in self.segments.iter().enumerate() {
-            parents.insert(segment.id, Parent::Segment(index));
+            parents.insert(segment.id, ParentRef::Segment(index));
         }
         parents
     }
 
     /// Children before parents, so that nothing here recurses however deep a tree is.
-    fn join(self, trace_id: TraceId, order: &[usize]) -> Vec<Document> {
+    fn build(self, trace_id: TraceId, order: &[usize]) -> Vec<Document> {
         let Self {
             mut segments,
             nodes,
         } = self;
         let mut nodes: Vec<Option<Node>> = nodes.into_iter().map(Some).collect();
-        let mut joined = Vec::new();
+        let mut documents = Vec::new();
         for &index in order.iter().rev() {
             let Some(Node {
                 mut subsegment,
                 parent,
-                under,
+                placement,
                 ..
             }) = nodes[index].take()
             else {
                 continue;
             };
-            finish(&mut subsegment.subsegments);
+            sort_by_start(&mut subsegment.subsegments);
             subsegment.in_progress = subsegment.is_in_progress();
-            match under {
-                Under::Segment(segment) => {
+            match placement {
+                Placement::Segment(segment) => {
                     segments[segment].subsegments.push(subsegment.embedded());
                 }
-                Under::Node(node) => {
+                Placement::Node(node) => {
                     if let Some(node) = &mut nodes[node] {
                         node.subsegment.subsegments.push(subsegment.embedded());
                     }
                 }
-                Under::Entry => {
+                Placement::TopLevel => {
                     let alone = subsegment.independent(trace_id, parent);
-                    joined.push(Document::Subsegment(Box::new(alone)));
+                    documents.push(Document::Subsegment(Box::new(alone)));
                 }
             }
         }
         for mut segment in segments {
-            finish(&mut segment.subsegments);
+            sort_by_start(&mut segment.subsegments);
             segment.in_progress = segment.is_in_progress();
-            joined.push(Document::Segment(Box::new(segment)));
+            documents.push(Document::Segment(Box::new(segment)));
         }
-        joined.sort_by_key(|document| match document {
+        documents.sort_by_key(|document| match document {
             Document::Segment(segment) => (segment.start_time, segment.id),
             Document::Subsegment(subsegment) => (subsegment.start_time, subsegment.id),
         });
-        joined
+        documents
     }
 }
 
@@ -234,7 +234,7 @@ impl Node {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Parent {
+enum ParentRef {
     Segment(usize),
     Node(usize),
 }
@@ -245,26 +245,26 @@ struct Walk {
 }
 
 impl Walk {
-    fn from(
+    fn visit(
         &mut self,
-        forest: &mut Forest,
-        children: &HashMap<Parent, Vec<usize>>,
+        builder: &mut TreeBuilder,
+        children: &HashMap<ParentRef, Vec<usize>>,
         first: usize,
-        under: Under,
+        placement: Placement,
     ) {
-        let mut queue = VecDeque::from([(first, under, 1)]);
+        let mut queue = VecDeque::from([(first, placement, 1)]);
         self.seen[first] = true;
-        while let Some((index, under, depth)) = queue.pop_front() {
+        while let Some((index, placement, depth)) = queue.pop_front() {
             self.order.push(index);
-            forest.nodes[index].under = under;
-            for &child in children.get(&Parent::Node(index)).into_iter().flatten() {
+            builder.nodes[index].placement = placement;
+            for &child in children.get(&ParentRef::Node(index)).into_iter().flatten() {
                 if std::mem::replace(&mut self.seen[child], true) {
                     continue;
                 }
                 if depth == MAX_DEPTH {
-                    queue.push_back((child, Under::Entry, 1));
+                    queue.push_back((child, Placement::TopLevel, 1));
                 } else {
-                    queue.push_back((child, Under::Node(index), depth + 1));
+                    queue.push_back((child, Placement::Node(index), depth + 1));
                 }
             }
         }
@@ -272,6 +272,6 @@ impl Walk {
 }
 
 /// The children of one parent, in order of start.
-fn finish(subsegments: &mut [Subsegment]) {
+fn sort_by_start(subsegments: &mut [Subsegment]) {
     subsegments.sort_by_key(|subsegment| (subsegment.start_time, subsegment.id));
 }

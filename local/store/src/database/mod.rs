@@ -12,7 +12,7 @@ use xray_document::Timestamp;
 use xray_document::limits::RETENTION_SECONDS;
 
 pub(crate) use rows::{
-    load_news, read_body, write_document, write_limit_exceeded, write_telemetry,
+    load_new_documents, read_body, write_document, write_limit_exceeded, write_telemetry,
 };
 
 use crate::StoreError;

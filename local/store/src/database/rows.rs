@@ -1,13 +1,13 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use xray_document::{SegmentId, Timestamp, TraceId};
 
-use crate::facts::Facts;
+use crate::fields::DocumentFields;
 use crate::index::Index;
 
 /// Writes a document, in place of the one with the sequence `replaces`; gives its sequence.
 pub(crate) fn write_document(
     connection: &Connection,
-    facts: &Facts,
+    fields: &DocumentFields,
     json: &str,
     replaces: Option<i64>,
     revision: u64,
@@ -27,13 +27,13 @@ pub(crate) fn write_document(
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     insert.execute(params![
-        trace_key(facts.trace_id),
-        facts.id.as_u64().cast_signed(),
-        facts.segment,
-        facts.start.as_micros(),
-        facts.end.map(Timestamp::as_micros),
-        facts.latest.as_micros(),
-        facts.bytes as i64,
+        trace_key(fields.trace_id),
+        fields.id.as_u64().cast_signed(),
+        fields.is_segment,
+        fields.start.as_micros(),
+        fields.end.map(Timestamp::as_micros),
+        fields.latest.as_micros(),
+        fields.bytes as i64,
         revision.cast_signed(),
         received.as_micros(),
     ])?;
@@ -63,16 +63,19 @@ pub(crate) fn write_telemetry(
 }
 
 /// Takes into `index` every document that came after its last one.
-pub(crate) fn load_news(connection: &Connection, index: &mut Index) -> rusqlite::Result<()> {
+pub(crate) fn load_new_documents(
+    connection: &Connection,
+    index: &mut Index,
+) -> rusqlite::Result<()> {
     let mut select = connection.prepare_cached(
         "SELECT sequence, trace_id, id, segment, start_time, end_time, latest, bytes, revision, received
          FROM documents WHERE sequence > ?1 ORDER BY sequence",
     )?;
     let mut rows = select.query([index.last_sequence])?;
     while let Some(row) = rows.next()? {
-        let (sequence, revision, facts) = read_document(row)?;
+        let (sequence, revision, fields) = read_document(row)?;
         let received = Timestamp::from_micros(row.get(9)?);
-        index.insert(sequence, revision, &facts, received);
+        index.insert(sequence, revision, &fields, received);
     }
     let mut select = connection.prepare_cached("SELECT trace_id FROM limit_exceeded")?;
     let mut rows = select.query([])?;
@@ -82,18 +85,18 @@ pub(crate) fn load_news(connection: &Connection, index: &mut Index) -> rusqlite:
     Ok(())
 }
 
-fn read_document(row: &Row<'_>) -> rusqlite::Result<(i64, u64, Facts)> {
+fn read_document(row: &Row<'_>) -> rusqlite::Result<(i64, u64, DocumentFields)> {
     let end: Option<i64> = row.get(5)?;
-    let facts = Facts {
+    let fields = DocumentFields {
         trace_id: TraceId::from_u128(u128::from_be_bytes(row.get(1)?)),
         id: SegmentId::from_u64(row.get::<_, i64>(2)?.cast_unsigned()),
-        segment: row.get(3)?,
+        is_segment: row.get(3)?,
         start: Timestamp::from_micros(row.get(4)?),
         end: end.map(Timestamp::from_micros),
         latest: Timestamp::from_micros(row.get(6)?),
         bytes: usize::try_from(row.get::<_, i64>(7)?).unwrap_or(0),
     };
-    Ok((row.get(0)?, row.get::<_, i64>(8)?.cast_unsigned(), facts))
+    Ok((row.get(0)?, row.get::<_, i64>(8)?.cast_unsigned(), fields))
 }
 
 /// The JSON of one document; `None` where it has been replaced or purged since.

@@ -3,25 +3,25 @@ use std::sync::Arc;
 use xray_document::limits::RETENTION_SECONDS;
 use xray_document::{SegmentId, Timestamp, TraceId};
 
-use crate::facts::Facts;
+use crate::fields::DocumentFields;
 use crate::{SummaryQuery, TimeRange, TraceSummary};
 
-const SECOND: i64 = 1_000_000;
+const MICROS_PER_SECOND: i64 = 1_000_000;
 
 /// How far the time in a trace's id may be from the arrival of the trace's documents and
 /// still be meant as a time: X-Ray takes documents of the last 30 days (X-Ray Developer
 /// Guide, "Sending trace data"), and a clock may be wrong by as much.
-const MAX_ID_FROM_ARRIVAL: i64 = RETENTION_SECONDS.cast_signed() * SECOND;
+const MAX_ID_ARRIVAL_GAP_MICROS: i64 = RETENTION_SECONDS.cast_signed() * MICROS_PER_SECOND;
 
 /// The same for the trace's start, for what was recorded long ago and is put only now. An id that was made from a W3C one begins with 32 random bits. The bounds are
 /// those within which AWS's OpenTelemetry exporter takes an id for X-Ray's own
 /// (opentelemetry-collector-contrib, awsxrayexporter: 28 days back, 5 minutes ahead).
-const MAX_ID_BEFORE_START: i64 = 28 * 24 * 60 * 60 * SECOND;
-const MAX_ID_AFTER_START: i64 = 5 * 60 * SECOND;
+const MAX_ID_BEFORE_START_MICROS: i64 = 28 * 24 * 60 * 60 * MICROS_PER_SECOND;
+const MAX_ID_AFTER_START_MICROS: i64 = 5 * 60 * MICROS_PER_SECOND;
 
 /// The earliest start that is one: X-Ray was announced on 2016-12-01. Earlier ones are
 /// seconds since some boot, or numbers of another unit.
-const FIRST_START: i64 = 1_480_550_400 * SECOND;
+const EARLIEST_START_MICROS: i64 = 1_480_550_400 * MICROS_PER_SECOND;
 
 /// What the index holds of a trace.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub(crate) struct TraceEntry {
 pub(crate) struct DocumentEntry {
     pub(crate) sequence: i64,
     pub(crate) id: SegmentId,
-    segment: bool,
+    is_segment: bool,
     start: Timestamp,
     pub(crate) end: Option<Timestamp>,
     latest: Timestamp,
@@ -56,20 +56,20 @@ pub(crate) struct DocumentEntry {
 }
 
 impl DocumentEntry {
-    pub(crate) fn new(sequence: i64, facts: &Facts, received: Timestamp) -> Self {
-        let &Facts {
+    pub(crate) fn new(sequence: i64, fields: &DocumentFields, received: Timestamp) -> Self {
+        let &DocumentFields {
             id,
-            segment,
+            is_segment,
             start,
             end,
             latest,
             bytes,
             ..
-        } = facts;
+        } = fields;
         Self {
             sequence,
             id,
-            segment,
+            is_segment,
             start,
             end,
             latest,
@@ -116,11 +116,11 @@ impl TraceEntry {
         self.bytes = documents().map(|d| d.bytes).sum();
         self.arrival = documents().map(|d| d.received).min().unwrap_or_default();
         self.start = start;
-        self.time = Some(time(self.id, start, self.arrival));
+        self.time = Some(trace_time(self.id, start, self.arrival));
     }
 
     /// Whether the trace is in the query's window, as its range has it.
-    pub(crate) fn is_in(&self, query: &SummaryQuery) -> bool {
+    pub(crate) fn matches(&self, query: &SummaryQuery) -> bool {
         let window = query.start..query.end;
         match query.range {
             TimeRange::TraceId => self.time.is_some_and(|time| window.contains(&time)),
@@ -135,7 +135,7 @@ impl TraceEntry {
                         .any(|document| window.contains(&document.received))
             }
             TimeRange::Service => {
-                let segments = self.documents.iter().filter(|document| document.segment);
+                let segments = self.documents.iter().filter(|document| document.is_segment);
                 segments
                     .filter_map(|segment| segment.end)
                     .any(|end| window.contains(&end))
@@ -147,17 +147,22 @@ impl TraceEntry {
 /// The time of a trace: the second in its id, made finer by its earliest start within that
 /// second; or, where the id holds no time, its earliest start; or, where that is none
 /// either, its arrival.
-fn time(id: TraceId, start: Timestamp, arrival: Timestamp) -> Timestamp {
-    let second = i64::from(id.epoch_seconds()) * SECOND;
+fn trace_time(id: TraceId, start: Timestamp, arrival: Timestamp) -> Timestamp {
+    let second = i64::from(id.epoch_seconds()) * MICROS_PER_SECOND;
     let (start, arrival) = (start.as_micros(), arrival.as_micros());
     let is_near = |time: i64, before: i64, after: i64| {
         (time.saturating_sub(before)..=time.saturating_add(after)).contains(&second)
     };
-    let time = if is_near(arrival, MAX_ID_FROM_ARRIVAL, MAX_ID_FROM_ARRIVAL)
-        || is_near(start, MAX_ID_BEFORE_START, MAX_ID_AFTER_START)
+    let time = if is_near(
+        arrival,
+        MAX_ID_ARRIVAL_GAP_MICROS,
+        MAX_ID_ARRIVAL_GAP_MICROS,
+    ) || is_near(start, MAX_ID_BEFORE_START_MICROS, MAX_ID_AFTER_START_MICROS)
     {
-        start.clamp(second, second + SECOND - 1)
-    } else if (FIRST_START..=arrival.saturating_add(MAX_ID_FROM_ARRIVAL)).contains(&start) {
+        start.clamp(second, second + MICROS_PER_SECOND - 1)
+    } else if (EARLIEST_START_MICROS..=arrival.saturating_add(MAX_ID_ARRIVAL_GAP_MICROS))
+        .contains(&start)
+    {
         start
     } else {
         arrival
@@ -173,30 +178,35 @@ mod tests {
     const DAY: i64 = 24 * 60 * 60;
 
     /// The time of a trace with this second in its id, and this start; it came at `NOW`.
-    fn second(id: i64, start: i64) -> i64 {
+    fn found_second(id: i64, start: i64) -> i64 {
         let id = TraceId::from_u128(u128::from(id.cast_unsigned()) << 96 | 1);
-        let at = |second: i64| Timestamp::from_micros(second.saturating_mul(SECOND));
-        time(id, at(start), at(NOW)).as_micros().div_euclid(SECOND)
+        let at = |second: i64| Timestamp::from_micros(second.saturating_mul(MICROS_PER_SECOND));
+        trace_time(id, at(start), at(NOW))
+            .as_micros()
+            .div_euclid(MICROS_PER_SECOND)
     }
 
     #[test]
     fn the_time_in_an_id_counts_whatever_the_start_says() {
         for start in [NOW * 1000, -5, 0, NOW - DAY, NOW + DAY, i64::MAX] {
-            assert_eq!(second(NOW - 3, start), NOW - 3, "{start}");
+            assert_eq!(found_second(NOW - 3, start), NOW - 3, "{start}");
         }
     }
 
     #[test]
     fn what_was_recorded_long_ago_keeps_its_time() {
-        assert_eq!(second(NOW - 700 * DAY, NOW - 700 * DAY), NOW - 700 * DAY);
+        assert_eq!(
+            found_second(NOW - 700 * DAY, NOW - 700 * DAY),
+            NOW - 700 * DAY
+        );
     }
 
     #[test]
     fn without_a_time_in_the_id_the_start_counts_or_else_the_arrival() {
-        let none = 0xffff_ffff;
-        assert_eq!(second(none, NOW - 2 * DAY), NOW - 2 * DAY);
-        for start in [NOW * 1000, -5, 12, NOW * SECOND, i64::MAX] {
-            assert_eq!(second(none, start), NOW, "{start}");
+        let no_time = 0xffff_ffff;
+        assert_eq!(found_second(no_time, NOW - 2 * DAY), NOW - 2 * DAY);
+        for start in [NOW * 1000, -5, 12, NOW * MICROS_PER_SECOND, i64::MAX] {
+            assert_eq!(found_second(no_time, start), NOW, "{start}");
         }
     }
 }

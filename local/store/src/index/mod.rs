@@ -11,7 +11,7 @@ use xray_document::{Timestamp, TraceId};
 
 pub(crate) use entry::{DocumentEntry, TraceEntry};
 
-use crate::facts::Facts;
+use crate::fields::DocumentFields;
 use crate::{PageToken, SummaryQuery, TimeRange, TraceSummary};
 
 /// Summaries that are kept once derived; beyond, all are dropped and derived again as
@@ -25,7 +25,7 @@ pub(crate) struct Index {
     by_time: BTreeSet<(Timestamp, TraceId)>,
     /// Sequence of the last document that was loaded or written.
     pub(crate) last_sequence: i64,
-    cached: usize,
+    cached_summaries: usize,
 }
 
 /// What becomes of a document.
@@ -37,7 +37,7 @@ pub(crate) enum Decision {
         revision: u64,
     },
     /// In progress, where the complete one has come already.
-    Late,
+    Stale,
     /// The trace would grow over [`MAX_TRACE_BYTES`].
     TraceTooLarge,
 }
@@ -57,19 +57,19 @@ impl Index {
 
     /// The rule for a document of a trace: a complete one replaces any with its id, one in
     /// progress replaces one in progress (X-Ray Developer Guide, "in-progress segments").
-    pub(crate) fn decide(&self, facts: &Facts) -> Decision {
-        let Some(trace) = self.traces.get(&facts.trace_id) else {
+    pub(crate) fn decide(&self, fields: &DocumentFields) -> Decision {
+        let Some(trace) = self.traces.get(&fields.trace_id) else {
             return Decision::Write {
                 replaces: None,
                 revision: 1,
             };
         };
-        let present = trace.document(facts.id);
-        if present.is_some_and(|present| present.end.is_some()) && facts.end.is_none() {
-            return Decision::Late;
+        let present = trace.document(fields.id);
+        if present.is_some_and(|present| present.end.is_some()) && fields.end.is_none() {
+            return Decision::Stale;
         }
         let freed = present.map_or(0, |present| present.bytes);
-        if trace.bytes - freed + facts.bytes > MAX_TRACE_BYTES {
+        if trace.bytes - freed + fields.bytes > MAX_TRACE_BYTES {
             return Decision::TraceTooLarge;
         }
         let replaces = present.map(|present| present.sequence);
@@ -84,15 +84,15 @@ impl Index {
         &mut self,
         sequence: i64,
         revision: u64,
-        facts: &Facts,
+        fields: &DocumentFields,
         received: Timestamp,
     ) {
         self.last_sequence = self.last_sequence.max(sequence);
-        let id = facts.trace_id;
+        let id = fields.trace_id;
         let trace = self.traces.entry(id).or_insert_with(|| TraceEntry::new(id));
         let before = trace.time;
-        trace.insert(DocumentEntry::new(sequence, facts, received), revision);
-        self.cached -= usize::from(trace.summary.take().is_some());
+        trace.insert(DocumentEntry::new(sequence, fields, received), revision);
+        self.cached_summaries -= usize::from(trace.summary.take().is_some());
         let after = trace.time;
         if before != after {
             if let Some(before) = before {
@@ -139,7 +139,10 @@ impl Index {
         }
         let mut last = None;
         for &(time, id) in self.by_time.range((from, to)).rev() {
-            let wanted = self.traces.get(&id).is_some_and(|trace| trace.is_in(query));
+            let wanted = self
+                .traces
+                .get(&id)
+                .is_some_and(|trace| trace.matches(query));
             if wanted && page.ids.len() == query.limit.max(1) {
                 page.next = last;
                 break;
@@ -154,18 +157,18 @@ impl Index {
     }
 
     /// Keeps a summary, unless the trace has changed since it was derived.
-    pub(crate) fn cache(&mut self, summary: &Arc<TraceSummary>) {
-        if self.cached >= MAX_CACHED_SUMMARIES {
+    pub(crate) fn cache_summary(&mut self, summary: &Arc<TraceSummary>) {
+        if self.cached_summaries >= MAX_CACHED_SUMMARIES {
             self.traces
                 .values_mut()
                 .for_each(|trace| trace.summary = None);
-            self.cached = 0;
+            self.cached_summaries = 0;
         }
         let Some(trace) = self.traces.get_mut(&summary.id) else {
             return;
         };
         if trace.revision == summary.revision {
-            self.cached += usize::from(trace.summary.is_none());
+            self.cached_summaries += usize::from(trace.summary.is_none());
             trace.summary = Some(Arc::clone(summary));
         }
     }

@@ -57,7 +57,7 @@ impl AnnotationIndex {
     }
 
     /// Whether an entity is annotated `ColdStart: true`, as Powertools and the wrapper do.
-    pub(super) fn says_cold_start(&self) -> bool {
+    pub(super) fn has_cold_start(&self) -> bool {
         self.cold_start
     }
 

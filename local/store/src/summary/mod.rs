@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use xray_document::{Document, Segment, SegmentId, Subsegment};
 
-use crate::compile::{is_traced, span};
+use crate::compile::{is_traced, time_span};
 use crate::{ServiceId, SummaryHttp, Trace, TraceSummary};
 use annotations::AnnotationIndex;
 use services::Services;
@@ -18,8 +18,8 @@ use services::Services;
 /// Derives the summary of `trace`. Each member is as the X-Ray API reference describes
 /// `TraceSummary`.
 pub(crate) fn summarize(trace: &Trace, revision: u64) -> TraceSummary {
-    let entities = Entities::of(trace);
-    let services = Services::of(trace);
+    let entities = Entities::new(trace);
+    let services = Services::new(trace);
     let root = root(trace, &entities.ids);
     let received = || {
         trace
@@ -27,15 +27,15 @@ pub(crate) fn summarize(trace: &Trace, revision: u64) -> TraceSummary {
             .iter()
             .filter(|segment| !is_inferred(&segment.document))
     };
-    let spans = || received().map(|segment| span(&segment.document));
+    let time_spans = || received().map(|segment| time_span(&segment.document));
     let segments = || received().filter_map(|segment| as_segment(&segment.document));
     let start_time = segments().map(|segment| segment.start_time).min();
-    let start_time = start_time.or_else(|| spans().map(|(start, _)| start).min());
+    let start_time = start_time.or_else(|| time_spans().map(|(start, _)| start).min());
 
     let mut annotations = AnnotationIndex::default();
     let mut users: Vec<(String, Vec<ServiceId>)> = Vec::new();
     for segment in received() {
-        let service = services.of_entry(segment.id);
+        let service = services.of_segment(segment.id);
         annotations.collect(&segment.document, service);
         if let Some(user) = as_segment(&segment.document).and_then(|s| s.user.clone()) {
             let at = users
@@ -59,16 +59,16 @@ pub(crate) fn summarize(trace: &Trace, revision: u64) -> TraceSummary {
         has_throttle: segments().any(|segment| segment.throttle),
         is_partial: is_partial(trace, &entities),
         http: root.map(http).unwrap_or_default(),
-        cold_start: annotations.says_cold_start() || segments().any(holds_initialization),
+        cold_start: annotations.has_cold_start() || segments().any(has_init_subsegment),
         annotations: annotations.into_map(),
         users,
         resource_arns: distinct(segments().flat_map(resource_arns)),
-        instance_ids: distinct(segments().filter_map(|s| member(s, "ec2", "instance_id"))),
+        instance_ids: distinct(segments().filter_map(|s| aws_field(s, "ec2", "instance_id"))),
         availability_zones: distinct(segments().filter_map(|segment| {
-            member(segment, "ec2", "availability_zone")
-                .or_else(|| member(segment, "ecs", "availability_zone"))
+            aws_field(segment, "ec2", "availability_zone")
+                .or_else(|| aws_field(segment, "ecs", "availability_zone"))
         })),
-        entry_point: root.and_then(|root| services.of_entry(root.id).cloned()),
+        entry_point: root.and_then(|root| services.of_segment(root.id).cloned()),
         service_ids: services.into_nodes(),
         revision,
     }
@@ -85,7 +85,7 @@ struct Entities {
 }
 
 impl Entities {
-    fn of(trace: &Trace) -> Self {
+    fn new(trace: &Trace) -> Self {
         let mut entities = Self {
             ids: HashSet::new(),
             callers: HashSet::new(),
@@ -178,14 +178,14 @@ fn resource_arns(segment: &Segment) -> impl Iterator<Item = String> {
 }
 
 /// A string within an object of the segment's `aws`.
-fn member(segment: &Segment, object: &str, key: &str) -> Option<String> {
+fn aws_field(segment: &Segment, object: &str, key: &str) -> Option<String> {
     let object: serde_json::Map<String, serde_json::Value> = segment.aws.get(object)?;
     object.get(key)?.as_str().map(str::to_owned)
 }
 
 /// Whether a function's segment shows its environment's start: `Initialization` in what
 /// Lambda draws today, `Init` in what it draws on Managed Instances and in our own.
-fn holds_initialization(segment: &Segment) -> bool {
+fn has_init_subsegment(segment: &Segment) -> bool {
     segment
         .origin
         .as_deref()

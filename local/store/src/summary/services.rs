@@ -8,20 +8,20 @@ use crate::{ServiceId, Trace};
 /// The service graph's nodes of one trace, in order of appearance.
 pub(super) struct Services {
     nodes: Vec<ServiceId>,
-    of_entry: HashMap<SegmentId, usize>,
+    of_segment: HashMap<SegmentId, usize>,
 }
 
 impl Services {
-    pub(super) fn of(trace: &Trace) -> Self {
-        let databases = databases(trace);
+    pub(super) fn new(trace: &Trace) -> Self {
+        let database_calls = database_calls(trace);
         let mut services = Self {
             nodes: Vec::new(),
-            of_entry: HashMap::new(),
+            of_segment: HashMap::new(),
         };
         for entry in &trace.segments {
             if let Document::Segment(segment) = &entry.document {
                 let node = if segment.inferred {
-                    inferred_node(segment, &databases)
+                    inferred_node(segment, &database_calls)
                 } else {
                     node(segment)
                 };
@@ -32,8 +32,8 @@ impl Services {
     }
 
     /// The service of a segment; a subsegment without its segment has none.
-    pub(super) fn of_entry(&self, id: SegmentId) -> Option<&ServiceId> {
-        self.of_entry.get(&id).map(|&node| &self.nodes[node])
+    pub(super) fn of_segment(&self, id: SegmentId) -> Option<&ServiceId> {
+        self.of_segment.get(&id).map(|&node| &self.nodes[node])
     }
 
     pub(super) fn into_nodes(self) -> Vec<ServiceId> {
@@ -49,13 +49,13 @@ impl Services {
                 self.nodes.push(node);
                 self.nodes.len() - 1
             });
-        self.of_entry.insert(segment, at);
+        self.of_segment.insert(segment, at);
     }
 }
 
 /// A service that sent its own segment.
 fn node(segment: &Segment) -> ServiceId {
-    named(
+    service_id(
         segment.name.clone(),
         account_id(segment),
         segment.origin.clone(),
@@ -64,24 +64,24 @@ fn node(segment: &Segment) -> ServiceId {
 
 /// A service that was inferred from a call: an AWS resource under its own name, a
 /// database, or `remote`.
-fn inferred_node(segment: &Segment, databases: &HashSet<SegmentId>) -> ServiceId {
+fn inferred_node(segment: &Segment, database_calls: &HashSet<SegmentId>) -> ServiceId {
     if let Some(kind) = &segment.origin {
         let name = resource(&segment.name, &segment.aws).name;
         let name = name.unwrap_or_else(|| segment.name.clone());
-        return named(name, account_id(segment), Some(kind.clone()));
+        return service_id(name, account_id(segment), Some(kind.clone()));
     }
     let is_database = segment
         .parent_id
-        .is_some_and(|call| databases.contains(&call));
+        .is_some_and(|call| database_calls.contains(&call));
     let kind = if is_database {
         "Database::SQL"
     } else {
         "remote"
     };
-    named(segment.name.clone(), None, Some(kind.to_owned()))
+    service_id(segment.name.clone(), None, Some(kind.to_owned()))
 }
 
-fn named(name: String, account_id: Option<String>, kind: Option<String>) -> ServiceId {
+fn service_id(name: String, account_id: Option<String>, kind: Option<String>) -> ServiceId {
     ServiceId {
         names: vec![name.clone()],
         name,
@@ -95,7 +95,7 @@ fn account_id(segment: &Segment) -> Option<String> {
 }
 
 /// The calls that hold an `sql` object: an inferred segment has no such member.
-fn databases(trace: &Trace) -> HashSet<SegmentId> {
+fn database_calls(trace: &Trace) -> HashSet<SegmentId> {
     fn visit(subsegments: &[Subsegment], found: &mut HashSet<SegmentId>) {
         for subsegment in subsegments {
             found.extend(subsegment.sql.is_some().then_some(subsegment.id));

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use xray_document::{Document, Segment, SegmentId, Subsegment, TraceId};
-use xray_local_store::{Store, Taken, Trace, TraceSummary};
+use xray_local_store::{PutResult, Store, Trace, TraceSummary};
 
 pub(crate) const TRACE: &str = "1-6750a1b2-00112233445566778899aabb";
 
@@ -64,7 +64,7 @@ fn merged(mut own: Value, more: Value) -> Value {
     own
 }
 
-pub(crate) fn put(store: &Store, documents: &[Value]) -> Vec<Taken> {
+pub(crate) fn put(store: &Store, documents: &[Value]) -> Vec<PutResult> {
     let texts: Vec<String> = documents.iter().map(Value::to_string).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     store.put_json(&texts).unwrap()

@@ -3,11 +3,11 @@ use xray_document::{Document, SegmentId, Subsegment, Timestamp, TraceId};
 /// What is derived from a document once, when it is taken: its columns in the database
 /// and its entry in the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Facts {
+pub(crate) struct DocumentFields {
     pub(crate) trace_id: TraceId,
     pub(crate) id: SegmentId,
     /// A segment; else a subsegment that travelled alone.
-    pub(crate) segment: bool,
+    pub(crate) is_segment: bool,
     pub(crate) start: Timestamp,
     /// None while in progress.
     pub(crate) end: Option<Timestamp>,
@@ -17,12 +17,12 @@ pub(crate) struct Facts {
     pub(crate) bytes: usize,
 }
 
-impl Facts {
+impl DocumentFields {
     /// `None` for a document without a trace id, which [`Document::parse`] never gives.
-    pub(crate) fn of(document: &Document, bytes: usize) -> Option<Self> {
+    pub(crate) fn new(document: &Document, bytes: usize) -> Option<Self> {
         let trace_id = document.trace_id()?;
         let id = document.id();
-        let (segment, start, end, subsegments) = match document {
+        let (is_segment, start, end, subsegments) = match document {
             Document::Segment(segment) => (
                 true,
                 segment.start_time,
@@ -37,11 +37,11 @@ impl Facts {
             ),
         };
         let own = end.unwrap_or(start).max(start);
-        let latest = own.max(latest_of(subsegments));
+        let latest = own.max(latest_time(subsegments));
         Some(Self {
             trace_id,
             id,
-            segment,
+            is_segment,
             start,
             end,
             latest,
@@ -51,10 +51,10 @@ impl Facts {
 }
 
 /// The latest time in the trees of `subsegments`.
-pub(crate) fn latest_of(subsegments: &[Subsegment]) -> Timestamp {
+pub(crate) fn latest_time(subsegments: &[Subsegment]) -> Timestamp {
     let times = subsegments.iter().map(|subsegment| {
         let own = subsegment.end_time.unwrap_or(subsegment.start_time);
-        own.max(latest_of(&subsegment.subsegments))
+        own.max(latest_time(&subsegment.subsegments))
     });
     times.max().unwrap_or(Timestamp::from_micros(i64::MIN))
 }
