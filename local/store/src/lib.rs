@@ -16,6 +16,9 @@ mod index;
 mod store;
 mod summary;
 
-pub use contract::*;
+pub use contract::{
+    AnnotationWithServices, PageToken, PutResult, ServiceId, SummaryHttp, SummaryPage,
+    SummaryQuery, TRACE_SIZE_EXCEEDED, TimeRange, Trace, TraceSegment, TraceSummary,
+};
 pub use error::StoreError;
 pub use store::Store;

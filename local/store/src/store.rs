@@ -7,15 +7,16 @@ use rusqlite::{Connection, TransactionBehavior};
 use xray_document::{Document, DocumentError, ErrorCode, Timestamp, TraceId};
 
 use crate::compile::compile;
+use crate::contract::{
+    PutResult, SummaryPage, SummaryQuery, TRACE_SIZE_EXCEEDED, Trace, TraceSummary,
+};
 use crate::database::{
     Database, load_new_documents, read_body, write_document, write_limit_exceeded, write_telemetry,
 };
+use crate::error::StoreError;
 use crate::fields::DocumentFields;
 use crate::index::{Decision, Index};
 use crate::summary::summarize;
-use crate::{
-    PutResult, StoreError, SummaryPage, SummaryQuery, TRACE_SIZE_EXCEEDED, Trace, TraceSummary,
-};
 
 /// How often a trace is read again when its documents were replaced meanwhile.
 const READ_ATTEMPTS: usize = 4;

@@ -8,8 +8,8 @@ use xray_document::{Document, Timestamp, TraceId};
 
 pub(crate) use inferred::{is_traced, resource};
 
+use crate::contract::{Trace, TraceSegment};
 use crate::fields::latest_time;
-use crate::{Trace, TraceSegment};
 
 /// Compiles a trace: independent subsegments under their parents, inferred segments last.
 /// The order of `documents` makes no difference.

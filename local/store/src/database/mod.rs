@@ -15,7 +15,7 @@ pub(crate) use rows::{
     load_new_documents, read_body, write_document, write_limit_exceeded, write_telemetry,
 };
 
-use crate::StoreError;
+use crate::error::StoreError;
 
 /// How long a write waits for another process's.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

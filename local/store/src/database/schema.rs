@@ -1,6 +1,6 @@
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::StoreError;
+use crate::error::StoreError;
 
 /// Each step takes a database from the version that is its index to the next. Steps are
 /// only ever added: a data directory of any earlier version opens.

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use xray_document::limits::RETENTION_SECONDS;
 use xray_document::{SegmentId, Timestamp, TraceId};
 
+use crate::contract::{SummaryQuery, TimeRange, TraceSummary};
 use crate::fields::DocumentFields;
-use crate::{SummaryQuery, TimeRange, TraceSummary};
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 

@@ -11,8 +11,8 @@ use xray_document::{Timestamp, TraceId};
 
 pub(crate) use entry::{DocumentEntry, TraceEntry};
 
+use crate::contract::{PageToken, SummaryQuery, TimeRange, TraceSummary};
 use crate::fields::DocumentFields;
-use crate::{PageToken, SummaryQuery, TimeRange, TraceSummary};
 
 /// Summaries that are kept once derived; beyond, all are dropped and derived again as
 /// they are asked for. At a kilobyte or two each.

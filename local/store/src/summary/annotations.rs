@@ -4,7 +4,7 @@ use xray_document::limits::MAX_ANNOTATIONS_PER_TRACE;
 use xray_document::{AnnotationValue, Annotations, Document, Subsegment, is_annotation_key};
 
 use super::add_distinct;
-use crate::{AnnotationWithServices, ServiceId};
+use crate::contract::{AnnotationWithServices, ServiceId};
 
 /// The annotations of every segment and subsegment of a trace: under each key its
 /// distinct values, each with the services that gave it.

@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use xray_document::{Document, Segment, SegmentId, Subsegment};
 
 use crate::compile::{is_traced, time_span};
-use crate::{ServiceId, SummaryHttp, Trace, TraceSummary};
+use crate::contract::{ServiceId, SummaryHttp, Trace, TraceSummary};
 use annotations::AnnotationIndex;
 use services::Services;
 

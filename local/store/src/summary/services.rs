@@ -3,7 +3,7 @@ use std::collections::{HashMap, HashSet};
 use xray_document::{Document, Segment, SegmentId, Subsegment};
 
 use crate::compile::resource;
-use crate::{ServiceId, Trace};
+use crate::contract::{ServiceId, Trace};
 
 /// The service graph's nodes of one trace, in order of appearance.
 pub(super) struct Services {
