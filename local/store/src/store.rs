@@ -1,6 +1,5 @@
 use std::borrow::Cow;
 use std::path::Path;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -11,7 +10,8 @@ use crate::contract::{
     PutResult, SummaryPage, SummaryQuery, TRACE_SIZE_EXCEEDED, Trace, TraceSummary,
 };
 use crate::database::{
-    Database, load_new_documents, read_body, write_document, write_limit_exceeded, write_telemetry,
+    DataVersion, Database, load_new_documents, read_body, write_document, write_limit_exceeded,
+    write_telemetry,
 };
 use crate::error::StoreError;
 use crate::fields::DocumentFields;
@@ -318,32 +318,5 @@ fn put_document(
                 detail: TRACE_SIZE_EXCEEDED.to_owned(),
             }))
         }
-    }
-}
-
-/// How far a connection has looked: SQLite's count of the changes that others committed.
-#[derive(Debug)]
-struct DataVersion(AtomicI64);
-
-/// No count that SQLite gives.
-const UNKNOWN: i64 = -1;
-
-impl Default for DataVersion {
-    fn default() -> Self {
-        Self(UNKNOWN.into())
-    }
-}
-
-impl DataVersion {
-    /// Whether another connection has committed since the last time that this was asked.
-    fn has_changed(&self, connection: &Connection) -> rusqlite::Result<bool> {
-        let version = connection
-            .prepare_cached("PRAGMA data_version")?
-            .query_row([], |row| row.get(0))?;
-        Ok(self.0.swap(version, Ordering::Relaxed) != version)
-    }
-
-    fn reset(&self) {
-        self.0.store(UNKNOWN, Ordering::Relaxed);
     }
 }

@@ -1,5 +1,6 @@
 //! The database file: opened, migrated, shared with other processes.
 
+mod data_version;
 mod rows;
 mod schema;
 
@@ -11,6 +12,7 @@ use rusqlite::{Connection, ErrorCode};
 use xray_document::Timestamp;
 use xray_document::limits::RETENTION_SECONDS;
 
+pub(crate) use data_version::DataVersion;
 pub(crate) use rows::{
     load_new_documents, read_body, write_document, write_limit_exceeded, write_telemetry,
 };
