@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use xray_document::limits::MAX_ANNOTATIONS_PER_TRACE;
 use xray_document::{AnnotationValue, Annotations, Document, Subsegment, is_annotation_key};
 
-use super::add_distinct;
+use super::distinct::add_distinct;
 use crate::contract::{AnnotationWithServices, ServiceId};
 
 /// The annotations of every segment and subsegment of a trace: under each key its

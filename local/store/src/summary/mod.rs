@@ -4,6 +4,7 @@
 //! [`Trace`].
 
 mod annotations;
+mod distinct;
 mod services;
 
 use std::collections::HashSet;
@@ -13,6 +14,7 @@ use xray_document::{Document, Segment, SegmentId, Subsegment};
 use crate::compile::{is_traced, time_span};
 use crate::contract::{ServiceId, SummaryHttp, Trace, TraceSummary};
 use annotations::AnnotationIndex;
+use distinct::{add_distinct, distinct};
 use services::Services;
 
 /// Derives the summary of `trace`. Each member is as the X-Ray API reference describes
@@ -205,16 +207,4 @@ fn as_segment(document: &Document) -> Option<&Segment> {
 
 fn is_inferred(document: &Document) -> bool {
     as_segment(document).is_some_and(|segment| segment.inferred)
-}
-
-fn distinct(values: impl Iterator<Item = String>) -> Vec<String> {
-    let mut distinct = Vec::new();
-    for value in values {
-        add_distinct(&mut distinct, Some(value));
-    }
-    distinct
-}
-
-fn add_distinct<T: PartialEq>(list: &mut Vec<T>, value: Option<T>) {
-    list.extend(value.filter(|value| !list.contains(value)));
 }
