@@ -22,39 +22,44 @@ impl DocumentFields {
     pub(crate) fn new(document: &Document, bytes: usize) -> Option<Self> {
         let trace_id = document.trace_id()?;
         let id = document.id();
-        let (is_segment, start, end, subsegments) = match document {
-            Document::Segment(segment) => (
-                true,
-                segment.start_time,
-                segment.end_time,
-                &segment.subsegments,
-            ),
-            Document::Subsegment(subsegment) => (
-                false,
-                subsegment.start_time,
-                subsegment.end_time,
-                &subsegment.subsegments,
-            ),
+        let (is_segment, end) = match document {
+            Document::Segment(segment) => (true, segment.end_time),
+            Document::Subsegment(subsegment) => (false, subsegment.end_time),
         };
-        let own = end.unwrap_or(start).max(start);
-        let latest = own.max(latest_time(subsegments));
         Some(Self {
             trace_id,
             id,
             is_segment,
-            start,
+            start: start_time(document),
             end,
-            latest,
+            latest: latest_time(document),
             bytes,
         })
     }
 }
 
+pub(crate) fn start_time(document: &Document) -> Timestamp {
+    match document {
+        Document::Segment(segment) => segment.start_time,
+        Document::Subsegment(subsegment) => subsegment.start_time,
+    }
+}
+
+/// The latest time in a document: its start or end, or that of a subsegment inside it.
+pub(crate) fn latest_time(document: &Document) -> Timestamp {
+    let (start, end, subsegments) = match document {
+        Document::Segment(s) => (s.start_time, s.end_time, &s.subsegments),
+        Document::Subsegment(s) => (s.start_time, s.end_time, &s.subsegments),
+    };
+    let own = end.unwrap_or(start).max(start);
+    own.max(latest_in(subsegments))
+}
+
 /// The latest time in the trees of `subsegments`.
-pub(crate) fn latest_time(subsegments: &[Subsegment]) -> Timestamp {
+fn latest_in(subsegments: &[Subsegment]) -> Timestamp {
     let times = subsegments.iter().map(|subsegment| {
         let own = subsegment.end_time.unwrap_or(subsegment.start_time);
-        own.max(latest_time(&subsegment.subsegments))
+        own.max(latest_in(&subsegment.subsegments))
     });
     times.max().unwrap_or(Timestamp::from_micros(i64::MIN))
 }

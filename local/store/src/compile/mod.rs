@@ -4,12 +4,12 @@
 mod inferred;
 mod tree;
 
-use xray_document::{Document, Timestamp, TraceId};
+use xray_document::{Document, TraceId};
 
 pub(crate) use inferred::{is_traced, resource};
 
 use crate::contract::{Trace, TraceSegment};
-use crate::fields::latest_time;
+use crate::fields::{latest_time, start_time};
 
 /// Compiles a trace: independent subsegments under their parents, inferred segments last.
 /// The order of `documents` makes no difference.
@@ -39,25 +39,10 @@ pub(crate) fn compile(id: TraceId, documents: Vec<Document>, limit_exceeded: boo
 
 /// Latest end of anything less earliest start, in seconds.
 fn duration(documents: &[Document]) -> f64 {
-    let time_spans = || documents.iter().map(time_span);
-    let start = time_spans().map(|(start, _)| start).min();
-    let end = time_spans().map(|(_, end)| end).max();
+    let start = documents.iter().map(start_time).min();
+    let end = documents.iter().map(latest_time).max();
     match (start, end) {
         (Some(start), Some(end)) => end.since(start).as_secs_f64(),
         _ => 0.0,
     }
-}
-
-/// Start and latest time of a document.
-pub(crate) fn time_span(document: &Document) -> (Timestamp, Timestamp) {
-    let (start, end, subsegments) = match document {
-        Document::Segment(s) => (s.start_time, s.end_time, &s.subsegments),
-        Document::Subsegment(s) => (s.start_time, s.end_time, &s.subsegments),
-    };
-    (
-        start,
-        end.unwrap_or(start)
-            .max(start)
-            .max(latest_time(subsegments)),
-    )
 }

@@ -1,6 +1,8 @@
 use std::collections::{HashMap, VecDeque};
 
-use xray_document::{Document, Segment, SegmentId, Subsegment, TraceId};
+use xray_document::{Document, Segment, SegmentId, Subsegment, Timestamp, TraceId};
+
+use crate::fields::start_time;
 
 /// Levels of subsegments beneath one entry of a trace. JSON readers stop at 128 nested
 /// values (serde_json, and others at less), and a level takes two; what is deeper becomes
@@ -45,10 +47,7 @@ enum Placement {
 
 impl TreeBuilder {
     fn new(mut documents: Vec<Document>) -> Self {
-        documents.sort_by_key(|document| match document {
-            Document::Segment(segment) => (segment.start_time, segment.id),
-            Document::Subsegment(subsegment) => (subsegment.start_time, subsegment.id),
-        });
+        documents.sort_by_key(sort_key);
         let mut builder = Self {
             segments: Vec::new(),
             nodes: Vec::new(),
@@ -152,7 +151,7 @@ impl TreeBuilder {
         let mut left: Vec<usize> = (0..self.nodes.len())
             .filter(|&index| !self.nodes[index].dropped && !walk.seen[index])
             .collect();
-        left.sort_by_key(|&index| self.nodes[index].key());
+        left.sort_by_key(|&index| self.nodes[index].sort_key());
         for index in left {
             if !walk.seen[index] {
                 walk.visit(self, &children, index, Placement::TopLevel);
@@ -219,16 +218,17 @@ impl TreeBuilder {
             segment.in_progress = segment.is_in_progress();
             documents.push(Document::Segment(Box::new(segment)));
         }
-        documents.sort_by_key(|document| match document {
-            Document::Segment(segment) => (segment.start_time, segment.id),
-            Document::Subsegment(subsegment) => (subsegment.start_time, subsegment.id),
-        });
+        documents.sort_by_key(sort_key);
         documents
     }
 }
 
+fn sort_key(document: &Document) -> (Timestamp, SegmentId) {
+    (start_time(document), document.id())
+}
+
 impl Node {
-    fn key(&self) -> (xray_document::Timestamp, SegmentId) {
+    fn sort_key(&self) -> (Timestamp, SegmentId) {
         (self.subsegment.start_time, self.subsegment.id)
     }
 }

@@ -11,8 +11,9 @@ use std::collections::HashSet;
 
 use xray_document::{Document, Segment, SegmentId, Subsegment};
 
-use crate::compile::{is_traced, time_span};
+use crate::compile::is_traced;
 use crate::contract::{ServiceId, SummaryHttp, Trace, TraceSummary};
+use crate::fields::start_time;
 use annotations::AnnotationIndex;
 use distinct::{add_distinct, distinct};
 use services::Services;
@@ -29,10 +30,9 @@ pub(crate) fn summarize(trace: &Trace, revision: u64) -> TraceSummary {
             .iter()
             .filter(|segment| !is_inferred(&segment.document))
     };
-    let time_spans = || received().map(|segment| time_span(&segment.document));
     let segments = || received().filter_map(|segment| as_segment(&segment.document));
-    let start_time = segments().map(|segment| segment.start_time).min();
-    let start_time = start_time.or_else(|| time_spans().map(|(start, _)| start).min());
+    let start = segments().map(|segment| segment.start_time).min();
+    let start = start.or_else(|| received().map(|s| start_time(&s.document)).min());
 
     let mut annotations = AnnotationIndex::default();
     let mut users: Vec<(String, Vec<ServiceId>)> = Vec::new();
@@ -53,7 +53,7 @@ pub(crate) fn summarize(trace: &Trace, revision: u64) -> TraceSummary {
 
     TraceSummary {
         id: trace.id,
-        start_time: start_time.unwrap_or_default(),
+        start_time: start.unwrap_or_default(),
         duration: trace.duration,
         response_time: root.and_then(response_time),
         has_fault: root.is_some_and(|root| root.fault),
