@@ -5,17 +5,18 @@
 
 mod annotations;
 mod distinct;
+mod entities;
 mod services;
 
 use std::collections::HashSet;
 
-use xray_document::{Document, Segment, SegmentId, Subsegment};
+use xray_document::{Document, Segment, SegmentId};
 
-use crate::compile::is_traced;
 use crate::contract::{ServiceId, SummaryHttp, Trace, TraceSummary};
 use crate::fields::start_time;
 use annotations::AnnotationIndex;
 use distinct::{add_distinct, distinct};
+use entities::Entities;
 use services::Services;
 
 /// Derives the summary of `trace`. Each member is as the X-Ray API reference describes
@@ -35,20 +36,8 @@ pub(crate) fn summarize(trace: &Trace, revision: u64) -> TraceSummary {
     let start = start.or_else(|| received().map(|s| start_time(&s.document)).min());
 
     let mut annotations = AnnotationIndex::default();
-    let mut users: Vec<(String, Vec<ServiceId>)> = Vec::new();
     for segment in received() {
-        let service = services.of_segment(segment.id);
-        annotations.collect(&segment.document, service);
-        if let Some(user) = as_segment(&segment.document).and_then(|s| s.user.clone()) {
-            let at = users
-                .iter()
-                .position(|(name, _)| *name == user)
-                .unwrap_or_else(|| {
-                    users.push((user, Vec::new()));
-                    users.len() - 1
-                });
-            add_distinct(&mut users[at].1, service.cloned());
-        }
+        annotations.collect(&segment.document, services.of_segment(segment.id));
     }
 
     TraceSummary {
@@ -63,7 +52,7 @@ pub(crate) fn summarize(trace: &Trace, revision: u64) -> TraceSummary {
         http: root.map(http).unwrap_or_default(),
         cold_start: annotations.has_cold_start() || segments().any(has_init_subsegment),
         annotations: annotations.into_map(),
-        users,
+        users: users(segments(), &services),
         resource_arns: distinct(segments().flat_map(resource_arns)),
         instance_ids: distinct(segments().filter_map(|s| aws_field(s, "ec2", "instance_id"))),
         availability_zones: distinct(segments().filter_map(|segment| {
@@ -76,49 +65,26 @@ pub(crate) fn summarize(trace: &Trace, revision: u64) -> TraceSummary {
     }
 }
 
-/// What is asked of a trace's segments and subsegments together.
-struct Entities {
-    /// Of everything in the trace.
-    ids: HashSet<SegmentId>,
-    /// The parents that segments name.
-    callers: HashSet<SegmentId>,
-    /// Calls whose callee sends its own segment.
-    traced_calls: Vec<SegmentId>,
-}
-
-impl Entities {
-    fn new(trace: &Trace) -> Self {
-        let mut entities = Self {
-            ids: HashSet::new(),
-            callers: HashSet::new(),
-            traced_calls: Vec::new(),
+/// The distinct users of `segments`, each with the services that name them.
+fn users<'a>(
+    segments: impl Iterator<Item = &'a Segment>,
+    services: &Services,
+) -> Vec<(String, Vec<ServiceId>)> {
+    let mut users: Vec<(String, Vec<ServiceId>)> = Vec::new();
+    for segment in segments {
+        let Some(user) = &segment.user else {
+            continue;
         };
-        for segment in &trace.segments {
-            match &segment.document {
-                Document::Segment(segment) => {
-                    entities.ids.insert(segment.id);
-                    entities.callers.extend(segment.parent_id);
-                    segment
-                        .subsegments
-                        .iter()
-                        .for_each(|child| entities.visit(child));
-                }
-                Document::Subsegment(subsegment) => entities.visit(subsegment),
-            }
-        }
-        entities
-    }
-
-    fn visit(&mut self, subsegment: &Subsegment) {
-        self.ids.insert(subsegment.id);
-        if is_traced(subsegment) {
-            self.traced_calls.push(subsegment.id);
-        }
-        subsegment
-            .subsegments
+        let at = users
             .iter()
-            .for_each(|child| self.visit(child));
+            .position(|(name, _)| name == user)
+            .unwrap_or_else(|| {
+                users.push((user.clone(), Vec::new()));
+                users.len() - 1
+            });
+        add_distinct(&mut users[at].1, services.of_segment(segment.id).cloned());
     }
+    users
 }
 
 /// The segment where the trace began: without a parent, or with one that is not in the
@@ -148,11 +114,7 @@ fn is_partial(trace: &Trace, entities: &Entities) -> bool {
             Document::Segment(segment) => !segment.inferred && segment.is_in_progress(),
             Document::Subsegment(_) => true,
         });
-    unfinished
-        || entities
-            .traced_calls
-            .iter()
-            .any(|call| !entities.callers.contains(call))
+    unfinished || entities.has_missing_callee()
 }
 
 fn response_time(root: &Segment) -> Option<f64> {
