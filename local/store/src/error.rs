@@ -1,47 +1,51 @@
 use std::fmt;
 use std::path::Path;
 
-/// Why the store could not do what it was asked: the disk, never a document (a document
-/// that is refused is a [`PutResult`](crate::PutResult)).
+/// The database could not be opened, read or written.
+///
+/// The message names the file or directory, and its cause. A rejected document is not a
+/// `StoreError` but a [`PutResult`](crate::PutResult).
 #[derive(Debug)]
 pub struct StoreError {
-    what: String,
+    message: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl StoreError {
     pub(crate) fn directory(directory: &Path, source: std::io::Error) -> Self {
-        let what = format!(
+        let message = format!(
             "cannot create the data directory {}: {source}; name another with --data",
             directory.display()
         );
         Self {
-            what,
+            message,
             source: Some(Box::new(source)),
         }
     }
 
-    /// `what` says what was being done, such as `write to …/traces.sqlite`.
-    pub(crate) fn database(what: impl fmt::Display, source: rusqlite::Error) -> Self {
-        let what = format!("cannot {what}: {source}");
+    /// `action` names the failed action, such as `write to …/traces.sqlite`.
+    pub(crate) fn database(action: impl fmt::Display, source: rusqlite::Error) -> Self {
         Self {
-            what,
+            message: format!("cannot {action}: {source}"),
             source: Some(Box::new(source)),
         }
     }
 
     pub(crate) fn newer_schema(name: &str, version: i64) -> Self {
-        let what = format!(
+        let message = format!(
             "{name} was written by a newer xray-local (schema {version}): \
              use that version, or name another directory with --data"
         );
-        Self { what, source: None }
+        Self {
+            message,
+            source: None,
+        }
     }
 }
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
+        f.write_str(&self.message)
     }
 }
 

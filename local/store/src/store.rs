@@ -18,42 +18,48 @@ use crate::fields::DocumentFields;
 use crate::index::{Decision, Index};
 use crate::summary::summarize;
 
-/// How often a trace is read again when its documents were replaced meanwhile.
+/// The most attempts to read a trace whose documents are replaced in the meantime.
 const READ_ATTEMPTS: usize = 4;
 
-/// The traces of one data directory. `Send` and `Sync`: share it in an [`Arc`]. Calls
-/// block on the disk, for a millisecond or so.
+/// The traces of one data directory.
+///
+/// It is `Send` and `Sync`; share it in an [`Arc`]. Calls block on the disk, usually for
+/// about a millisecond. A write waits up to 10 s while another process writes.
 #[derive(Debug)]
 pub struct Store {
     database: Database,
-    /// Locked only after the database, where both are.
+    /// Lock order: the database first, then the index.
     index: RwLock<Index>,
-    /// Up to where each connection has looked at the others' changes.
+    /// The database version that each connection last saw.
     writer_version: DataVersion,
     reader_version: DataVersion,
 }
 
-/// A document that may be taken.
+/// A valid document, before the size of its trace is checked.
 struct IncomingDocument<'a> {
     fields: DocumentFields,
     json: Cow<'a, str>,
 }
 
 impl Store {
-    /// Opens `traces.sqlite` in `directory`, both made where they are not there yet. Traces
-    /// beyond X-Ray's retention of 30 days are removed. Another process may have the
-    /// directory open too.
+    /// Opens the database `traces.sqlite` in `directory`. It creates the directory and
+    /// the file if they are missing.
+    ///
+    /// Opening removes traces whose last document arrived more than 30 days ago
+    /// ([`RETENTION_SECONDS`](xray_document::limits::RETENTION_SECONDS)). Other processes
+    /// may have the same directory open.
     ///
     /// # Errors
-    /// The directory cannot be made, or the file is no database, or of a newer version.
+    /// The directory cannot be created, the file is not a database, or a newer version of
+    /// `xray-local` created it. The message names the path.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
         Self::new(Database::open(directory)?)
     }
 
-    /// A store that is gone when it is dropped.
+    /// Creates a store in memory, without a file. Its traces are lost when it is dropped.
     ///
     /// # Errors
-    /// No memory for it.
+    /// SQLite cannot allocate the database.
     pub fn in_memory() -> Result<Self, StoreError> {
         Self::new(Database::in_memory()?)
     }
@@ -69,15 +75,20 @@ impl Store {
         Ok(store)
     }
 
-    /// Takes documents as `PutTraceSegments` does, kept whole as they are given: one
-    /// answer for each, in order. They are in the database when this returns, in one
-    /// transaction.
+    /// Stores documents as `PutTraceSegments` does: unchanged, in one transaction. Returns
+    /// one result for each document, in the same order.
     ///
-    /// A document in progress is replaced by the complete one of the same id, whichever
-    /// comes first; a complete one by a later complete one.
+    /// A document replaces an earlier one with the same id. Only an in-progress document
+    /// does not replace a complete one; it is accepted and ignored (X-Ray Developer Guide,
+    /// "in-progress segments").
+    ///
+    /// A document is rejected if it is invalid ([`Document::parse`]), or if its trace
+    /// would grow beyond [`MAX_TRACE_BYTES`](xray_document::limits::MAX_TRACE_BYTES)
+    /// ([`TRACE_SIZE_EXCEEDED`]).
     ///
     /// # Errors
-    /// Nothing was taken: the disk is full or the like.
+    /// The database cannot be written, for example because the disk is full. Then no
+    /// document is stored.
     pub fn put_json(&self, documents: &[&str]) -> Result<Vec<PutResult>, StoreError> {
         let incoming = documents.iter().map(|&json| {
             let document = Document::parse(json)?;
@@ -86,10 +97,12 @@ impl Store {
         self.write(incoming.collect())
     }
 
-    /// Like [`put_json`](Self::put_json), for documents of our own.
+    /// Stores documents that the caller has built, by the rules of
+    /// [`put_json`](Self::put_json). A document that [`Document::to_json`] cannot write is
+    /// rejected.
     ///
     /// # Errors
-    /// As [`put_json`](Self::put_json).
+    /// The same as for [`put_json`](Self::put_json).
     pub fn put(&self, documents: &[Document]) -> Result<Vec<PutResult>, StoreError> {
         let incoming = documents.iter().map(|document| {
             let json = document.to_json()?;
@@ -98,20 +111,19 @@ impl Store {
         self.write(incoming.collect())
     }
 
-    /// Keeps one record of `PutTelemetryRecords`.
+    /// Stores one record of `PutTelemetryRecords`, unchanged.
     ///
     /// # Errors
-    /// The disk is full or the like.
+    /// The database cannot be written.
     pub fn put_telemetry(&self, record_json: &str) -> Result<(), StoreError> {
         write_telemetry(&self.database.writer(), record_json, Timestamp::now())
             .map_err(|source| self.database.write_error(source))
     }
 
-    /// The traces of `ids`, compiled, in the order of `ids`; those that are not there are
-    /// left out.
+    /// Compiles the traces with these ids, in the order of `ids`. Unknown ids are left out.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The database cannot be read.
     pub fn traces(&self, ids: &[TraceId]) -> Result<Vec<Trace>, StoreError> {
         self.refresh_index()?;
         let mut traces = Vec::with_capacity(ids.len());
@@ -121,10 +133,10 @@ impl Store {
         Ok(traces)
     }
 
-    /// One page of traces, newest first.
+    /// Returns the summaries of one page of traces, newest first.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The database cannot be read.
     pub fn summaries(&self, query: &SummaryQuery) -> Result<SummaryPage, StoreError> {
         self.refresh_index()?;
         let page = self.index_for_reading().page(query);
@@ -139,16 +151,16 @@ impl Store {
         })
     }
 
-    /// One trace's summary.
+    /// Returns the summary of one trace; `None` if the store does not have the trace.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The database cannot be read.
     pub fn summary(&self, id: TraceId) -> Result<Option<TraceSummary>, StoreError> {
         self.refresh_index()?;
         self.load_summary(id)
     }
 
-    /// The summary that was derived from the trace's present revision, or a new one.
+    /// Returns the cached summary if it is current, else derives it.
     fn load_summary(&self, id: TraceId) -> Result<Option<TraceSummary>, StoreError> {
         let cached = self
             .index_for_reading()
@@ -165,7 +177,7 @@ impl Store {
         Ok(Some(Arc::unwrap_or_clone(summary)))
     }
 
-    /// One trace, compiled, and the revision that it is of.
+    /// Compiles one trace. Also returns the revision that was compiled.
     fn load_trace(&self, id: TraceId) -> Result<Option<(Trace, u64)>, StoreError> {
         for attempt in 1..=READ_ATTEMPTS {
             let Some((sequences, revision, limit_exceeded)) =
@@ -178,11 +190,11 @@ impl Store {
             };
             let bodies = self.read_bodies(&sequences)?;
             if bodies.len() < sequences.len() && attempt < READ_ATTEMPTS {
-                // Replaced since the index was read, here or by another process.
+                // A document was replaced after the index was read.
                 self.refresh_index()?;
                 continue;
             }
-            // Purged by another process.
+            // Another process has purged the trace.
             if bodies.is_empty() {
                 return Ok(None);
             }
@@ -218,7 +230,7 @@ impl Store {
         let mut connection = self.database.writer();
         let written = self.write_in_transaction(&mut connection, incoming);
         if written.is_err() {
-            // The index may hold what was rolled back: it is read anew at the next look.
+            // The index may contain documents that were rolled back; rebuild it.
             *self.index_for_writing() = Index::default();
             self.writer_version.reset();
             self.reader_version.reset();
@@ -232,9 +244,9 @@ impl Store {
         incoming: Vec<Result<IncomingDocument<'_>, DocumentError>>,
     ) -> rusqlite::Result<Vec<PutResult>> {
         let received = Timestamp::now();
-        // The lock is taken at once, so that nobody writes between the look and the write.
+        // Lock at once: no process may write between our read and our write.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        // Only now: another process may have been waited for, and readers are not to wait.
+        // Lock the index only now, so that readers do not wait for another process.
         let mut index = self.index_for_writing();
         if self.writer_version.has_changed(&transaction)? {
             load_new_documents(&transaction, &mut index)?;
@@ -250,8 +262,8 @@ impl Store {
         Ok(results)
     }
 
-    /// Takes in what other processes wrote. (What this one wrote is in the index already:
-    /// then there is no news, and the look costs little.)
+    /// Adds documents of other processes to the index. A write by this process also
+    /// changes the reader's version; the query then finds nothing new.
     fn refresh_index(&self) -> Result<(), StoreError> {
         let connection = self.database.reader();
         let load = || {
@@ -287,7 +299,7 @@ fn validate<'a>(
     Ok(IncomingDocument { fields, json })
 }
 
-/// Takes one document into the database and the index.
+/// Writes one document to the database and the index, unless a rule forbids it.
 fn put_document(
     connection: &Connection,
     index: &mut Index,
