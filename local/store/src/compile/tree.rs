@@ -4,16 +4,17 @@ use xray_document::{Document, Segment, SegmentId, Subsegment, Timestamp, TraceId
 
 use crate::fields::start_time;
 
-/// Levels of subsegments beneath one entry of a trace. JSON readers stop at 128 nested
-/// values (serde_json, and others at less), and a level takes two; what is deeper becomes
-/// an entry of its own, so that every compiled document can be read.
+/// The most levels of subsegments in one compiled document. serde_json stops at 128 nested
+/// values, other JSON parsers earlier, and each level adds two. A deeper subsegment becomes
+/// a document of its own, so that parsers can read every compiled document.
 const MAX_DEPTH: usize = 50;
 
-/// Puts every subsegment under its parent.
+/// Puts every subsegment under its parent, and returns the top-level documents in order of
+/// their start. The result does not depend on the order of `documents`.
 ///
-/// The result is in order of start, and is the same for any order of `documents`:
-/// segments, and as entries of their own the subsegments whose parent is not there, is
-/// one of their own descendants, or is [`MAX_DEPTH`] levels down.
+/// Every segment is a top-level document. A subsegment is one if its parent has not
+/// arrived, if it is the earliest of a cycle of parents, or if it is more than
+/// [`MAX_DEPTH`] levels deep.
 pub(crate) fn build(trace_id: TraceId, documents: Vec<Document>) -> Vec<Document> {
     let mut builder = TreeBuilder::new(documents);
     builder.drop_duplicates();
@@ -21,7 +22,8 @@ pub(crate) fn build(trace_id: TraceId, documents: Vec<Document>) -> Vec<Document
     builder.build(trace_id, &order)
 }
 
-/// Every segment and subsegment of a trace by itself, its `subsegments` taken out.
+/// All segments and subsegments of a trace in two flat lists. Their own `subsegments` are
+/// empty until [`build`](Self::build).
 struct TreeBuilder {
     segments: Vec<Segment>,
     nodes: Vec<Node>,
@@ -30,18 +32,19 @@ struct TreeBuilder {
 struct Node {
     subsegment: Subsegment,
     parent: SegmentId,
-    /// Came inside another document, not alone.
+    /// `false` for an independent subsegment.
     embedded: bool,
     placement: Placement,
     dropped: bool,
 }
 
-/// Where a subsegment is put.
+/// The position of a subsegment in the result.
 #[derive(Clone, Copy)]
 enum Placement {
+    /// Under the segment with this index.
     Segment(usize),
+    /// Under the node with this index.
     Node(usize),
-    /// Nowhere: it becomes an entry of the trace.
     TopLevel,
 }
 
@@ -60,7 +63,8 @@ impl TreeBuilder {
                     builder.segments.push(*segment);
                 }
                 Document::Subsegment(subsegment) => {
-                    // Every document that was parsed has a parent; its own id makes it an entry.
+                    // Parsed documents always have a parent. Without one, its own id makes
+                    // the subsegment a top-level document.
                     let parent = subsegment.parent_id.unwrap_or(subsegment.id);
                     builder.add(*subsegment, parent, false);
                 }
@@ -83,20 +87,21 @@ impl TreeBuilder {
         self.add_children(children, id);
     }
 
-    /// Recursion is as deep as one document, which the JSON parser bounded.
+    /// The JSON parser limits the depth of a document, and so the depth of this recursion.
     fn add_children(&mut self, children: Vec<Subsegment>, parent: SegmentId) {
         for child in children {
             self.add(child, parent, true);
         }
     }
 
-    /// A subsegment may come both alone and inside another document (in progress in one,
-    /// complete in the other): the complete one stays, else the one that came alone.
+    /// Drops one version of each subsegment that arrived both independently and embedded.
+    /// The complete version stays; if both are complete or both in progress, the
+    /// independent one.
     fn drop_duplicates(&mut self) {
-        let mut alone: HashMap<SegmentId, usize> = HashMap::new();
+        let mut independent: HashMap<SegmentId, usize> = HashMap::new();
         for (index, node) in self.nodes.iter().enumerate() {
             if !node.embedded {
-                alone.insert(node.subsegment.id, index);
+                independent.insert(node.subsegment.id, index);
             }
         }
         for index in 0..self.nodes.len() {
@@ -104,31 +109,26 @@ impl TreeBuilder {
             if !node.embedded {
                 continue;
             }
-            let Some(&other) = alone.get(&node.subsegment.id) else {
+            let Some(&other) = independent.get(&node.subsegment.id) else {
                 continue;
             };
-            let embedded_wins =
+            let keep_embedded =
                 !node.subsegment.is_in_progress() && self.nodes[other].subsegment.is_in_progress();
-            let loser = if embedded_wins { other } else { index };
-            self.nodes[loser].dropped = true;
+            let dropped = if keep_embedded { other } else { index };
+            self.nodes[dropped].dropped = true;
         }
     }
 
-    /// Decides under what each node goes. The order is breadth first: parents before
-    /// their children.
+    /// Decides the placement of each node. Returns the nodes in breadth-first order, parents
+    /// before their children.
     fn place(&mut self) -> Vec<usize> {
         let parents = self.parents();
-        let mut children: HashMap<ParentRef, Vec<usize>> = HashMap::new();
-        let mut top_level = Vec::new();
-        for (index, node) in self
-            .nodes
-            .iter()
-            .enumerate()
-            .filter(|(_, node)| !node.dropped)
-        {
+        let mut children: HashMap<Parent, Vec<usize>> = HashMap::new();
+        let mut without_parent = Vec::new();
+        for (index, node) in self.kept_nodes() {
             match parents.get(&node.parent) {
                 Some(&parent) => children.entry(parent).or_default().push(index),
-                None => top_level.push(index),
+                None => without_parent.push(index),
             }
         }
         let mut walk = Walk {
@@ -136,23 +136,22 @@ impl TreeBuilder {
             seen: vec![false; self.nodes.len()],
         };
         for segment in 0..self.segments.len() {
-            for &child in children
-                .get(&ParentRef::Segment(segment))
-                .into_iter()
-                .flatten()
-            {
+            let below = children.get(&Parent::Segment(segment));
+            for &child in below.into_iter().flatten() {
                 walk.visit(self, &children, child, Placement::Segment(segment));
             }
         }
-        for entry in top_level {
-            walk.visit(self, &children, entry, Placement::TopLevel);
+        for index in without_parent {
+            walk.visit(self, &children, index, Placement::TopLevel);
         }
-        // What is left is a parent of its own parents: the earliest is made an entry.
-        let mut left: Vec<usize> = (0..self.nodes.len())
-            .filter(|&index| !self.nodes[index].dropped && !walk.seen[index])
+        // The remaining nodes form cycles; cut each at its earliest node.
+        let mut cyclic: Vec<usize> = self
+            .kept_nodes()
+            .map(|(index, _)| index)
+            .filter(|&index| !walk.seen[index])
             .collect();
-        left.sort_by_key(|&index| self.nodes[index].sort_key());
-        for index in left {
+        cyclic.sort_by_key(|&index| self.nodes[index].sort_key());
+        for index in cyclic {
             if !walk.seen[index] {
                 walk.visit(self, &children, index, Placement::TopLevel);
             }
@@ -160,56 +159,49 @@ impl TreeBuilder {
         walk.order
     }
 
-    fn parents(&self) -> HashMap<SegmentId, ParentRef> {
+    fn kept_nodes(&self) -> impl Iterator<Item = (usize, &Node)> {
+        let nodes = self.nodes.iter().enumerate();
+        nodes.filter(|(_, node)| !node.dropped)
+    }
+
+    fn parents(&self) -> HashMap<SegmentId, Parent> {
         let mut parents = HashMap::new();
-        for (index, node) in self
-            .nodes
-            .iter()
-            .enumerate()
-            .filter(|(_, node)| !node.dropped)
-        {
+        for (index, node) in self.kept_nodes() {
             parents
                 .entry(node.subsegment.id)
-                .or_insert(ParentRef::Node(index));
+                .or_insert(Parent::Node(index));
         }
         for (index, segment) in self.segments.iter().enumerate() {
-            parents.insert(segment.id, ParentRef::Segment(index));
+            parents.insert(segment.id, Parent::Segment(index));
         }
         parents
     }
 
-    /// Children before parents, so that nothing here recurses however deep a tree is.
+    /// Moves each node to its place, children before parents. This needs no recursion, so
+    /// the depth of a tree cannot overflow the stack.
     fn build(self, trace_id: TraceId, order: &[usize]) -> Vec<Document> {
-        let Self {
-            mut segments,
-            nodes,
-        } = self;
-        let mut nodes: Vec<Option<Node>> = nodes.into_iter().map(Some).collect();
+        let mut segments = self.segments;
+        let mut nodes: Vec<Option<Node>> = self.nodes.into_iter().map(Some).collect();
         let mut documents = Vec::new();
         for &index in order.iter().rev() {
-            let Some(Node {
-                mut subsegment,
-                parent,
-                placement,
-                ..
-            }) = nodes[index].take()
-            else {
+            let Some(node) = nodes[index].take() else {
                 continue;
             };
+            let mut subsegment = node.subsegment;
             sort_by_start(&mut subsegment.subsegments);
             subsegment.in_progress = subsegment.is_in_progress();
-            match placement {
+            match node.placement {
                 Placement::Segment(segment) => {
                     segments[segment].subsegments.push(subsegment.embedded());
                 }
-                Placement::Node(node) => {
-                    if let Some(node) = &mut nodes[node] {
-                        node.subsegment.subsegments.push(subsegment.embedded());
+                Placement::Node(parent) => {
+                    if let Some(parent) = &mut nodes[parent] {
+                        parent.subsegment.subsegments.push(subsegment.embedded());
                     }
                 }
                 Placement::TopLevel => {
-                    let alone = subsegment.independent(trace_id, parent);
-                    documents.push(Document::Subsegment(Box::new(alone)));
+                    let independent = subsegment.independent(trace_id, node.parent);
+                    documents.push(Document::Subsegment(Box::new(independent)));
                 }
             }
         }
@@ -223,32 +215,25 @@ impl TreeBuilder {
     }
 }
 
-fn sort_key(document: &Document) -> (Timestamp, SegmentId) {
-    (start_time(document), document.id())
-}
-
-impl Node {
-    fn sort_key(&self) -> (Timestamp, SegmentId) {
-        (self.subsegment.start_time, self.subsegment.id)
-    }
-}
-
+/// The parent of nodes, by its index.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum ParentRef {
+enum Parent {
     Segment(usize),
     Node(usize),
 }
 
+/// A breadth-first walk over the nodes.
 struct Walk {
     order: Vec<usize>,
     seen: Vec<bool>,
 }
 
 impl Walk {
+    /// Places the node `first`, and all nodes below it.
     fn visit(
         &mut self,
         builder: &mut TreeBuilder,
-        children: &HashMap<ParentRef, Vec<usize>>,
+        children: &HashMap<Parent, Vec<usize>>,
         first: usize,
         placement: Placement,
     ) {
@@ -257,7 +242,7 @@ impl Walk {
         while let Some((index, placement, depth)) = queue.pop_front() {
             self.order.push(index);
             builder.nodes[index].placement = placement;
-            for &child in children.get(&ParentRef::Node(index)).into_iter().flatten() {
+            for &child in children.get(&Parent::Node(index)).into_iter().flatten() {
                 if std::mem::replace(&mut self.seen[child], true) {
                     continue;
                 }
@@ -271,7 +256,16 @@ impl Walk {
     }
 }
 
-/// The children of one parent, in order of start.
+impl Node {
+    fn sort_key(&self) -> (Timestamp, SegmentId) {
+        (self.subsegment.start_time, self.subsegment.id)
+    }
+}
+
+fn sort_key(document: &Document) -> (Timestamp, SegmentId) {
+    (start_time(document), document.id())
+}
+
 fn sort_by_start(subsegments: &mut [Subsegment]) {
     subsegments.sort_by_key(|subsegment| (subsegment.start_time, subsegment.id));
 }
