@@ -1,24 +1,25 @@
 use xray_document::{Document, SegmentId, Subsegment, Timestamp, TraceId};
 
-/// What is derived from a document once, when it is taken: its columns in the database
-/// and its entry in the index.
+/// The fields of a document that the store indexes, read once on arrival. They are the
+/// columns of the document's row and the content of its index entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DocumentFields {
     pub(crate) trace_id: TraceId,
     pub(crate) id: SegmentId,
-    /// A segment; else a subsegment that travelled alone.
+    /// `false` for an independent subsegment.
     pub(crate) is_segment: bool,
     pub(crate) start: Timestamp,
-    /// None while in progress.
+    /// `None` while the document is in progress.
     pub(crate) end: Option<Timestamp>,
-    /// The latest time that the document names, those of its subsegments included.
+    /// See [`latest_time`].
     pub(crate) latest: Timestamp,
-    /// Of the JSON as received.
+    /// The size of the JSON as received.
     pub(crate) bytes: usize,
 }
 
 impl DocumentFields {
-    /// `None` for a document without a trace id, which [`Document::parse`] never gives.
+    /// Returns `None` if the document has no trace id. [`Document::parse`] rejects such
+    /// documents; one that a program built may lack the id.
     pub(crate) fn new(document: &Document, bytes: usize) -> Option<Self> {
         let trace_id = document.trace_id()?;
         let id = document.id();
@@ -55,7 +56,6 @@ pub(crate) fn latest_time(document: &Document) -> Timestamp {
     own.max(latest_in(subsegments))
 }
 
-/// The latest time in the trees of `subsegments`.
 fn latest_in(subsegments: &[Subsegment]) -> Timestamp {
     let times = subsegments.iter().map(|subsegment| {
         let own = subsegment.end_time.unwrap_or(subsegment.start_time);

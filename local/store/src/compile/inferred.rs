@@ -2,9 +2,10 @@ use std::collections::HashSet;
 
 use xray_document::{Aws, Document, Namespace, Segment, SegmentId, Subsegment, TraceId};
 
-/// The segments of services that did not send one: one for each call (a subsegment with a
-/// namespace) that no segment names as its parent (X-Ray Developer Guide, "inferred
-/// segments"). A call marked `traced` gets none: its callee sends its own.
+/// Infers a segment for each called service that did not send one: for each call (a
+/// subsegment with a namespace) that no segment names as its parent (X-Ray Developer Guide,
+/// "inferred segments"). A call marked `traced` is skipped, because its callee sends its
+/// own segment.
 pub(crate) fn segments(trace_id: TraceId, documents: &[Document]) -> Vec<Segment> {
     let mut callers = HashSet::new();
     for document in documents {
@@ -44,7 +45,8 @@ fn collect(
     }
 }
 
-/// Whether the callee says that it sends a segment of its own.
+/// Whether the call is marked `traced`: its callee sends its own segment (X-Ray Developer
+/// Guide, segment documents, `http.request.traced`).
 pub(crate) fn is_traced(subsegment: &Subsegment) -> bool {
     let request = subsegment
         .http
@@ -71,25 +73,28 @@ fn infer(trace_id: TraceId, call: &Subsegment) -> Segment {
     segment
 }
 
-/// The same for the same call, so that a trace compiled twice keeps its ids.
+/// Derives the id of an inferred segment from its call, so that the id stays the same each
+/// time the trace is compiled.
 fn derived_id(trace_id: TraceId, call: SegmentId) -> SegmentId {
     let trace = trace_id.as_u128();
     let mut bits = call.as_u64() ^ trace as u64 ^ (trace >> 64) as u64;
-    // SplitMix64's finalizer: one to one, so that two calls of a trace never share an id.
+    // SplitMix64's finalizer is a bijection, so two calls of one trace get different ids.
     bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     SegmentId::from_u64((bits ^ bits >> 31).max(1))
 }
 
-/// A node of the service graph for what an AWS call was made to.
+/// The AWS resource that a call was made to, as a node of the service graph.
 pub(crate) struct Resource {
-    /// `AWS::DynamoDB::Table`, or `AWS::` and the service where no resource is known.
+    /// The resource type, such as `AWS::DynamoDB::Table`; `AWS::` and the service name if
+    /// the resource is not known.
     pub(crate) kind: String,
-    /// The resource's, where it is known.
+    /// The name of the resource, if it is known.
     pub(crate) name: Option<String>,
 }
 
-/// The resource that an AWS call with this subsegment name and `aws` object was made to.
+/// Returns the resource of an AWS call, given the name and the `aws` object of its
+/// subsegment.
 pub(crate) fn resource(service: &str, aws: &Aws) -> Resource {
     let service = service_name(service);
     let found = |kind: &str, name: String| Resource {
@@ -121,8 +126,8 @@ pub(crate) fn resource(service: &str, aws: &Aws) -> Resource {
     }
 }
 
-/// A service as X-Ray spells it. SDKs differ: boto3's calls are named `dynamodb`, the Go
-/// SDK's `DynamoDB`.
+/// Returns a service name in X-Ray's spelling. SDKs spell names differently: `dynamodb` in
+/// boto3, `DynamoDB` in the Go SDK.
 fn service_name(name: &str) -> String {
     let known = [
         "ApiGateway",

@@ -1,5 +1,4 @@
-//! From a trace's documents, in whatever order they came, to the trace that
-//! `BatchGetTraces` gives.
+//! Compiles the documents of a trace into the trace that `BatchGetTraces` returns.
 
 mod inferred;
 mod tree;
@@ -11,8 +10,8 @@ pub(crate) use inferred::{is_traced, resource};
 use crate::contract::{Trace, TraceSegment};
 use crate::fields::{latest_time, start_time};
 
-/// Compiles a trace: independent subsegments under their parents, inferred segments last.
-/// The order of `documents` makes no difference.
+/// Compiles a trace: puts independent subsegments under their parents, and appends inferred
+/// segments. The result does not depend on the order of `documents`.
 pub(crate) fn compile(id: TraceId, documents: Vec<Document>, limit_exceeded: bool) -> Trace {
     let mut documents = tree::build(id, documents);
     let inferred = inferred::segments(id, &documents);
@@ -37,7 +36,7 @@ pub(crate) fn compile(id: TraceId, documents: Vec<Document>, limit_exceeded: boo
     }
 }
 
-/// Latest end of anything less earliest start, in seconds.
+/// Seconds from the earliest start to the latest end.
 fn duration(documents: &[Document]) -> f64 {
     let start = documents.iter().map(start_time).min();
     let end = documents.iter().map(latest_time).max();

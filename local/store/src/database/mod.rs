@@ -1,4 +1,4 @@
-//! The database file: opened, migrated, shared with other processes.
+//! The database file. It opens the file, migrates it, and shares it with other processes.
 
 mod data_version;
 mod rows;
@@ -19,19 +19,20 @@ pub(crate) use rows::{
 
 use crate::error::StoreError;
 
-/// How long a write waits for another process's.
+/// How long a write waits while another process writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Pages between checkpoints: 16 MB of write-ahead log, so that a burst of documents is
-/// not held up by syncs of the file.
+/// Pages of 4 KiB between checkpoints: 16 MB of write-ahead log. A checkpoint syncs the
+/// file, so frequent ones slow down a burst of documents (SQLite's default is 1000 pages).
 const CHECKPOINT_PAGES: i64 = 4000;
 
-/// One connection that writes, and, for a file, one that reads meanwhile.
+/// A connection for writing and, if the database is a file, a second one for reading, so
+/// that reads do not wait for writes.
 #[derive(Debug)]
 pub(crate) struct Database {
     writer: Mutex<Connection>,
     reader: Option<Mutex<Connection>>,
-    /// For errors.
+    /// The path, for error messages.
     name: String,
 }
 
@@ -84,22 +85,23 @@ impl Database {
     }
 }
 
-/// A panic elsewhere rolled its transaction back: the connection is sound.
+/// Ignores poisoning: a transaction rolls back on a panic, so the connection stays usable.
 fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
     connection.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    // Readers and a writer of other processes do not stop each other.
+    // In WAL mode readers and the writer do not block each other.
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    // In WAL mode a commit outlives the process, and only a power cut may take the last ones.
+    // In WAL mode a commit survives a crash of the process. A power failure may lose the
+    // last commits, which is acceptable here and saves a sync for each commit.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)
 }
 
-/// Removes what X-Ray would no longer have. Left to the next time where another process
-/// is writing.
+/// Removes traces beyond X-Ray's retention. If another process is writing, the next start
+/// removes them.
 fn purge(connection: &mut Connection) -> rusqlite::Result<()> {
     let now = Timestamp::now().as_micros();
     let cutoff = Timestamp::from_micros(now - RETENTION_SECONDS.cast_signed() * 1_000_000);

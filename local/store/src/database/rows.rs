@@ -4,7 +4,8 @@ use xray_document::{SegmentId, Timestamp, TraceId};
 use crate::fields::DocumentFields;
 use crate::index::Index;
 
-/// Writes a document, in place of the one with the sequence `replaces`; gives its sequence.
+/// Writes a document and returns its sequence number. Deletes the document with the
+/// sequence number `replaces`.
 pub(crate) fn write_document(
     connection: &Connection,
     fields: &DocumentFields,
@@ -62,7 +63,7 @@ pub(crate) fn write_telemetry(
     Ok(())
 }
 
-/// Takes into `index` every document that came after its last one.
+/// Adds all documents after the index's last sequence number to `index`.
 pub(crate) fn load_new_documents(
     connection: &Connection,
     index: &mut Index,
@@ -99,7 +100,7 @@ fn read_document(row: &Row<'_>) -> rusqlite::Result<(i64, u64, DocumentFields)> 
     Ok((row.get(0)?, row.get::<_, i64>(8)?.cast_unsigned(), fields))
 }
 
-/// The JSON of one document; `None` where it has been replaced or purged since.
+/// Returns the JSON of one document; `None` if it has been replaced or purged.
 pub(crate) fn read_body(
     connection: &Connection,
     sequence: i64,
@@ -110,7 +111,8 @@ pub(crate) fn read_body(
         .optional()
 }
 
-/// Removes the traces whose last document was received before `cutoff`.
+/// Removes the traces whose last document was received before `cutoff`, and the telemetry
+/// records from before it.
 pub(crate) fn purge(connection: &mut Connection, cutoff: Timestamp) -> rusqlite::Result<()> {
     let cutoff = cutoff.as_micros();
     let oldest: Option<i64> = connection

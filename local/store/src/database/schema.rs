@@ -2,13 +2,13 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::error::StoreError;
 
-/// Each step takes a database from the version that is its index to the next. Steps are
-/// only ever added: a data directory of any earlier version opens.
+/// Step `n` migrates a database from version `n` to version `n + 1`. Never change or
+/// remove a step; existing data directories must stay readable.
 const STEPS: [&str; 1] = [
-    // `documents` is narrow so that the index is read back in one short scan; the JSON
-    // itself is in `bodies`, under the same sequence. The sequence only grows, and a
-    // replaced document gets a new one: whoever reads beyond the last one it knows has
-    // seen every change. Times are epoch microseconds.
+    // `documents` holds only short columns, so that a process rebuilds its index with one
+    // short scan. `bodies` holds the JSON under the same sequence number. Sequence numbers
+    // only grow, and a replacement gets a new one: a process finds all changes by reading
+    // from the last number that it knows. Times are epoch microseconds.
     "CREATE TABLE documents (
          sequence   INTEGER PRIMARY KEY AUTOINCREMENT,
          trace_id   BLOB    NOT NULL,
@@ -31,13 +31,13 @@ const STEPS: [&str; 1] = [
      );",
 ];
 
-/// Brings the database to the newest version. `name` is for errors.
+/// Migrates the database to the newest version. `name` appears in error messages.
 pub(super) fn migrate(connection: &mut Connection, name: &str) -> Result<(), StoreError> {
     let error = |source| StoreError::database(format!("open {name}"), source);
     if version(connection).map_err(error)? == STEPS.len() as i64 {
         return Ok(());
     }
-    // Another process may be doing the same: the version counts once the lock is held.
+    // Another process may migrate at the same time; read the version again under the lock.
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(error)?;

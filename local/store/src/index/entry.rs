@@ -8,38 +8,41 @@ use crate::fields::DocumentFields;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 
-/// How far the time in a trace's id may be from the arrival of the trace's documents and
-/// still be meant as a time: X-Ray takes documents of the last 30 days (X-Ray Developer
-/// Guide, "Sending trace data"), and a clock may be wrong by as much.
+/// The most microseconds between the time in a trace id and the arrival of the trace. A
+/// greater distance means that the id holds no time. X-Ray accepts documents of the last
+/// 30 days (X-Ray Developer Guide, "Sending trace data"); we allow a wrong clock the same
+/// distance in both directions.
 const MAX_ID_ARRIVAL_GAP_MICROS: i64 = RETENTION_SECONDS.cast_signed() * MICROS_PER_SECOND;
 
-/// The same for the trace's start, for what was recorded long ago and is put only now. An id that was made from a W3C one begins with 32 random bits. The bounds are
-/// those within which AWS's OpenTelemetry exporter takes an id for X-Ray's own
-/// (opentelemetry-collector-contrib, awsxrayexporter: 28 days back, 5 minutes ahead).
+/// The most microseconds by which the time in a trace id may lie before or after the start
+/// of the trace. Within these limits the id holds a time, even if the trace arrives long
+/// after it was recorded. An id made from a W3C one begins with 32 random bits instead.
+/// AWS's OpenTelemetry exporter detects X-Ray ids by the same limits, 28 days back and
+/// 5 minutes ahead (opentelemetry-collector-contrib, awsxrayexporter).
 const MAX_ID_BEFORE_START_MICROS: i64 = 28 * 24 * 60 * 60 * MICROS_PER_SECOND;
 const MAX_ID_AFTER_START_MICROS: i64 = 5 * 60 * MICROS_PER_SECOND;
 
-/// The earliest start that is one: X-Ray was announced on 2016-12-01. Earlier ones are
-/// seconds since some boot, or numbers of another unit.
+/// The earliest plausible start: 2016-12-01, when X-Ray was announced. An earlier start is
+/// counted from some other zero, such as the boot, or in another unit.
 const EARLIEST_START_MICROS: i64 = 1_480_550_400 * MICROS_PER_SECOND;
 
-/// What the index holds of a trace.
+/// The index entry of one trace.
 #[derive(Debug)]
 pub(crate) struct TraceEntry {
     id: TraceId,
-    /// When the trace is said to be; `None` before its first document.
+    /// See [`trace_time`]; `None` before the first document.
     pub(crate) time: Option<Timestamp>,
     start: Timestamp,
     latest: Timestamp,
-    /// When the first of its documents came.
+    /// When the first document arrived.
     arrival: Timestamp,
-    /// Of all its documents.
+    /// The size of all documents.
     pub(crate) bytes: usize,
-    /// Grows with each document that is taken.
+    /// Grows with each document that is written.
     pub(crate) revision: u64,
     pub(crate) limit_exceeded: bool,
     pub(crate) documents: Vec<DocumentEntry>,
-    /// Derived from this revision.
+    /// Always of the current revision.
     pub(crate) summary: Option<Arc<TraceSummary>>,
 }
 
@@ -99,7 +102,7 @@ impl TraceEntry {
         self.documents.iter().find(|document| document.id == id)
     }
 
-    /// Takes in a document, in place of the one with its id.
+    /// Adds a document, or replaces the one with the same id.
     pub(crate) fn insert(&mut self, document: DocumentEntry, revision: u64) {
         self.revision = self.revision.max(revision);
         let present = self
@@ -119,15 +122,15 @@ impl TraceEntry {
         self.time = Some(trace_time(self.id, start, self.arrival));
     }
 
-    /// Whether the trace is in the query's window, as its range has it.
+    /// Whether the trace is in the query's window.
     pub(crate) fn matches(&self, query: &SummaryQuery) -> bool {
         let window = query.start..query.end;
         match query.range {
             TimeRange::TraceId => self.time.is_some_and(|time| window.contains(&time)),
             TimeRange::Event => {
                 let active = self.start < window.end && self.latest >= window.start;
-                // Times that a document names may be any: whoever looks at what came
-                // last finds it by when it came.
+                // The times in a document may be wrong. A query for the latest arrivals
+                // must find it nevertheless.
                 active
                     || self
                         .documents
@@ -144,9 +147,8 @@ impl TraceEntry {
     }
 }
 
-/// The time of a trace: the second in its id, made finer by its earliest start within that
-/// second; or, where the id holds no time, its earliest start; or, where that is none
-/// either, its arrival.
+/// Returns the time of a trace: its earliest start, clamped to the second in its id. If the
+/// id holds no time, it is the earliest start; if that is not plausible, the arrival.
 fn trace_time(id: TraceId, start: Timestamp, arrival: Timestamp) -> Timestamp {
     let second = i64::from(id.epoch_seconds()) * MICROS_PER_SECOND;
     let (start, arrival) = (start.as_micros(), arrival.as_micros());
@@ -177,7 +179,8 @@ mod tests {
     const NOW: i64 = 1_733_337_522;
     const DAY: i64 = 24 * 60 * 60;
 
-    /// The time of a trace with this second in its id, and this start; it came at `NOW`.
+    /// The second of a trace that arrived at `NOW`, given the seconds in its id and of its
+    /// start.
     fn found_second(id: i64, start: i64) -> i64 {
         let id = TraceId::from_u128(u128::from(id.cast_unsigned()) << 96 | 1);
         let at = |second: i64| Timestamp::from_micros(second.saturating_mul(MICROS_PER_SECOND));
@@ -187,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn the_time_in_an_id_counts_whatever_the_start_says() {
+    fn the_time_in_the_id_wins_over_any_start() {
         for start in [NOW * 1000, -5, 0, NOW - DAY, NOW + DAY, i64::MAX] {
             assert_eq!(found_second(NOW - 3, start), NOW - 3, "{start}");
         }
     }
 
     #[test]
-    fn what_was_recorded_long_ago_keeps_its_time() {
+    fn a_trace_recorded_long_ago_keeps_the_time_in_its_id() {
         assert_eq!(
             found_second(NOW - 700 * DAY, NOW - 700 * DAY),
             NOW - 700 * DAY
@@ -202,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_time_in_the_id_the_start_counts_or_else_the_arrival() {
+    fn without_a_time_in_the_id_the_start_or_else_the_arrival_counts() {
         let no_time = 0xffff_ffff;
         assert_eq!(found_second(no_time, NOW - 2 * DAY), NOW - 2 * DAY);
         for start in [NOW * 1000, -5, 12, NOW * MICROS_PER_SECOND, i64::MAX] {

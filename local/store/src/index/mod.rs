@@ -1,4 +1,4 @@
-//! What is searched, in memory: every trace by its time.
+//! The search index in memory: every trace, ordered by time.
 
 mod entry;
 
@@ -14,8 +14,8 @@ pub(crate) use entry::{DocumentEntry, TraceEntry};
 use crate::contract::{PageToken, SummaryQuery, TimeRange, TraceSummary};
 use crate::fields::DocumentFields;
 
-/// Summaries that are kept once derived; beyond, all are dropped and derived again as
-/// they are asked for. At a kilobyte or two each.
+/// The most cached summaries, of one to two kilobytes each. A full cache is cleared, and
+/// fills again on demand.
 const MAX_CACHED_SUMMARIES: usize = 50_000;
 
 /// Every trace of the data directory.
@@ -23,26 +23,26 @@ const MAX_CACHED_SUMMARIES: usize = 50_000;
 pub(crate) struct Index {
     traces: HashMap<TraceId, TraceEntry>,
     by_time: BTreeSet<(Timestamp, TraceId)>,
-    /// Sequence of the last document that was loaded or written.
+    /// The highest sequence number of a loaded or written document.
     pub(crate) last_sequence: i64,
     cached_summaries: usize,
 }
 
-/// What becomes of a document.
+/// The decision on an incoming document.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
-    /// To be written, in place of the document with this sequence.
+    /// Write the document, and delete the one with the sequence number `replaces`.
     Write {
         replaces: Option<i64>,
         revision: u64,
     },
-    /// In progress, where the complete one has come already.
+    /// Ignore the document: it is in progress, and the complete one has arrived before.
     Stale,
-    /// The trace would grow over [`MAX_TRACE_BYTES`].
+    /// Reject the document: its trace would grow beyond [`MAX_TRACE_BYTES`].
     TraceTooLarge,
 }
 
-/// One page of traces, not yet summarized.
+/// One page of traces, without their summaries.
 #[derive(Debug)]
 pub(crate) struct IndexPage {
     pub(crate) ids: Vec<TraceId>,
@@ -55,8 +55,9 @@ impl Index {
         self.traces.get(&id)
     }
 
-    /// The rule for a document of a trace: a complete one replaces any with its id, one in
-    /// progress replaces one in progress (X-Ray Developer Guide, "in-progress segments").
+    /// Decides whether to write a document. A complete document replaces any document with
+    /// its id; an in-progress one replaces only an in-progress one (X-Ray Developer Guide,
+    /// "in-progress segments").
     pub(crate) fn decide(&self, fields: &DocumentFields) -> Decision {
         let Some(trace) = self.traces.get(&fields.trace_id) else {
             return Decision::Write {
@@ -79,7 +80,7 @@ impl Index {
         }
     }
 
-    /// Takes in a document that is in the database.
+    /// Adds a document that is in the database.
     pub(crate) fn insert(
         &mut self,
         sequence: i64,
@@ -108,7 +109,7 @@ impl Index {
         }
     }
 
-    /// The traces that `query` wants, newest first.
+    /// Returns the traces that match `query`, newest first.
     pub(crate) fn page(&self, query: &SummaryQuery) -> IndexPage {
         let mut page = IndexPage {
             ids: Vec::new(),
@@ -119,7 +120,8 @@ impl Index {
             return page;
         }
         let first = TraceId::from_u128(0);
-        // Only the time in the id bounds the search; the other ranges look at every trace.
+        // The set is ordered by the time of `TimeRange::TraceId`. For the other ranges every
+        // trace must be examined.
         let (from, mut to) = match query.range {
             TimeRange::TraceId => (
                 Bound::Included((query.start, first)),
@@ -139,16 +141,16 @@ impl Index {
         }
         let mut last = None;
         for &(time, id) in self.by_time.range((from, to)).rev() {
-            let wanted = self
+            let matches = self
                 .traces
                 .get(&id)
                 .is_some_and(|trace| trace.matches(query));
-            if wanted && page.ids.len() == query.limit.max(1) {
+            if matches && page.ids.len() == query.limit.max(1) {
                 page.next = last;
                 break;
             }
             page.processed += 1;
-            if wanted {
+            if matches {
                 page.ids.push(id);
                 last = Some(PageToken { time, id });
             }
@@ -156,7 +158,7 @@ impl Index {
         page
     }
 
-    /// Keeps a summary, unless the trace has changed since it was derived.
+    /// Caches a summary, unless the trace has changed since it was derived.
     pub(crate) fn cache_summary(&mut self, summary: &Arc<TraceSummary>) {
         if self.cached_summaries >= MAX_CACHED_SUMMARIES {
             self.traces

@@ -6,8 +6,8 @@ use xray_document::{AnnotationValue, Annotations, Document, Subsegment, is_annot
 use super::distinct::add_distinct;
 use crate::contract::{AnnotationWithServices, ServiceId};
 
-/// The annotations of every segment and subsegment of a trace: under each key its
-/// distinct values, each with the services that gave it.
+/// The annotations of all segments and subsegments of a trace: for each key its distinct
+/// values, each with the services that recorded it.
 #[derive(Default)]
 pub(super) struct AnnotationIndex {
     keys: BTreeMap<String, Vec<AnnotationWithServices>>,
@@ -56,7 +56,8 @@ impl AnnotationIndex {
         }
     }
 
-    /// Whether an entity is annotated `ColdStart: true`, as Powertools and the wrapper do.
+    /// Whether an annotation `ColdStart` is true. Powertools for AWS Lambda and our wrapper
+    /// write it.
     pub(super) fn has_cold_start(&self) -> bool {
         self.cold_start
     }

@@ -7,7 +7,7 @@ pub(super) fn distinct(values: impl Iterator<Item = String>) -> Vec<String> {
     distinct
 }
 
-/// Appends `value` unless `list` already contains it.
+/// Appends `value`, if given, unless `list` already contains it.
 pub(super) fn add_distinct<T: PartialEq>(list: &mut Vec<T>, value: Option<T>) {
     list.extend(value.filter(|value| !list.contains(value)));
 }

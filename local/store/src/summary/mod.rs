@@ -1,7 +1,7 @@
-//! From a compiled trace to the summary that `GetTraceSummaries` gives.
+//! Derives from a compiled trace the summary that `GetTraceSummaries` returns.
 //!
-//! Root causes are not derived yet: they would be a further module here, over the same
-//! [`Trace`].
+//! Root causes are not implemented yet. They belong in a module of their own here, with a
+//! [`Trace`] as their input.
 
 mod annotations;
 mod distinct;
@@ -19,8 +19,7 @@ use distinct::{add_distinct, distinct};
 use entities::Entities;
 use services::Services;
 
-/// Derives the summary of `trace`. Each member is as the X-Ray API reference describes
-/// `TraceSummary`.
+/// Derives the summary of `trace`. [`TraceSummary`] documents the rule for each field.
 pub(crate) fn summarize(trace: &Trace, revision: u64) -> TraceSummary {
     let entities = Entities::new(trace);
     let services = Services::new(trace);
@@ -65,7 +64,7 @@ pub(crate) fn summarize(trace: &Trace, revision: u64) -> TraceSummary {
     }
 }
 
-/// The distinct users of `segments`, each with the services that name them.
+/// Returns the distinct users, each with the services whose segments name it.
 fn users<'a>(
     segments: impl Iterator<Item = &'a Segment>,
     services: &Services,
@@ -87,8 +86,7 @@ fn users<'a>(
     users
 }
 
-/// The segment where the trace began: without a parent, or with one that is not in the
-/// trace; the earliest of them.
+/// Returns the earliest segment whose parent is not in the trace.
 fn root<'a>(trace: &'a Trace, ids: &HashSet<SegmentId>) -> Option<&'a Segment> {
     let segments = trace
         .segments
@@ -104,8 +102,7 @@ fn root<'a>(trace: &'a Trace, ids: &HashSet<SegmentId>) -> Option<&'a Segment> {
         .min_by_key(|segment| (segment.start_time, segment.id))
 }
 
-/// Something is still to come: a segment is in progress, subsegments have no segment, or a
-/// callee that traces itself has not sent its segment.
+/// See [`TraceSummary::is_partial`].
 fn is_partial(trace: &Trace, entities: &Entities) -> bool {
     let unfinished = trace
         .segments
@@ -141,14 +138,14 @@ fn resource_arns(segment: &Segment) -> impl Iterator<Item = String> {
         .chain(segment.aws.str("function_arn"))
 }
 
-/// A string within an object of the segment's `aws`.
+/// Returns the string `aws.<object>.<key>` of a segment.
 fn aws_field(segment: &Segment, object: &str, key: &str) -> Option<String> {
     let object: serde_json::Map<String, serde_json::Value> = segment.aws.get(object)?;
     object.get(key)?.as_str().map(str::to_owned)
 }
 
-/// Whether a function's segment shows its environment's start: `Initialization` in what
-/// Lambda draws today, `Init` in what it draws on Managed Instances and in our own.
+/// Whether a function's segment contains the start of its environment. Lambda names it
+/// `Initialization`, on Managed Instances `Init`; `xray-local` names it `Init`.
 fn has_init_subsegment(segment: &Segment) -> bool {
     segment
         .origin

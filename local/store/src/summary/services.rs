@@ -5,7 +5,7 @@ use xray_document::{Document, Segment, SegmentId, Subsegment};
 use crate::compile::resource;
 use crate::contract::{ServiceId, Trace};
 
-/// The service graph's nodes of one trace, in order of appearance.
+/// The nodes that a trace adds to the service graph, in order of appearance.
 pub(super) struct Services {
     nodes: Vec<ServiceId>,
     of_segment: HashMap<SegmentId, usize>,
@@ -31,7 +31,7 @@ impl Services {
         services
     }
 
-    /// The service of a segment; a subsegment without its segment has none.
+    /// Returns the service of a segment; `None` for a subsegment without its segment.
     pub(super) fn of_segment(&self, id: SegmentId) -> Option<&ServiceId> {
         self.of_segment.get(&id).map(|&node| &self.nodes[node])
     }
@@ -53,7 +53,7 @@ impl Services {
     }
 }
 
-/// A service that sent its own segment.
+/// Returns the node of a service that sent its own segment.
 fn node(segment: &Segment) -> ServiceId {
     service_id(
         segment.name.clone(),
@@ -62,8 +62,8 @@ fn node(segment: &Segment) -> ServiceId {
     )
 }
 
-/// A service that was inferred from a call: an AWS resource under its own name, a
-/// database, or `remote`.
+/// Returns the node of an inferred service: an AWS resource with its own name, a database,
+/// or a remote service.
 fn inferred_node(segment: &Segment, database_calls: &HashSet<SegmentId>) -> ServiceId {
     if let Some(kind) = &segment.origin {
         let name = resource(&segment.name, &segment.aws).name;
@@ -94,7 +94,8 @@ fn account_id(segment: &Segment) -> Option<String> {
     segment.aws.str("account_id")
 }
 
-/// The calls that hold an `sql` object: an inferred segment has no such member.
+/// Returns the calls with an `sql` object. Inferred segments do not copy this object, so it
+/// is read from the call.
 fn database_calls(trace: &Trace) -> HashSet<SegmentId> {
     fn visit(subsegments: &[Subsegment], found: &mut HashSet<SegmentId>) {
         for subsegment in subsegments {
