@@ -1,15 +1,14 @@
-//! How fast the store takes documents and answers queries:
+//! Measures how fast the store accepts documents and answers queries:
 //! `cargo run --release -p xray-local-store --example ingest -- [TRACES]`.
 
 use std::error::Error;
 use std::time::{Duration, Instant};
 
+use xray_document::limits::MAX_DOCUMENTS_PER_PUT;
 use xray_document::{SegmentId, Timestamp, TraceId};
 use xray_local_store::{Store, SummaryQuery, TimeRange};
 
 const DOCUMENTS_PER_TRACE: usize = 5;
-/// What the daemon sends at a time.
-const BATCH: usize = 50;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let traces: u32 = match std::env::args().nth(1) {
@@ -19,23 +18,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let directory = tempfile::tempdir()?;
     let end = Timestamp::now();
     let documents: Vec<String> = (0..traces).flat_map(|n| trace(end, n, traces)).collect();
-    let bytes: usize = documents.iter().map(String::len).sum();
 
     let store = Store::open(directory.path())?;
-    let started = Instant::now();
-    for batch in documents.chunks(BATCH) {
-        let batch: Vec<&str> = batch.iter().map(String::as_str).collect();
-        for taken in store.put_json(&batch)? {
-            taken?;
-        }
-    }
-    let took = started.elapsed().as_secs_f64();
-    println!(
-        "put_json, batches of {BATCH}: {} documents of {} bytes in {took:.2} s, {:.0} a second",
-        documents.len(),
-        bytes / documents.len(),
-        documents.len() as f64 / took
-    );
+    measure_writes(&store, &documents)?;
 
     let query = SummaryQuery {
         start: Timestamp::from_micros(end.as_micros() - 6 * 3_600_000_000),
@@ -44,39 +29,58 @@ fn main() -> Result<(), Box<dyn Error>> {
         limit: 100,
         after: None,
     };
-    let time = |what: &str, run: &dyn Fn() -> Result<usize, Box<dyn Error>>| {
-        let started = Instant::now();
-        let found = run()?;
-        let took = started.elapsed().as_secs_f64() * 1000.0;
-        println!("{what}: {found} traces in {took:.2} ms");
-        Ok::<(), Box<dyn Error>>(())
-    };
-    time("first page of summaries", &|| {
+    measure_query("first page of summaries", || {
         Ok(store.summaries(&query)?.summaries.len())
     })?;
-    time("the same page again", &|| {
+    measure_query("the same page again", || {
         Ok(store.summaries(&query)?.summaries.len())
     })?;
     let event = SummaryQuery {
         range: TimeRange::Event,
         ..query.clone()
     };
-    time("the same by event", &|| {
+    measure_query("first page by TimeRange::Event", || {
         Ok(store.summaries(&event)?.summaries.len())
     })?;
-    time("open in a second process's place", &|| {
-        Ok(Store::open(directory.path())?
-            .summaries(&SummaryQuery {
-                limit: 20,
-                ..query.clone()
-            })?
-            .summaries
-            .len())
-    })?;
+    let short = SummaryQuery { limit: 20, ..query };
+    measure_query("open the directory again, first page of 20", || {
+        let store = Store::open(directory.path())?;
+        Ok(store.summaries(&short)?.summaries.len())
+    })
+}
+
+fn measure_writes(store: &Store, documents: &[String]) -> Result<(), Box<dyn Error>> {
+    let started = Instant::now();
+    for batch in documents.chunks(MAX_DOCUMENTS_PER_PUT) {
+        let batch: Vec<&str> = batch.iter().map(String::as_str).collect();
+        for result in store.put_json(&batch)? {
+            result?;
+        }
+    }
+    let took = started.elapsed().as_secs_f64();
+    let bytes: usize = documents.iter().map(String::len).sum();
+    println!(
+        "put_json, batches of {MAX_DOCUMENTS_PER_PUT}: {} documents of {} bytes in {took:.2} s, {:.0} per second",
+        documents.len(),
+        bytes / documents.len(),
+        documents.len() as f64 / took
+    );
     Ok(())
 }
 
-/// A function's segment, and the subsegments that its SDK sent alone.
+fn measure_query(
+    name: &str,
+    query: impl FnOnce() -> Result<usize, Box<dyn Error>>,
+) -> Result<(), Box<dyn Error>> {
+    let started = Instant::now();
+    let found = query()?;
+    let took = started.elapsed().as_secs_f64() * 1000.0;
+    println!("{name}: {found} traces in {took:.2} ms");
+    Ok(())
+}
+
+/// Trace `n` of `of`, spread over the six hours before `end`: a function's segment and the
+/// independent subsegments that its SDK sends.
 fn trace(end: Timestamp, n: u32, of: u32) -> Vec<String> {
     let age = i64::from(of - n) * 6 * 3_600_000_000 / i64::from(of);
     let start = end.as_micros() - age;
