@@ -6,8 +6,8 @@ use crate::documents::{
     embedded, in_progress, put, segment, subsegment, summary, trace_id, trace_of,
 };
 
-/// Some documents of a trace: segments and lone subsegments, parents that are there or
-/// not, cycles among them, calls, starts that tie, and states of progress.
+/// Documents of one trace: segments and independent subsegments, with known and unknown
+/// parents, cycles, calls, equal starts, complete and in progress.
 fn documents() -> impl Strategy<Value = Vec<Value>> {
     let node = (
         0..8_u64,
@@ -51,11 +51,11 @@ fn documents() -> impl Strategy<Value = Vec<Value>> {
     })
 }
 
-/// A trace as anyone sees it.
-fn seen(store: &Store) -> (Vec<String>, f64, String) {
+/// Everything that a caller can read of the trace.
+fn snapshot(store: &Store) -> (Vec<String>, f64, String) {
     let trace = trace_of(store);
     let mut summary = store.summary(trace_id()).unwrap().unwrap();
-    // The revision counts the documents that were taken, late ones not.
+    // The revision depends on the order: it does not count ignored documents.
     summary.revision = 0;
     let documents = trace
         .segments
@@ -69,7 +69,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn any_order_of_arrival_gives_the_same_trace_and_none_is_lost(
+    fn documents_give_the_same_trace_in_any_order_and_none_is_lost(
         documents in documents(),
         order in prop::collection::vec(any::<u32>(), 24),
     ) {
@@ -77,17 +77,17 @@ proptest! {
             order.into_iter().zip(documents.iter().cloned()).collect();
         shuffled.sort_by_key(|(key, _)| *key);
         let store = Store::in_memory().unwrap();
-        // What is complete at last was in progress before, or comes late.
+        // The in-progress version of each document arrives before or after it.
         for (key, document) in shuffled {
             let early = in_progress(document.clone());
             let both = if key % 2 == 0 { [early, document] } else { [document, early] };
             prop_assert!(put(&store, &both).iter().all(Result::is_ok));
         }
-        let straight = Store::in_memory().unwrap();
-        put(&straight, &documents);
-        prop_assert_eq!(seen(&store), seen(&straight));
+        let in_order = Store::in_memory().unwrap();
+        put(&in_order, &documents);
+        prop_assert_eq!(snapshot(&store), snapshot(&in_order));
 
-        let all = seen(&store).0.join("\n");
+        let all = snapshot(&store).0.join("\n");
         for document in &documents {
             let id = format!("\"id\":{}", document["id"]);
             prop_assert!(all.contains(&id), "{} is lost from {}", id, all);

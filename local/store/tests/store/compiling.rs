@@ -3,83 +3,83 @@ use xray_document::Document;
 use xray_local_store::Trace;
 
 use crate::documents::{
-    TRACE, compiled, embedded, id, in_progress, nth, put, segment, shape, store_of, subsegment,
+    TRACE, compile, embedded, id, in_progress, nth, put, segment, shape, store_of, subsegment,
     trace_id, trace_of,
 };
 
-fn none() -> Value {
+fn no_fields() -> Value {
     json!({})
 }
 
-fn entry(trace: &Trace, n: u64) -> Value {
-    let entry = trace
+fn document(trace: &Trace, n: u64) -> Value {
+    let found = trace
         .segments
         .iter()
-        .find(|entry| entry.id == id(&nth(n)))
-        .expect("the entry");
-    serde_json::from_str(&entry.json()).unwrap()
+        .find(|segment| segment.id == id(&nth(n)))
+        .expect("a document of the trace");
+    serde_json::from_str(&found.json()).unwrap()
 }
 
 #[test]
-fn siblings_that_start_together_are_in_order_of_their_ids_however_they_came() {
-    let one = segment(
+fn siblings_with_the_same_start_are_sorted_by_id() {
+    let parent = segment(
         1,
         0.0,
         1.0,
-        json!({"subsegments": [embedded(4, 0.1, 0.2, none())]}),
+        json!({"subsegments": [embedded(4, 0.1, 0.2, no_fields())]}),
     );
-    let alone = |n| subsegment(n, 1, 0.1, 0.2, none());
+    let independent = |n| subsegment(n, 1, 0.1, 0.2, no_fields());
     for numbers in [[2, 3, 5], [5, 3, 2], [3, 5, 2]] {
-        let [a, b, c] = numbers.map(alone);
-        let trace = compiled(&[a, one.clone(), b, c]);
+        let [a, b, c] = numbers.map(independent);
+        let trace = compile(&[a, parent.clone(), b, c]);
         assert_eq!(shape(&trace), "1(2 3 4 5)");
     }
 }
 
 #[test]
-fn subsegments_that_travelled_alone_are_put_under_their_parents_at_any_depth() {
-    let trace = compiled(&[
-        subsegment(4, 3, 0.3, 0.4, none()),
-        subsegment(3, 2, 0.2, 0.5, none()),
+fn independent_subsegments_are_merged_into_their_parents_at_any_depth() {
+    let trace = compile(&[
+        subsegment(4, 3, 0.3, 0.4, no_fields()),
+        subsegment(3, 2, 0.2, 0.5, no_fields()),
         segment(
             1,
             0.0,
             1.0,
-            json!({"subsegments": [embedded(2, 0.1, 0.6, none())]}),
+            json!({"subsegments": [embedded(2, 0.1, 0.6, no_fields())]}),
         ),
-        subsegment(5, 1, 0.7, 0.8, none()),
+        subsegment(5, 1, 0.7, 0.8, no_fields()),
     ]);
     assert_eq!(shape(&trace), "1(2(3(4)) 5)");
     assert!((trace.duration - 1.0).abs() < 1e-9);
-    let merged = &entry(&trace, 1)["subsegments"][1];
+    let merged = &document(&trace, 1)["subsegments"][1];
     for member in ["type", "trace_id", "parent_id"] {
         assert!(
             merged.get(member).is_none(),
-            "{member} is of a lone subsegment only: {merged}"
+            "only independent subsegments have {member}: {merged}"
         );
     }
 }
 
 #[test]
-fn a_subsegment_whose_parent_has_not_come_stays_an_entry_until_it_does() {
-    let store = store_of(&[subsegment(3, 2, 0.2, 0.5, none())]);
+fn a_subsegment_stays_at_the_top_level_until_its_parent_arrives() {
+    let store = store_of(&[subsegment(3, 2, 0.2, 0.5, no_fields())]);
     let trace = trace_of(&store);
     assert_eq!(shape(&trace), "?3");
-    let alone = entry(&trace, 3);
-    assert_eq!(alone["type"], "subsegment");
-    assert_eq!(alone["parent_id"], nth(2));
-    assert_eq!(alone["trace_id"], TRACE);
+    let independent = document(&trace, 3);
+    assert_eq!(independent["type"], "subsegment");
+    assert_eq!(independent["parent_id"], nth(2));
+    assert_eq!(independent["trace_id"], TRACE);
 
-    put(&store, &[subsegment(2, 1, 0.1, 0.6, none())]);
+    put(&store, &[subsegment(2, 1, 0.1, 0.6, no_fields())]);
     assert_eq!(shape(&trace_of(&store)), "?2(3)");
-    put(&store, &[segment(1, 0.0, 1.0, none())]);
+    put(&store, &[segment(1, 0.0, 1.0, no_fields())]);
     assert_eq!(shape(&trace_of(&store)), "1(2(3))");
 }
 
 #[test]
-fn each_call_without_a_downstream_segment_gets_an_inferred_one() {
-    let trace = compiled(&[
-        segment(1, 0.0, 1.0, none()),
+fn each_call_without_a_downstream_segment_gets_an_inferred_segment() {
+    let trace = compile(&[
+        segment(1, 0.0, 1.0, no_fields()),
         subsegment(
             2,
             1,
@@ -119,9 +119,9 @@ fn each_call_without_a_downstream_segment_gets_an_inferred_one() {
 }
 
 #[test]
-fn an_inferred_segment_gives_way_to_the_real_one_and_keeps_its_id_until_then() {
+fn an_inferred_segment_keeps_its_id_until_the_real_one_replaces_it() {
     let store = store_of(&[
-        segment(1, 0.0, 1.0, none()),
+        segment(1, 0.0, 1.0, no_fields()),
         subsegment(
             2,
             1,
@@ -147,29 +147,29 @@ fn an_inferred_segment_gives_way_to_the_real_one_and_keeps_its_id_until_then() {
 #[test]
 fn a_call_whose_callee_traces_itself_gets_no_inferred_segment() {
     let traced = json!({"namespace": "remote", "http": {"request": {"traced": true}}});
-    let trace = compiled(&[
-        segment(1, 0.0, 1.0, none()),
+    let trace = compile(&[
+        segment(1, 0.0, 1.0, no_fields()),
         subsegment(2, 1, 0.1, 0.9, traced),
     ]);
     assert_eq!(shape(&trace), "1(2)");
 }
 
 #[test]
-fn subsegments_that_are_their_own_ancestors_do_not_hang_and_none_is_lost() {
-    let trace = compiled(&[
-        subsegment(2, 4, 0.2, 0.3, none()),
-        subsegment(3, 2, 0.3, 0.4, none()),
-        subsegment(4, 3, 0.4, 0.5, none()),
-        subsegment(5, 5, 0.1, 0.2, none()),
+fn a_cycle_of_subsegments_compiles_and_loses_no_fields() {
+    let trace = compile(&[
+        subsegment(2, 4, 0.2, 0.3, no_fields()),
+        subsegment(3, 2, 0.3, 0.4, no_fields()),
+        subsegment(4, 3, 0.4, 0.5, no_fields()),
+        subsegment(5, 5, 0.1, 0.2, no_fields()),
     ]);
     assert_eq!(shape(&trace), "?5 ?2(3(4))");
 }
 
 #[test]
-fn a_chain_deeper_than_json_readers_go_is_cut_into_entries_that_each_can_be_read() {
-    // As many as the trace's limit lets in, in batches, the deepest first.
+fn a_chain_too_deep_for_json_parsers_is_cut_into_readable_documents() {
+    // As many as fit into a trace, in batches, the deepest first.
     const DEPTH: u64 = 2000;
-    let store = store_of(&[segment(1, 0.0, 1.0, none())]);
+    let store = store_of(&[segment(1, 0.0, 1.0, no_fields())]);
     let chain: Vec<Value> = (2..=DEPTH)
         .rev()
         .map(|n| subsegment(n, n - 1, 0.0, 1.0, json!({"name": "s"})))
@@ -179,8 +179,8 @@ fn a_chain_deeper_than_json_readers_go_is_cut_into_entries_that_each_can_be_read
     }
     let trace = trace_of(&store);
     let mut found = 0;
-    for entry in &trace.segments {
-        let json: Value = serde_json::from_str(&entry.json()).expect("each can be read");
+    for segment in &trace.segments {
+        let json: Value = serde_json::from_str(&segment.json()).expect("a readable document");
         found += json.to_string().matches("\"id\":").count();
     }
     assert_eq!(found as u64, DEPTH);
@@ -188,49 +188,48 @@ fn a_chain_deeper_than_json_readers_go_is_cut_into_entries_that_each_can_be_read
 }
 
 #[test]
-fn a_subsegment_that_came_alone_replaces_the_one_embedded_in_progress() {
-    let unfinished = in_progress(embedded(2, 0.1, 0.0, none()));
-    let trace = compiled(&[
+fn the_complete_version_of_a_subsegment_wins_whether_embedded_or_independent() {
+    let unfinished = in_progress(embedded(2, 0.1, 0.0, no_fields()));
+    let trace = compile(&[
         segment(1, 0.0, 1.0, json!({"subsegments": [unfinished]})),
         subsegment(2, 1, 0.1, 0.4, json!({"annotations": {"done": true}})),
-        subsegment(3, 2, 0.2, 0.3, none()),
+        subsegment(3, 2, 0.2, 0.3, no_fields()),
     ]);
     assert_eq!(shape(&trace), "1(2(3))");
     assert_eq!(
-        entry(&trace, 1)["subsegments"][0]["annotations"]["done"],
+        document(&trace, 1)["subsegments"][0]["annotations"]["done"],
         true
     );
 
     let complete = embedded(2, 0.1, 0.4, json!({"annotations": {"done": true}}));
-    let trace = compiled(&[
+    let trace = compile(&[
         segment(1, 0.0, 1.0, json!({"subsegments": [complete]})),
-        in_progress(subsegment(2, 1, 0.1, 0.0, none())),
-        subsegment(3, 2, 0.2, 0.3, none()),
+        in_progress(subsegment(2, 1, 0.1, 0.0, no_fields())),
+        subsegment(3, 2, 0.2, 0.3, no_fields()),
     ]);
     assert_eq!(shape(&trace), "1(2(3))");
     assert_eq!(
-        entry(&trace, 1)["subsegments"][0]["annotations"]["done"],
+        document(&trace, 1)["subsegments"][0]["annotations"]["done"],
         true
     );
 }
 
 #[test]
-fn two_embedded_subsegments_of_one_id_are_both_kept() {
-    let twins =
-        json!({"subsegments": [embedded(2, 0.1, 0.2, none()), embedded(2, 0.3, 0.4, none())]});
-    let trace = compiled(&[segment(1, 0.0, 1.0, twins)]);
+fn two_embedded_subsegments_with_the_same_id_are_both_kept() {
+    let twins = json!({"subsegments": [embedded(2, 0.1, 0.2, no_fields()), embedded(2, 0.3, 0.4, no_fields())]});
+    let trace = compile(&[segment(1, 0.0, 1.0, twins)]);
     assert_eq!(shape(&trace), "1(2 2)");
 }
 
 #[test]
-fn unknown_members_are_left_out_of_the_compiled_document() {
-    let trace = compiled(&[segment(1, 0.0, 1.0, json!({"Dummy": false}))]);
-    assert_eq!(entry(&trace, 1).get("Dummy"), None);
+fn unknown_fields_are_left_out_of_the_compiled_document() {
+    let trace = compile(&[segment(1, 0.0, 1.0, json!({"Dummy": false}))]);
+    assert_eq!(document(&trace, 1).get("Dummy"), None);
 }
 
 #[test]
-fn segments_in_progress_say_so() {
-    let trace = compiled(&[in_progress(segment(1, 0.0, 0.0, none()))]);
-    assert_eq!(entry(&trace, 1)["in_progress"], true);
+fn a_segment_without_an_end_is_marked_in_progress() {
+    let trace = compile(&[in_progress(segment(1, 0.0, 0.0, no_fields()))]);
+    assert_eq!(document(&trace, 1)["in_progress"], true);
     assert!(matches!(&trace.segments[0].document, Document::Segment(s) if s.end_time.is_none()));
 }

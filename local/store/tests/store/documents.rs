@@ -1,4 +1,4 @@
-//! Documents as tests write them.
+//! Builds and inspects the documents of the tests.
 
 use serde_json::{Value, json};
 use xray_document::{Document, Segment, SegmentId, Subsegment, TraceId};
@@ -6,7 +6,7 @@ use xray_local_store::{PutResult, Store, Trace, TraceSummary};
 
 pub(crate) const TRACE: &str = "1-6750a1b2-00112233445566778899aabb";
 
-/// The second in [`TRACE`].
+/// The time in [`TRACE`], in epoch seconds.
 pub(crate) const EPOCH: f64 = 1_733_337_522.0;
 
 pub(crate) fn trace_id() -> TraceId {
@@ -17,12 +17,13 @@ pub(crate) fn id(text: &str) -> SegmentId {
     text.parse().unwrap()
 }
 
-/// The id that ends in `n`.
+/// The segment id whose number is `n`.
 pub(crate) fn nth(n: u64) -> String {
     SegmentId::from_u64(n).to_string()
 }
 
-/// A complete segment, `start..end` in seconds after [`EPOCH`], with `more` members.
+/// A complete segment from `start` to `end`, in seconds after [`EPOCH`], with the fields of
+/// `more`.
 pub(crate) fn segment(n: u64, start: f64, end: f64, more: Value) -> Value {
     let own = json!({
         "name": format!("service-{n}"), "id": nth(n), "trace_id": TRACE,
@@ -31,7 +32,7 @@ pub(crate) fn segment(n: u64, start: f64, end: f64, more: Value) -> Value {
     merged(own, more)
 }
 
-/// A complete subsegment that travels alone.
+/// A complete independent subsegment.
 pub(crate) fn subsegment(n: u64, parent: u64, start: f64, end: f64, more: Value) -> Value {
     let own = json!({
         "type": "subsegment", "name": format!("step-{n}"), "id": nth(n), "trace_id": TRACE,
@@ -40,7 +41,7 @@ pub(crate) fn subsegment(n: u64, parent: u64, start: f64, end: f64, more: Value)
     merged(own, more)
 }
 
-/// An embedded subsegment.
+/// A complete embedded subsegment.
 pub(crate) fn embedded(n: u64, start: f64, end: f64, more: Value) -> Value {
     let own = json!({
         "name": format!("step-{n}"), "id": nth(n),
@@ -49,7 +50,7 @@ pub(crate) fn embedded(n: u64, start: f64, end: f64, more: Value) -> Value {
     merged(own, more)
 }
 
-/// `document`, not ended yet.
+/// The in-progress version of `document`.
 pub(crate) fn in_progress(mut document: Value) -> Value {
     let members = document.as_object_mut().unwrap();
     members.remove("end_time");
@@ -70,11 +71,11 @@ pub(crate) fn put(store: &Store, documents: &[Value]) -> Vec<PutResult> {
     store.put_json(&texts).unwrap()
 }
 
-/// A store that took every one of `documents`.
+/// A store with all of `documents`.
 pub(crate) fn store_of(documents: &[Value]) -> Store {
     let store = Store::in_memory().unwrap();
-    for (taken, document) in put(&store, documents).into_iter().zip(documents) {
-        taken.unwrap_or_else(|error| panic!("{document}: {error}"));
+    for (result, document) in put(&store, documents).into_iter().zip(documents) {
+        result.unwrap_or_else(|error| panic!("{document}: {error}"));
     }
     store
 }
@@ -84,10 +85,10 @@ pub(crate) fn trace_of(store: &Store) -> Trace {
         .traces(&[trace_id()])
         .unwrap()
         .pop()
-        .expect("the trace is there")
+        .expect("the trace is in the store")
 }
 
-pub(crate) fn compiled(documents: &[Value]) -> Trace {
+pub(crate) fn compile(documents: &[Value]) -> Trace {
     trace_of(&store_of(documents))
 }
 
@@ -95,27 +96,31 @@ pub(crate) fn summary(documents: &[Value]) -> TraceSummary {
     store_of(documents)
         .summary(trace_id())
         .unwrap()
-        .expect("the trace is there")
+        .expect("the trace is in the store")
 }
 
-/// The trace's shape: `1(2(3) 4) ?5`, ids as [`nth`] has them, `?` a subsegment without
-/// its parent, `*` an inferred segment under the call that it was inferred from.
+/// The shape of a trace, such as `1(2(3) 4) ?5 *4`: the numbers of the ids ([`nth`]), with
+/// children in parentheses. `?` marks a top-level subsegment. `*` marks an inferred segment
+/// and stands before the number of its call.
 pub(crate) fn shape(trace: &Trace) -> String {
-    let entries = trace.segments.iter().map(|entry| match &entry.document {
-        Document::Segment(segment) if segment.inferred => {
-            format!("*{}", segment.parent_id.unwrap().as_u64())
-        }
-        Document::Segment(segment) => shape_of(segment),
-        Document::Subsegment(subsegment) => format!("?{}", shape_below(subsegment)),
-    });
-    entries.collect::<Vec<_>>().join(" ")
+    let shapes = trace
+        .segments
+        .iter()
+        .map(|segment| match &segment.document {
+            Document::Segment(segment) if segment.inferred => {
+                format!("*{}", segment.parent_id.unwrap().as_u64())
+            }
+            Document::Segment(segment) => shape_of_segment(segment),
+            Document::Subsegment(subsegment) => format!("?{}", shape_of_subsegment(subsegment)),
+        });
+    shapes.collect::<Vec<_>>().join(" ")
 }
 
-fn shape_of(segment: &Segment) -> String {
+fn shape_of_segment(segment: &Segment) -> String {
     with_children(segment.id, &segment.subsegments)
 }
 
-fn shape_below(subsegment: &Subsegment) -> String {
+fn shape_of_subsegment(subsegment: &Subsegment) -> String {
     with_children(subsegment.id, &subsegment.subsegments)
 }
 
@@ -124,6 +129,6 @@ fn with_children(id: SegmentId, children: &[Subsegment]) -> String {
     if children.is_empty() {
         return id.to_string();
     }
-    let children: Vec<String> = children.iter().map(shape_below).collect();
+    let children: Vec<String> = children.iter().map(shape_of_subsegment).collect();
     format!("{id}({})", children.join(" "))
 }

@@ -1,5 +1,6 @@
-//! What the official SDKs for Python and Node sent, compiled: `tests/fixtures/*.bin` are
-//! datagrams as captured, `compiled.json` is what is made of them, to be read in review.
+//! Compiles captured datagrams of the official SDKs for Python and Node
+//! (`tests/fixtures/*.bin`) and compares the traces with `tests/fixtures/compiled.json`,
+//! which is reviewed like code.
 
 use std::path::Path;
 
@@ -8,7 +9,7 @@ use xray_document::{Datagram, Document};
 use xray_local_store::Store;
 
 #[test]
-fn captured_datagrams_compile_to_the_traces_that_were_reviewed() {
+fn captured_datagrams_compile_to_the_reviewed_traces() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let store = Store::in_memory().unwrap();
     let mut ids = Vec::new();
@@ -22,7 +23,7 @@ fn captured_datagrams_compile_to_the_traces_that_were_reviewed() {
     for path in files {
         let bytes = std::fs::read(&path).unwrap();
         let Datagram::Document(json) = Datagram::parse(&bytes).unwrap() else {
-            panic!("{} holds no document", path.display());
+            panic!("{} does not contain a document", path.display());
         };
         assert_eq!(
             store.put_json(&[json]).unwrap(),

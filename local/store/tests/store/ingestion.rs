@@ -13,15 +13,15 @@ fn annotation(trace: &Trace, key: &str) -> Value {
 }
 
 #[test]
-fn each_document_gets_its_own_answer_in_order() {
+fn each_document_gets_its_own_result_in_order() {
     let store = Store::in_memory().unwrap();
     let good = segment(1, 0.0, 1.0, json!({})).to_string();
     let nameless =
         json!({"id": nth(2), "trace_id": "1-6750a1b2-00112233445566778899aabb"}).to_string();
-    let taken = store
-        .put_json(&["no json", &good, "[]", &nameless])
+    let results = store
+        .put_json(&["not JSON", &good, "[]", &nameless])
         .unwrap();
-    let codes: Vec<_> = taken
+    let codes: Vec<_> = results
         .iter()
         .map(|t| t.as_ref().map_err(|e| (e.code, e.id)))
         .collect();
@@ -38,7 +38,7 @@ fn each_document_gets_its_own_answer_in_order() {
 }
 
 #[test]
-fn the_complete_document_replaces_the_one_in_progress_and_is_not_replaced_by_a_late_one() {
+fn a_complete_document_replaces_an_in_progress_one_but_not_the_reverse() {
     let store = Store::in_memory().unwrap();
     let state = |state: &str| json!({"annotations": {"state": state}});
     put(&store, &[in_progress(segment(1, 0.0, 0.0, state("early")))]);
@@ -46,7 +46,7 @@ fn the_complete_document_replaces_the_one_in_progress_and_is_not_replaced_by_a_l
     put(&store, &[segment(1, 0.0, 1.0, state("done"))]);
     assert_eq!(annotation(&trace_of(&store), "state"), "done");
     let late = put(&store, &[in_progress(segment(1, 0.0, 0.0, state("late")))]);
-    assert_eq!(late, [Ok(())], "X-Ray has nothing against it");
+    assert_eq!(late, [Ok(())], "accepted, but ignored");
     assert_eq!(annotation(&trace_of(&store), "state"), "done");
     put(&store, &[segment(1, 0.0, 1.0, state("again"))]);
     assert_eq!(annotation(&trace_of(&store), "state"), "again");
@@ -54,7 +54,7 @@ fn the_complete_document_replaces_the_one_in_progress_and_is_not_replaced_by_a_l
 }
 
 #[test]
-fn a_document_sent_twice_is_there_once() {
+fn a_document_sent_twice_is_stored_once() {
     let twice = [
         segment(1, 0.0, 1.0, json!({})),
         segment(1, 0.0, 1.0, json!({})),
@@ -63,7 +63,7 @@ fn a_document_sent_twice_is_there_once() {
 }
 
 #[test]
-fn a_trace_over_its_limit_takes_no_more_and_says_so() {
+fn a_trace_at_its_size_limit_rejects_documents_and_reports_limit_exceeded() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path()).unwrap();
     let large = |n| {
@@ -79,55 +79,55 @@ fn a_trace_over_its_limit_takes_no_more_and_says_so() {
         assert_eq!(put(&store, &[large(n)]), [Ok(())]);
     }
     assert!(!trace_of(&store).limit_exceeded);
-    let refused = put(&store, &[large(fit + 1)]).pop().unwrap().unwrap_err();
-    assert_eq!(refused.code, ErrorCode::InvalidSegment);
-    assert_eq!(refused.detail, TRACE_SIZE_EXCEEDED);
-    assert_eq!(refused.id, Some(id(&nth(fit + 1))));
+    let rejected = put(&store, &[large(fit + 1)]).pop().unwrap().unwrap_err();
+    assert_eq!(rejected.code, ErrorCode::InvalidSegment);
+    assert_eq!(rejected.detail, TRACE_SIZE_EXCEEDED);
+    assert_eq!(rejected.id, Some(id(&nth(fit + 1))));
     assert!(trace_of(&store).limit_exceeded);
-    // One that takes another's place does not make the trace larger.
+    // A replacement does not make the trace larger.
     assert_eq!(put(&store, &[large(1)]), [Ok(())]);
     drop(store);
     let store = Store::open(directory.path()).unwrap();
-    assert!(trace_of(&store).limit_exceeded, "also after a restart");
+    assert!(trace_of(&store).limit_exceeded, "after a restart, too");
     assert_eq!(trace_of(&store).segments.len() as u64, fit);
 }
 
 #[test]
-fn documents_of_our_own_are_taken_and_an_incomplete_one_is_refused() {
+fn put_stores_built_documents_and_rejects_incomplete_ones() {
     let store = Store::in_memory().unwrap();
     let start = Timestamp::from_micros(1_733_337_522_000_000);
     let segment = Segment::new("api/Prod", trace_id(), SegmentId::from_u64(7), start);
     let orphan = xray_document::Subsegment::new("step", SegmentId::from_u64(8), start);
-    let taken = store
+    let results = store
         .put(&[
             Document::Segment(Box::new(segment)),
             Document::Subsegment(Box::new(orphan)),
         ])
         .unwrap();
-    assert_eq!(taken[0], Ok(()));
+    assert_eq!(results[0], Ok(()));
     assert_eq!(
-        taken[1].as_ref().unwrap_err().code,
+        results[1].as_ref().unwrap_err().code,
         ErrorCode::MissingTraceId
     );
     assert_eq!(shape(&trace_of(&store)), "7");
 }
 
 #[test]
-fn documents_are_kept_whole_as_they_came() {
+fn documents_are_stored_unchanged() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path()).unwrap();
     let text = r#" {"name":"a", "id":"0000000000000001","trace_id":"1-6750a1b2-00112233445566778899aabb","start_time":1.7333375221234567E9,"end_time":1733337523,"Unknown":[1 ,2]}"#;
     assert_eq!(store.put_json(&[text]).unwrap(), [Ok(())]);
     drop(store);
     let database = rusqlite::Connection::open(directory.path().join("traces.sqlite")).unwrap();
-    let kept: String = database
+    let stored: String = database
         .query_row("SELECT json FROM bodies", [], |row| row.get(0))
         .unwrap();
-    assert_eq!(kept, text);
+    assert_eq!(stored, text);
 }
 
 #[test]
-fn telemetry_records_are_kept() {
+fn telemetry_records_are_stored() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path()).unwrap();
     store
@@ -135,14 +135,14 @@ fn telemetry_records_are_kept() {
         .unwrap();
     drop(store);
     let database = rusqlite::Connection::open(directory.path().join("traces.sqlite")).unwrap();
-    let kept: String = database
+    let stored: String = database
         .query_row("SELECT json FROM telemetry", [], |row| row.get(0))
         .unwrap();
-    assert!(kept.contains("SegmentsSentCount"), "{kept}");
+    assert!(stored.contains("SegmentsSentCount"), "{stored}");
 }
 
 #[test]
-fn the_revision_grows_with_every_document_and_outlives_a_restart() {
+fn the_revision_grows_with_each_document_and_survives_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path()).unwrap();
     let revision = |store: &Store| store.summary(trace_id()).unwrap().unwrap().revision;
@@ -158,11 +158,11 @@ fn the_revision_grows_with_every_document_and_outlives_a_restart() {
 }
 
 #[test]
-fn a_write_that_fails_takes_nothing_and_the_next_one_works() {
+fn a_failed_write_stores_nothing_and_the_next_write_works() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path()).unwrap();
     put(&store, &[segment(1, 0.0, 1.0, json!({}))]);
-    // Stands for a full disk: the third document of the batch cannot be written.
+    // The trigger stands in for a full disk: it rejects the third document of the batch.
     let database = rusqlite::Connection::open(directory.path().join("traces.sqlite")).unwrap();
     database
         .execute_batch(

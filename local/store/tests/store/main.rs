@@ -1,8 +1,8 @@
-//! The store through its public interface, each claim by itself.
+//! Tests the store through its public interface.
 
 #![allow(
     clippy::unwrap_used,
-    reason = "a test's helpers may fail as the test itself"
+    reason = "a failing helper fails its test, as it should"
 )]
 
 mod arrival_order;

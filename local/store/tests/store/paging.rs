@@ -20,7 +20,7 @@ fn query(start: f64, end: f64, range: TimeRange, limit: usize) -> SummaryQuery {
     }
 }
 
-/// A trace of one segment, whose id has the second in which it starts.
+/// A trace of one segment. Its id holds the second of its start.
 fn trace(n: u32, start: f64, end: f64) -> Value {
     let id = TraceId::from_u128((EPOCH as u128 + start as u128) << 96 | u128::from(n));
     json!({"name": "s", "id": nth(1), "trace_id": id.to_string(),
@@ -37,7 +37,7 @@ fn numbers(page: &SummaryPage) -> Vec<u32> {
 #[test]
 fn pages_are_newest_first_and_together_hold_each_trace_once() {
     let store = Store::in_memory().unwrap();
-    // Three traces a second, put in no order.
+    // Three traces per second, in no particular order.
     let documents: Vec<Value> = (0..30)
         .map(|n| (n * 7) % 30)
         .map(|n| trace(n, f64::from(n / 3), 99.0))
@@ -68,7 +68,7 @@ fn pages_are_newest_first_and_together_hold_each_trace_once() {
 }
 
 #[test]
-fn a_last_page_that_is_full_has_no_next() {
+fn a_full_last_page_has_no_next_token() {
     let store = Store::in_memory().unwrap();
     put(&store, &[trace(1, 0.0, 1.0), trace(2, 0.0, 1.0)]);
     let page = store
@@ -78,7 +78,7 @@ fn a_last_page_that_is_full_has_no_next() {
 }
 
 #[test]
-fn traces_that_come_while_one_pages_do_not_repeat_others() {
+fn traces_that_arrive_between_pages_repeat_no_trace() {
     let store = Store::in_memory().unwrap();
     put(
         &store,
@@ -110,14 +110,14 @@ fn a_trace_moves_when_an_earlier_start_arrives() {
     assert_eq!(
         (found(0.0, 40.0), found(40.0, 60.0)),
         (0, 1),
-        "its id holds no time: its start"
+        "the id holds no time, so the start counts"
     );
     put(&store, &[of(2, 10.0)]);
     assert_eq!((found(0.0, 40.0), found(40.0, 60.0)), (1, 0));
 }
 
 #[test]
-fn each_range_has_its_own_idea_of_a_traces_time() {
+fn each_time_range_selects_traces_by_its_own_time() {
     let store = Store::in_memory().unwrap();
     put(&store, &[trace(1, 10.0, 30.0)]);
     let found = |range, start, end| {
@@ -129,7 +129,7 @@ fn each_range_has_its_own_idea_of_a_traces_time() {
             == 1
     };
     let cases = [
-        // The window, and whether the trace is in it by id, by activity, by a segment's end.
+        // The window, and whether TraceId, Event and Service select the trace.
         ((0.0, 10.0), (false, false, false)),
         ((0.0, 11.0), (true, true, false)),
         ((12.0, 20.0), (false, true, false)),
@@ -147,7 +147,7 @@ fn each_range_has_its_own_idea_of_a_traces_time() {
 }
 
 #[test]
-fn an_empty_window_holds_nothing_even_with_a_token() {
+fn an_empty_window_matches_nothing_even_with_a_token() {
     let store = Store::in_memory().unwrap();
     put(&store, &[trace(1, 0.0, 1.0), trace(2, 0.0, 1.0)]);
     assert!(
@@ -170,13 +170,13 @@ fn an_empty_window_holds_nothing_even_with_a_token() {
 }
 
 #[test]
-fn a_trace_whose_start_is_odd_is_found_by_its_id_and_by_its_arrival() {
+fn a_trace_with_an_implausible_start_is_found_by_id_and_by_arrival() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path()).unwrap();
     let now = Timestamp::now();
     let second = now.as_micros() / 1_000_000;
     let second = second as f64;
-    // Milliseconds, before the epoch, yesterday, no time at all.
+    // In milliseconds, before the epoch, yesterday, zero.
     let starts = [second * 1000.0, -5.0, second - 86_400.0, 0.0];
     let documents: Vec<Value> = (1..)
         .zip(starts)

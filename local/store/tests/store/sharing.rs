@@ -44,7 +44,7 @@ fn traces_survive_a_restart() {
 }
 
 #[test]
-fn two_that_have_one_directory_open_see_what_the_other_wrote() {
+fn two_stores_on_one_directory_see_each_others_documents() {
     let directory = tempfile::tempdir().unwrap();
     let one = Store::open(directory.path()).unwrap();
     let other = Store::open(directory.path()).unwrap();
@@ -61,13 +61,13 @@ fn two_that_have_one_directory_open_see_what_the_other_wrote() {
     );
     assert_eq!(shape(&trace_of(&one)), "1(2)");
     assert!(!one.summary(trace_id()).unwrap().unwrap().is_partial);
-    // Replaced by the other: what is late for one is late for both.
+    // `other` wrote the complete document; `one` must ignore an in-progress version too.
     put(&one, &[in_progress(segment(1, 0.0, 0.0, json!({})))]);
     assert!(!other.summary(trace_id()).unwrap().unwrap().is_partial);
 }
 
 #[test]
-fn readers_and_writers_at_once_lose_nothing_and_see_whole_traces() {
+fn concurrent_readers_and_writers_lose_nothing_and_see_whole_traces() {
     const ROUNDS: u64 = 40;
     let directory = tempfile::tempdir().unwrap();
     let stores = [
@@ -109,7 +109,7 @@ fn readers_and_writers_at_once_lose_nothing_and_see_whole_traces() {
 }
 
 #[test]
-fn what_is_older_than_the_retention_is_gone_at_the_next_start() {
+fn traces_beyond_the_retention_are_removed_at_the_next_start() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path()).unwrap();
     put(
@@ -145,7 +145,7 @@ fn what_is_older_than_the_retention_is_gone_at_the_next_start() {
 }
 
 #[test]
-fn a_database_of_a_newer_version_is_left_alone_with_a_word_on_what_to_do() {
+fn a_database_of_a_newer_version_is_an_error_that_suggests_a_remedy() {
     let directory = tempfile::tempdir().unwrap();
     drop(Store::open(directory.path()).unwrap());
     let path = directory.path().join("traces.sqlite");
@@ -160,7 +160,7 @@ fn a_database_of_a_newer_version_is_left_alone_with_a_word_on_what_to_do() {
 }
 
 #[test]
-fn a_file_that_is_no_database_is_an_error_that_names_it() {
+fn a_file_that_is_not_a_database_is_an_error_that_names_it() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("traces.sqlite");
     std::fs::write(
@@ -177,7 +177,7 @@ fn a_file_that_is_no_database_is_an_error_that_names_it() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_made_is_an_error_that_names_it() {
+fn a_directory_that_cannot_be_created_is_an_error_that_names_it() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");
     std::fs::write(&file, "").unwrap();
@@ -189,7 +189,7 @@ fn a_directory_that_cannot_be_made_is_an_error_that_names_it() {
 }
 
 #[test]
-fn the_time_of_a_trace_is_that_of_its_id() {
+fn the_time_of_a_trace_is_the_time_in_its_id() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path()).unwrap();
     put(&store, &[segment(1, 0.25, 1.0, json!({}))]);
@@ -209,7 +209,7 @@ fn the_time_of_a_trace_is_that_of_its_id() {
     assert_eq!(
         found(0.25, 0.3),
         1,
-        "made finer by its start within the second"
+        "the start refines the second in the id"
     );
     assert_eq!(found(0.0, 0.25), 0, "the end is exclusive");
     assert_eq!(found(1.0, 9.0), 0);

@@ -13,7 +13,7 @@ fn service(name: &str, kind: Option<&str>) -> ServiceId {
     }
 }
 
-/// An API that calls a function, which writes to a table.
+/// The documents of an API that calls a function, which writes to a table.
 fn api_and_function() -> Vec<Value> {
     vec![
         segment(
@@ -53,7 +53,7 @@ fn api_and_function() -> Vec<Value> {
 }
 
 #[test]
-fn the_root_segment_decides_faults_errors_response_time_http_and_entry_point() {
+fn fault_error_response_time_http_and_entry_point_come_from_the_root_segment() {
     let summary = summary(&api_and_function());
     assert!((summary.start_time.as_seconds() - EPOCH).abs() < 1e-6);
     assert!(
@@ -63,7 +63,7 @@ fn the_root_segment_decides_faults_errors_response_time_http_and_entry_point() {
     );
     assert!((summary.response_time.unwrap() - 1.0).abs() < 1e-6);
     assert_eq!((summary.has_error, summary.has_fault), (true, false));
-    assert!(summary.has_throttle, "of any segment");
+    assert!(summary.has_throttle, "any segment counts");
     assert!(!summary.is_partial);
     assert_eq!(
         summary.entry_point,
@@ -108,7 +108,7 @@ fn services_users_and_arns_are_listed_once_each() {
 }
 
 #[test]
-fn annotations_are_gathered_by_key_and_value_with_their_services() {
+fn annotations_are_grouped_by_key_and_value_with_their_services() {
     let summary = summary(&api_and_function());
     let values = |key: &str| -> Vec<AnnotationValue> {
         summary.annotations[key]
@@ -121,7 +121,7 @@ fn annotations_are_gathered_by_key_and_value_with_their_services() {
     assert_eq!(
         summary.annotations.len(),
         2,
-        "a key that no filter can name is left out"
+        "a key that filters cannot name is left out"
     );
     let function = service("fn", Some("AWS::Lambda::Function"));
     assert_eq!(summary.annotations["tenant"][1].service_ids, [function]);
@@ -136,7 +136,7 @@ fn at_most_50_annotation_keys_are_indexed() {
 }
 
 #[test]
-fn a_trace_is_partial_while_something_is_to_come() {
+fn a_trace_is_partial_while_documents_are_missing() {
     let none = || json!({});
     let traced = json!({"namespace": "remote", "http": {"request": {"traced": true}}});
     let called = || segment(3, 0.2, 0.8, json!({"parent_id": nth(2)}));
@@ -170,13 +170,13 @@ fn a_trace_is_partial_while_something_is_to_come() {
             ],
         ),
     ];
-    for (what, partial, documents) in cases {
-        assert_eq!(summary(&documents).is_partial, partial, "{what}");
+    for (case, partial, documents) in cases {
+        assert_eq!(summary(&documents).is_partial, partial, "{case}");
     }
 }
 
 #[test]
-fn of_several_roots_the_earliest_is_the_entry_point() {
+fn the_earliest_of_several_roots_is_the_entry_point() {
     let summary = summary(&[
         segment(1, 0.5, 1.0, json!({})),
         segment(2, 0.1, 0.2, json!({"parent_id": nth(99), "fault": true})),
@@ -186,7 +186,7 @@ fn of_several_roots_the_earliest_is_the_entry_point() {
 }
 
 #[test]
-fn subsegments_alone_have_a_time_but_no_entry_point() {
+fn a_trace_of_subsegments_only_has_a_time_but_no_entry_point() {
     let summary = summary(&[subsegment(2, 1, 0.25, 0.75, json!({"fault": true}))]);
     assert!((summary.start_time.as_seconds() - EPOCH - 0.25).abs() < 1e-6);
     assert!((summary.duration - 0.5).abs() < 1e-6);
@@ -204,7 +204,7 @@ fn instances_and_zones_come_from_the_aws_object() {
 }
 
 #[test]
-fn what_was_called_is_a_node_of_the_kind_that_the_call_tells() {
+fn a_called_service_is_a_node_of_the_type_that_the_call_implies() {
     let call = |n: u64, name: &str, more: Value| {
         let mut call = subsegment(n, 1, n as f64 / 100.0, 0.5, more);
         call["name"] = name.into();
@@ -245,7 +245,7 @@ fn what_was_called_is_a_node_of_the_kind_that_the_call_tells() {
 }
 
 #[test]
-fn a_cold_start_is_seen_in_what_lambda_draws_and_in_the_annotation() {
+fn a_cold_start_is_detected_by_lambdas_subsegment_or_by_the_annotation() {
     let lambda = |inner: Value| {
         segment(
             1,
@@ -257,26 +257,26 @@ fn a_cold_start_is_seen_in_what_lambda_draws_and_in_the_annotation() {
     let named = |name: &str| embedded(2, 0.1, 0.2, json!({"name": name}));
     let annotated =
         |value: bool| embedded(2, 0.1, 0.2, json!({"annotations": {"ColdStart": value}}));
-    for (what, cold, document) in [
+    for (case, cold, document) in [
         ("Init", true, lambda(named("Init"))),
         ("Initialization", true, lambda(named("Initialization"))),
         ("ColdStart: true", true, lambda(annotated(true))),
         ("ColdStart: false", false, lambda(annotated(false))),
         ("Invocation", false, lambda(named("Invocation"))),
         (
-            "not a function's",
+            "a segment that is not a function",
             false,
             segment(1, 0.0, 1.0, json!({"subsegments": [named("Init")]})),
         ),
     ] {
-        assert_eq!(summary(&[document]).cold_start, cold, "{what}");
+        assert_eq!(summary(&[document]).cold_start, cold, "{case}");
     }
     let lone = subsegment(2, 1, 0.1, 0.2, json!({"annotations": {"ColdStart": true}}));
     assert!(summary(&[lone]).cold_start);
 }
 
 #[test]
-fn a_summary_follows_the_documents_that_come_after_it() {
+fn a_summary_reflects_documents_that_arrive_later() {
     let store = crate::documents::store_of(&[in_progress(segment(1, 0.0, 0.0, json!({})))]);
     let id = crate::documents::trace_id();
     assert!(store.summary(id).unwrap().unwrap().is_partial);
