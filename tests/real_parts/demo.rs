@@ -12,16 +12,16 @@ use xray_lambda_tests::{artifact, client, http, port};
 #[tokio::test]
 async fn a_cold_write_is_one_complete_trace() {
     let demo = Demo::start(&[]).await;
-    let answer = demo
-        .write(&json!({ "tenant": "acme", "message": "hello" }))
+    let response = demo
+        .post_item(&json!({ "tenant": "acme", "message": "hello" }))
         .await;
-    assert_eq!(answer.status, 201, "{}\n{}", answer.body, demo.log());
-    let item = answer.json();
-    let trace = demo.traces(&[answer.trace_id()]).await;
+    assert_eq!(response.status, 201, "{}\n{}", response.body, demo.log());
+    let item = response.json();
+    let trace = demo.stop_and_read_traces(&[response.trace_id()]).await;
 
     trace.assert_strict();
     let trace = trace.flat();
-    let write = Write::of(&trace);
+    let write = WriteTrace::find(&trace);
     let init = trace.one("Init");
     assert_eq!(init["parent_id"], write.function["id"]);
 
@@ -42,16 +42,16 @@ async fn a_cold_write_is_one_complete_trace() {
 #[tokio::test]
 async fn only_the_first_request_of_an_environment_shows_an_init() {
     let demo = Demo::start(&[]).await;
-    let cold = demo.write(&json!({ "tenant": "acme" })).await;
-    let warm = demo.write(&json!({ "tenant": "acme" })).await;
+    let cold = demo.post_item(&json!({ "tenant": "acme" })).await;
+    let warm = demo.post_item(&json!({ "tenant": "acme" })).await;
     let ids = [cold.trace_id(), warm.trace_id()];
-    let traces = demo.traces(&ids).await.flat();
+    let traces = demo.stop_and_read_traces(&ids).await.flat();
 
     // Lambda has drawn that one: the extension's own would double it.
     assert!(traces.named("Runtime init").is_empty(), "{traces}");
     for (id, init) in ids.iter().zip([1, 0]) {
         let trace = traces.of_trace(id);
-        Write::of(&trace);
+        WriteTrace::find(&trace);
         assert_eq!(trace.named("Init").len(), init, "{trace}");
         let cold_start = init == 1;
         let annotated = |document: &&Value| document["annotations"]["ColdStart"] == cold_start;
@@ -66,8 +66,11 @@ async fn only_the_first_request_of_an_environment_shows_an_init() {
 #[tokio::test]
 async fn a_table_that_is_called_is_inferred_below_the_call() {
     let demo = Demo::start(&[]).await;
-    let answer = demo.write(&json!({ "tenant": "acme" })).await;
-    let trace = demo.traces(&[answer.trace_id()]).await.flat();
+    let response = demo.post_item(&json!({ "tenant": "acme" })).await;
+    let trace = demo
+        .stop_and_read_traces(&[response.trace_id()])
+        .await
+        .flat();
 
     let inferred: Vec<_> = trace
         .as_slice()
@@ -78,24 +81,24 @@ async fn a_table_that_is_called_is_inferred_below_the_call() {
         panic!("one inferred segment, not {trace}")
     };
     assert_eq!(table["origin"], "AWS::DynamoDB::Table");
-    assert_eq!(table["parent_id"], Write::of(&trace).put["id"]);
+    assert_eq!(table["parent_id"], WriteTrace::find(&trace).put["id"]);
 }
 
 #[tokio::test]
 async fn a_report_is_one_trace_through_two_functions() {
     let demo = Demo::start(&[]).await;
     let item = demo
-        .write(&json!({ "tenant": "acme", "message": "hello" }))
+        .post_item(&json!({ "tenant": "acme", "message": "hello" }))
         .await
         .json();
     let pk = item["pk"].as_str().expect("the item's pk");
-    let answer = demo.get(&format!("/reports/{pk}")).await;
-    assert_eq!(answer.status, 200, "{}\n{}", answer.body, demo.log());
-    assert_eq!(answer.json()["messageLength"], 5);
-    let trace = demo.traces(&[answer.trace_id()]).await;
+    let response = demo.get(&format!("/reports/{pk}")).await;
+    assert_eq!(response.status, 200, "{}\n{}", response.body, demo.log());
+    assert_eq!(response.json()["messageLength"], 5);
+    let trace = demo.stop_and_read_traces(&[response.trace_id()]).await;
 
     trace.assert_strict();
-    let trace = trace.sent().flat();
+    let trace = trace.without_inferred().flat();
     for origin in [
         "AWS::ApiGateway::Stage",
         "AWS::Lambda",
@@ -115,22 +118,24 @@ async fn a_report_is_one_trace_through_two_functions() {
     let [call] = calls[..] else {
         panic!("one remote call, not {trace}")
     };
-    assert!(trace.is_above(report, call), "{trace}");
-    assert!(trace.is_above(call, read), "{trace}");
+    assert!(trace.is_ancestor(report, call), "{trace}");
+    assert!(trace.is_ancestor(call, read), "{trace}");
     assert_eq!(call["http"]["response"]["status"], 200);
 }
 
 #[tokio::test]
 async fn a_handler_that_fails_is_a_fault_with_its_cause() {
     let demo = Demo::start(&[]).await;
-    let failed = demo.write(&json!({ "tenant": "acme", "fail": true })).await;
+    let failed = demo
+        .post_item(&json!({ "tenant": "acme", "fail": true }))
+        .await;
     assert_eq!(failed.status, 502, "{}\n{}", failed.body, demo.log());
-    let next = demo.write(&json!({ "tenant": "acme" })).await;
+    let next = demo.post_item(&json!({ "tenant": "acme" })).await;
     assert_eq!(next.status, 201, "{}\n{}", next.body, demo.log());
-    let trace = demo.traces(&[failed.trace_id()]).await;
+    let trace = demo.stop_and_read_traces(&[failed.trace_id()]).await;
 
     trace.assert_strict();
-    let trace = trace.sent().flat();
+    let trace = trace.without_inferred().flat();
     let validate = trace.one("validate_and_write");
     assert_eq!(validate["fault"], true);
     let exceptions = validate["cause"]["exceptions"]
@@ -156,7 +161,7 @@ async fn a_handler_that_fails_is_a_fault_with_its_cause() {
 #[tokio::test]
 async fn answers_are_the_labs_own() {
     let demo = Demo::start(&[]).await;
-    let invalid = demo.write(&Value::String("no object".to_owned())).await;
+    let invalid = demo.post_item(&Value::String("no object".to_owned())).await;
     assert_eq!(
         (invalid.status, invalid.json()),
         (400, json!({ "error": "Invalid JSON body" }))
@@ -166,7 +171,7 @@ async fn answers_are_the_labs_own() {
     assert_eq!((unknown.status, unknown.json()), (404, not_found));
 
     let written = demo
-        .write(&json!({ "tenant": "acme", "message": "hello" }))
+        .post_item(&json!({ "tenant": "acme", "message": "hello" }))
         .await
         .json();
     let pk = written["pk"].as_str().expect("the item's pk");
@@ -194,12 +199,12 @@ async fn the_demo_is_the_same_with_dynalite() {
     ]);
     let _dynalite = Process::spawn("dynalite", command);
     let address = format!("127.0.0.1:{listen}");
-    http::listening(&address).await;
+    http::wait_until_listening(&address).await;
     let dynalite = format!("http://{address}");
 
     let demo = Demo::start(&["--dynamodb-endpoint", &dynalite]).await;
     let written = demo
-        .write(&json!({ "tenant": "acme", "message": "hello" }))
+        .post_item(&json!({ "tenant": "acme", "message": "hello" }))
         .await;
     assert_eq!(written.status, 201, "{}\n{}", written.body, demo.log());
     let pk = written.json()["pk"]
@@ -217,22 +222,25 @@ async fn the_demo_is_the_same_with_dynalite() {
     let kept = client::aws_cli(&dynalite, &["dynamodb", "scan", "--table-name", &table]).await;
     assert_eq!(kept["Items"][0]["pk"]["S"], pk.as_str(), "{kept}");
 
-    let trace = demo.traces(&[written.trace_id()]).await;
+    let trace = demo.stop_and_read_traces(&[written.trace_id()]).await;
     trace.assert_strict();
     let trace = trace.flat();
-    assert_eq!(Write::of(&trace).put["aws"]["table_name"], table.as_str());
+    assert_eq!(
+        WriteTrace::find(&trace).put["aws"]["table_name"],
+        table.as_str()
+    );
 }
 
 /// The parts of a write's trace, each found under the part before.
-struct Write {
+struct WriteTrace {
     function: Value,
     validate: Value,
     put: Value,
 }
 
-impl Write {
-    fn of(trace: &Documents) -> Self {
-        let trace = &trace.sent();
+impl WriteTrace {
+    fn find(trace: &Documents) -> Self {
+        let trace = &trace.without_inferred();
         let one = |origin: &str| match trace.of_origin(origin)[..] {
             [segment] => segment.clone(),
             ref found => panic!("{} segments of {origin} in {trace}", found.len()),
@@ -245,9 +253,9 @@ impl Write {
         let put = trace.one("DynamoDB").clone();
         // Between the stage and the function's service, and between the function and its
         // handler's work, there may be subsegments of their own.
-        assert!(trace.is_above(&stage, &service), "{trace}");
+        assert!(trace.is_ancestor(&stage, &service), "{trace}");
         assert_eq!(function["parent_id"], service["id"]);
-        assert!(trace.is_above(&function, &validate), "{trace}");
+        assert!(trace.is_ancestor(&function, &validate), "{trace}");
         assert_eq!(put["parent_id"], validate["id"]);
         Self {
             function,

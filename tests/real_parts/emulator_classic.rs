@@ -40,14 +40,14 @@ async fn subsegments_of_the_official_python_sdk_reach_x_ray() {
     let receiver = Receiver::start();
     let sandbox = python_function(&receiver, 30).await;
 
-    let answer = sandbox
+    let response = sandbox
         .invoke(Some(&trace()), &json!({ "tenant": "a", "trace": trace() }))
         .await;
-    assert_eq!(answer.json()["tenant"], "a", "{}", sandbox.log());
+    assert_eq!(response.json()["tenant"], "a", "{}", sandbox.log());
 
     // The emulator waits for the extension's `/next`: all was sent before the answer.
     let documents = receiver
-        .until("`work`", |d| !d.flat().named("work").is_empty())
+        .wait_until("`work`", |d| !d.flat().named("work").is_empty())
         .await;
     documents.assert_valid();
     let flat = documents.flat();
@@ -67,7 +67,7 @@ async fn what_is_sent_is_signed_for_x_ray() {
         .invoke(Some(&trace()), &json!({ "trace": trace() }))
         .await;
     receiver
-        .until("`work`", |d| !d.flat().named("work").is_empty())
+        .wait_until("`work`", |d| !d.flat().named("work").is_empty())
         .await;
 
     let requests = receiver.requests();
@@ -92,10 +92,10 @@ async fn refused_telemetry_leaves_a_working_extension() {
 
     for tenant in ["a", "b", "c"] {
         let event = json!({ "tenant": tenant, "trace": trace() });
-        let answer = sandbox.invoke(Some(&trace()), &event).await;
-        assert_eq!(answer.json()["tenant"], tenant, "{}", sandbox.log());
+        let response = sandbox.invoke(Some(&trace()), &event).await;
+        assert_eq!(response.json()["tenant"], tenant, "{}", sandbox.log());
     }
-    let registered = sandbox.says("registered").await;
+    let registered = sandbox.wait_for_log_line("registered").await;
     assert!(registered.contains("xray-lambda-extension"), "{registered}");
     assert!(
         registered.ends_with("subscribed to [INVOKE SHUTDOWN]"),
@@ -117,13 +117,13 @@ async fn a_failure_of_the_handler_is_in_the_trace() {
     let receiver = Receiver::start();
     let sandbox = python_function(&receiver, 30).await;
 
-    let answer = sandbox
+    let response = sandbox
         .invoke(Some(&trace()), &json!({ "do": "fail", "trace": trace() }))
         .await;
-    assert_eq!(answer.json()["errorType"], "ValueError");
+    assert_eq!(response.json()["errorType"], "ValueError");
 
     let documents = receiver
-        .until("`work`", |d| !d.flat().named("work").is_empty())
+        .wait_until("`work`", |d| !d.flat().named("work").is_empty())
         .await;
     let flat = documents.flat();
     let work = flat.one("work");
@@ -198,12 +198,12 @@ async fn what_x_ray_did_not_take_in_time_is_sent_at_shutdown() {
     let mut receiver = Receiver::start();
     let mut sandbox = python_function(&receiver, 30).await;
 
-    receiver.go_away().await;
-    let answer = sandbox
+    receiver.stop_listening().await;
+    let response = sandbox
         .invoke(Some(&trace()), &json!({ "tenant": "a", "trace": trace() }))
         .await;
-    assert_eq!(answer.json()["tenant"], "a", "{}", sandbox.log());
-    receiver.come_back();
+    assert_eq!(response.json()["tenant"], "a", "{}", sandbox.log());
+    receiver.listen_again();
     assert!(receiver.documents().as_slice().is_empty());
 
     sandbox.shut_down().await;

@@ -50,8 +50,11 @@ async fn rust_function(receiver: &Receiver) -> Emulator {
 }
 
 /// Two requests, each of which is in the function while the other is.
-async fn two_at_once(sandbox: &Emulator) {
-    let (first, second) = tokio::join!(accepted(sandbox, FIRST), accepted(sandbox, SECOND));
+async fn invoke_two_at_once(sandbox: &Emulator) {
+    let (first, second) = tokio::join!(
+        invoke_when_ready(sandbox, FIRST),
+        invoke_when_ready(sandbox, SECOND)
+    );
     assert_eq!(first["tenant"], "first", "{}", sandbox.log());
     assert_eq!(first["trace"], FIRST.header());
     assert_eq!(second["tenant"], "second", "{}", sandbox.log());
@@ -60,13 +63,13 @@ async fn two_at_once(sandbox: &Emulator) {
 
 /// The function's answer to a request. An instance is ready with its first worker, and
 /// refuses what comes before the second has asked for work.
-async fn accepted(sandbox: &Emulator, request: Request) -> Value {
+async fn invoke_when_ready(sandbox: &Emulator, request: Request) -> Value {
     loop {
-        let answer = sandbox
+        let response = sandbox
             .invoke(Some(&request.header()), &request.together())
             .await;
-        if !answer.body.contains("Runtime.Unavailable") {
-            return answer.json();
+        if !response.body.contains("Runtime.Unavailable") {
+            return response.json();
         }
     }
 }
@@ -75,7 +78,7 @@ async fn accepted(sandbox: &Emulator, request: Request) -> Value {
 async fn two_requests_at_once_are_two_traces_each_under_its_own_parent() {
     let receiver = Receiver::start();
     let mut sandbox = rust_function(&receiver).await;
-    two_at_once(&sandbox).await;
+    invoke_two_at_once(&sandbox).await;
     sandbox.shut_down().await;
 
     let documents = receiver.documents();
@@ -84,7 +87,7 @@ async fn two_requests_at_once_are_two_traces_each_under_its_own_parent() {
         let trace = documents.of_trace(request.root).flat();
         let work = trace.one("work");
         assert_eq!(work["annotations"]["tenant"], request.tenant);
-        assert_eq!(roots_parent(&trace, work), request.parent, "{documents}");
+        assert_eq!(topmost_parent(&trace, work), request.parent, "{documents}");
         for below in ["hold", "inner"] {
             assert_eq!(trace.one(below)["parent_id"], work["id"]);
             assert_eq!(trace.one(below)["annotations"]["tenant"], request.tenant);
@@ -96,9 +99,9 @@ async fn two_requests_at_once_are_two_traces_each_under_its_own_parent() {
 async fn the_platforms_spans_hang_under_each_requests_own_parent() {
     let receiver = Receiver::start();
     let sandbox = rust_function(&receiver).await;
-    two_at_once(&sandbox).await;
+    invoke_two_at_once(&sandbox).await;
     let arrived = |documents: &Documents| documents.flat().named("Response latency").len() == 2;
-    let documents = receiver.until("`Response latency`", arrived).await;
+    let documents = receiver.wait_until("`Response latency`", arrived).await;
 
     for request in [FIRST, SECOND] {
         let trace = documents.of_trace(request.root).flat();
@@ -123,14 +126,14 @@ async fn an_unsampled_request_leaves_no_document() {
     let receiver = Receiver::start();
     let mut sandbox = rust_function(&receiver).await;
     let unsampled = FIRST.header().replace("Sampled=1", "Sampled=0");
-    let answer = sandbox
+    let response = sandbox
         .invoke(Some(&unsampled), &json!({ "tenant": "first" }))
         .await;
-    assert_eq!(answer.json()["tenant"], "first", "{}", sandbox.log());
-    let answer = sandbox
+    assert_eq!(response.json()["tenant"], "first", "{}", sandbox.log());
+    let response = sandbox
         .invoke(Some(&SECOND.header()), &json!({ "tenant": "second" }))
         .await;
-    assert_eq!(answer.json()["tenant"], "second", "{}", sandbox.log());
+    assert_eq!(response.json()["tenant"], "second", "{}", sandbox.log());
     sandbox.shut_down().await;
 
     let documents = receiver.documents();
@@ -149,24 +152,24 @@ async fn an_unsampled_request_leaves_no_document() {
 async fn documents_arrive_while_the_instance_goes_on() {
     let receiver = Receiver::start();
     let sandbox = rust_function(&receiver).await;
-    let answer = sandbox
+    let response = sandbox
         .invoke(Some(&FIRST.header()), &json!({ "tenant": "first" }))
         .await;
-    assert_eq!(answer.json()["tenant"], "first", "{}", sandbox.log());
+    assert_eq!(response.json()["tenant"], "first", "{}", sandbox.log());
     // No SHUTDOWN, and no other invocation.
     receiver
-        .until("`work`", |documents| {
+        .wait_until("`work`", |documents| {
             !documents.flat().named("work").is_empty()
         })
         .await;
 }
 
 /// The parent of the topmost of the documents above `document`.
-fn roots_parent<'a>(trace: &'a Documents, document: &'a Value) -> &'a Value {
+fn topmost_parent<'a>(trace: &'a Documents, document: &'a Value) -> &'a Value {
     let parent = &document["parent_id"];
     let above = trace
         .as_slice()
         .iter()
         .find(|candidate| candidate["id"] == *parent);
-    above.map_or(parent, |above| roots_parent(trace, above))
+    above.map_or(parent, |above| topmost_parent(trace, above))
 }

@@ -16,7 +16,7 @@ async fn moto_keeps_every_document_that_the_extension_sends() {
     command.args(["--host", "127.0.0.1", "--port", &listen.to_string()]);
     command.env_clear().env("PATH", "/usr/bin:/bin");
     let _moto = Process::spawn("moto's server", command);
-    http::listening(&address).await;
+    http::wait_until_listening(&address).await;
     let endpoint = format!("http://{address}");
 
     let mut sandbox = Sandbox::start(&endpoint).await;
@@ -24,7 +24,7 @@ async fn moto_keeps_every_document_that_the_extension_sends() {
         sandbox
             .invoke(json!({ "documents": documents, "bytes": 100 }))
             .await;
-        sandbox.frozen().await;
+        sandbox.wait_until_frozen().await;
     }
     let traces: Vec<_> = sandbox.traces().iter().map(ToString::to_string).collect();
     let sent = sandbox.shut_down().await;

@@ -19,7 +19,7 @@ const BUILD: Duration = Duration::from_secs(20 * 60);
 async fn the_template_passes_sams_linter() {
     let mut sam = tool("sam");
     sam.args(["validate", "--lint", "--template", "template.yaml"]);
-    Process::spawn("sam validate", sam).success().await;
+    Process::spawn("sam validate", sam).wait_for_success().await;
 }
 
 #[tokio::test]
@@ -29,7 +29,9 @@ async fn sam_builds_every_function_of_the_template() {
     sam.args(["build", "--template", "template.yaml", "--build-dir"])
         .arg(build.path());
     sam.env("SAM_BUILD_MODE", "debug");
-    Process::spawn("sam build", sam).success_within(BUILD).await;
+    Process::spawn("sam build", sam)
+        .wait_for_success_within(BUILD)
+        .await;
 
     assert!(build.path().join("template.yaml").is_file());
     for function in ["ItemsFunction", "ReportsFunction"] {
@@ -48,7 +50,7 @@ async fn cargo_lambda_builds_the_extension_as_a_layer_holds_it() {
         "xray-lambda-extension",
     ]);
     Process::spawn("cargo lambda build", cargo)
-        .success_within(BUILD)
+        .wait_for_success_within(BUILD)
         .await;
     assert_program(&target().join("lambda/extensions/xray-lambda-extension"));
 }

@@ -21,7 +21,7 @@ impl Arguments {
         let python = python::program("python");
         Self {
             template: template.display().to_string(),
-            layer: local::layer(),
+            layer: local::layer_folder(),
             python: format!("Python={}", python.display()),
         }
     }
@@ -63,9 +63,9 @@ async fn an_invocation_of_a_python_function_is_one_trace_in_the_store() {
     ]);
     let invoke: Vec<_> = invoke.iter().map(String::as_str).collect();
 
-    let answer = local::run(data.path(), &invoke).await;
-    let answer: Value = serde_json::from_str(&answer).expect("the response body on stdout");
-    assert_eq!(answer["tenant"], "a");
+    let response = local::run(data.path(), &invoke).await;
+    let response: Value = serde_json::from_str(&response).expect("the response body on stdout");
+    assert_eq!(response["tenant"], "a");
 
     let served = XrayLocal::serve(data.path());
     let endpoint = served.url("X-Ray API").await;
@@ -98,14 +98,14 @@ async fn start_lambda_serves_a_python_function_to_any_client() {
 
     let url = format!("{lambda}/2015-03-31/functions/orders/invocations");
     let header = format!("Root={ROOT};Parent=0efbd19962d95b05;Sampled=1");
-    let answer = http::post(
+    let response = http::post(
         &url,
         &[("X-Amzn-Trace-Id", &header)],
         &json!({ "tenant": "a" }).to_string(),
     )
     .await;
-    assert_eq!(answer.status, 200, "{}\n{}", answer.body, served.log());
-    assert_eq!(answer.json()["tenant"], "a");
+    assert_eq!(response.status, 200, "{}\n{}", response.body, served.log());
+    assert_eq!(response.json()["tenant"], "a");
 
     // SHUTDOWN, so that the extension has sent all that it had.
     assert!(served.stop().await.success());

@@ -11,10 +11,10 @@ use lambda_simulator::{
 use serde_json::Value;
 use xray_document::TraceId;
 use xray_lambda_tests::process::Process;
-use xray_lambda_tests::{PATIENCE, artifact, port, process, python};
+use xray_lambda_tests::{WAIT_TIMEOUT, artifact, port, process, python};
 
 /// The deadline that invocations have.
-pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const INVOCATION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The parent in the header of every invocation: Lambda's segment, were there one.
 pub(crate) const PARENT: &str = "0efbd19962d95b05";
@@ -34,16 +34,16 @@ impl Sandbox {
     /// Starts a sandbox with a function that knows nothing of this repository's wrapper,
     /// and an extension that sends to `x_ray`.
     pub(crate) async fn start(x_ray: &str) -> Self {
-        Self::with(&artifact::plain_function(), x_ray).await
+        Self::start_with(&artifact::plain_function(), x_ray).await
     }
 
     /// Starts a sandbox with any function.
-    pub(crate) async fn with(function: &Path, x_ray: &str) -> Self {
+    pub(crate) async fn start_with(function: &Path, x_ray: &str) -> Self {
         let simulator = Simulator::builder()
             .function_name("orders")
             .region("eu-west-1")
-            .invocation_timeout(TIMEOUT)
-            .extension_ready_timeout(TIMEOUT)
+            .invocation_timeout(INVOCATION_TIMEOUT)
+            .extension_ready_timeout(INVOCATION_TIMEOUT)
             .freeze_mode(FreezeMode::Process)
             .build()
             .await
@@ -69,7 +69,7 @@ impl Sandbox {
                 None => extension.has_ended(),
             }
         };
-        let waiting = simulator.wait_for(waits, PATIENCE).await;
+        let waiting = simulator.wait_for(waits, WAIT_TIMEOUT).await;
         assert!(
             waiting.is_ok() && !extension.has_ended(),
             "the extension does not ask for its first event:\n{}",
@@ -89,8 +89,8 @@ impl Sandbox {
     pub(crate) async fn invoke(&mut self, event: Value) {
         let state = self.finish(event).await;
         assert_eq!(state.status, InvocationStatus::Success, "{}", self.log());
-        let answer = state.response.expect("a success has a response").payload;
-        let sent = answer["sent"].as_array().into_iter().flatten();
+        let response = state.response.expect("a success has a response").payload;
+        let sent = response["sent"].as_array().into_iter().flatten();
         self.sent
             .extend(sent.filter_map(Value::as_str).map(str::to_owned));
     }
@@ -104,19 +104,19 @@ impl Sandbox {
     async fn finish(&mut self, event: Value) -> InvocationState {
         let trace = TraceId::random(now_seconds());
         self.traces.push(trace);
-        let mut invocation = Invocation::new(event, millis(TIMEOUT));
+        let mut invocation = Invocation::new(event, millis(INVOCATION_TIMEOUT));
         invocation.trace_id = format!("Root={trace};Parent={PARENT};Sampled=1");
         let request = self.simulator.enqueue(invocation).await;
         let state = self
             .simulator
-            .wait_for_invocation_complete(&request, PATIENCE)
+            .wait_for_invocation_complete(&request, WAIT_TIMEOUT)
             .await;
         state.unwrap_or_else(|error| panic!("{error}\n{}", self.log()))
     }
 
     /// Waits until the function and the extension have called `/next` and are stopped.
-    pub(crate) async fn frozen(&self) {
-        let frozen = self.simulator.wait_for_frozen(PATIENCE).await;
+    pub(crate) async fn wait_until_frozen(&self) {
+        let frozen = self.simulator.wait_for_frozen(WAIT_TIMEOUT).await;
         frozen.unwrap_or_else(|error| panic!("{error}\n{}", self.log()));
     }
 
@@ -138,7 +138,7 @@ impl Sandbox {
             self.simulator
                 .graceful_shutdown(ShutdownReason::Spindown)
                 .await;
-            self.extension.exit().await
+            self.extension.wait_for_exit().await
         };
         let status = tokio::select! {
             status = end => status,

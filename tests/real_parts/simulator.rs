@@ -7,9 +7,9 @@ use std::time::Instant;
 use lambda_simulator::DeliveryPolicy;
 use serde_json::json;
 use xray_lambda_tests::artifact;
-use xray_lambda_tests::receiver::{Answer, Receiver};
+use xray_lambda_tests::receiver::{Receiver, ScriptedResponse};
 
-use crate::sandbox::{PARENT, Sandbox, TIMEOUT};
+use crate::sandbox::{INVOCATION_TIMEOUT, PARENT, Sandbox};
 
 #[tokio::test]
 async fn a_thousand_invocations_with_freezing_between_them_lose_no_document() {
@@ -17,7 +17,7 @@ async fn a_thousand_invocations_with_freezing_between_them_lose_no_document() {
     let mut sandbox = Sandbox::start(&receiver.url()).await;
     for _ in 0..1000 {
         sandbox.invoke(json!({ "documents": 2 })).await;
-        sandbox.frozen().await;
+        sandbox.wait_until_frozen().await;
     }
     let sent = sandbox.shut_down().await;
     assert_eq!(sent.len(), 2000);
@@ -27,10 +27,10 @@ async fn a_thousand_invocations_with_freezing_between_them_lose_no_document() {
 #[tokio::test]
 async fn a_thousand_invocations_of_a_traced_function_are_a_thousand_whole_traces() {
     let receiver = Receiver::start();
-    let mut sandbox = Sandbox::with(&artifact::traced_function(), &receiver.url()).await;
+    let mut sandbox = Sandbox::start_with(&artifact::traced_function(), &receiver.url()).await;
     for _ in 0..1000 {
         sandbox.invoke(json!({ "tenant": "a" })).await;
-        sandbox.frozen().await;
+        sandbox.wait_until_frozen().await;
     }
     let traces: Vec<_> = sandbox.traces().iter().map(ToString::to_string).collect();
     sandbox.shut_down().await;
@@ -59,7 +59,7 @@ async fn a_thousand_invocations_of_a_traced_function_are_a_thousand_whole_traces
 #[tokio::test]
 async fn the_wrappers_word_that_all_is_sent_needs_no_telemetry() {
     let receiver = Receiver::start();
-    let mut sandbox = Sandbox::with(&artifact::traced_function(), &receiver.url()).await;
+    let mut sandbox = Sandbox::start_with(&artifact::traced_function(), &receiver.url()).await;
     let late = DeliveryPolicy::Suppress;
     sandbox
         .simulator()
@@ -68,9 +68,9 @@ async fn the_wrappers_word_that_all_is_sent_needs_no_telemetry() {
     for count in 1..=3 {
         let before = Instant::now();
         sandbox.invoke(json!({ "tenant": "a" })).await;
-        sandbox.frozen().await;
+        sandbox.wait_until_frozen().await;
         assert!(
-            before.elapsed() < TIMEOUT / 2,
+            before.elapsed() < INVOCATION_TIMEOUT / 2,
             "the extension waited for runtimeDone"
         );
         assert_eq!(receiver.documents().flat().named("work").len(), count);
@@ -83,7 +83,7 @@ async fn documents_are_at_x_ray_before_the_sandbox_freezes() {
     let receiver = Receiver::start();
     let mut sandbox = Sandbox::start(&receiver.url()).await;
     sandbox.invoke(json!({ "documents": 3 })).await;
-    sandbox.frozen().await;
+    sandbox.wait_until_frozen().await;
     assert_nothing_lost(&receiver, sandbox.sent());
 }
 
@@ -93,9 +93,9 @@ async fn nothing_is_lost_when_the_connections_die_in_a_freeze() {
     let mut sandbox = Sandbox::start(&receiver.url()).await;
     for _ in 0..50 {
         sandbox.invoke(json!({ "documents": 2 })).await;
-        sandbox.frozen().await;
-        receiver.go_away().await;
-        receiver.come_back();
+        sandbox.wait_until_frozen().await;
+        receiver.stop_listening().await;
+        receiver.listen_again();
     }
     let sent = sandbox.shut_down().await;
     assert_eq!(sent.len(), 100);
@@ -120,19 +120,19 @@ async fn while_x_ray_is_away_no_invocation_fails_and_nothing_that_fits_is_lost()
     let mut receiver = Receiver::start();
     let mut sandbox = Sandbox::start(&receiver.url()).await;
     sandbox.invoke(json!({ "documents": 2 })).await;
-    sandbox.frozen().await;
+    sandbox.wait_until_frozen().await;
 
-    receiver.go_away().await;
+    receiver.stop_listening().await;
     for _ in 0..20 {
         // `invoke` asserts its success.
         sandbox
             .invoke(json!({ "documents": 2, "bytes": 500 }))
             .await;
-        sandbox.frozen().await;
+        sandbox.wait_until_frozen().await;
     }
-    receiver.come_back();
+    receiver.listen_again();
     sandbox.invoke(json!({ "documents": 2 })).await;
-    sandbox.frozen().await;
+    sandbox.wait_until_frozen().await;
 
     let sent = sandbox.shut_down().await;
     assert_eq!(sent.len(), 44);
@@ -143,10 +143,14 @@ async fn while_x_ray_is_away_no_invocation_fails_and_nothing_that_fits_is_lost()
 async fn what_was_throttled_or_cut_off_is_sent_again() {
     let receiver = Receiver::start();
     let mut sandbox = Sandbox::start(&receiver.url()).await;
-    receiver.answer_next([Answer::Throttle, Answer::Unavailable, Answer::HangUp]);
+    receiver.respond_next_with([
+        ScriptedResponse::Throttle,
+        ScriptedResponse::Unavailable,
+        ScriptedResponse::CloseConnection,
+    ]);
     for _ in 0..5 {
         sandbox.invoke(json!({ "documents": 2 })).await;
-        sandbox.frozen().await;
+        sandbox.wait_until_frozen().await;
     }
     let sent = sandbox.shut_down().await;
     assert_eq!(sent.len(), 10);
@@ -154,7 +158,7 @@ async fn what_was_throttled_or_cut_off_is_sent_again() {
     let refused = receiver
         .requests()
         .iter()
-        .filter(|r| r.answer != Answer::Accept)
+        .filter(|r| r.response != ScriptedResponse::Accept)
         .count();
     assert_eq!(refused, 3, "the script was not played to its end");
 }
@@ -172,9 +176,9 @@ async fn without_any_telemetry_every_invocation_ends_and_nothing_is_lost() {
     for _ in 0..3 {
         let before = Instant::now();
         sandbox.invoke(json!({ "documents": 2 })).await;
-        sandbox.frozen().await;
+        sandbox.wait_until_frozen().await;
         assert!(
-            before.elapsed() < TIMEOUT,
+            before.elapsed() < INVOCATION_TIMEOUT,
             "the extension used up the deadline"
         );
     }
@@ -188,9 +192,9 @@ async fn a_failure_that_telemetry_tells_of_is_drawn_under_lambdas_segment() {
     let receiver = Receiver::start();
     let mut sandbox = Sandbox::start(&receiver.url()).await;
     sandbox.fail(json!({ "fail": true })).await;
-    sandbox.frozen().await;
+    sandbox.wait_until_frozen().await;
     sandbox.invoke(json!({ "documents": 1 })).await;
-    sandbox.frozen().await;
+    sandbox.wait_until_frozen().await;
     let root = sandbox.traces()[0].to_string();
     sandbox.shut_down().await;
 

@@ -8,12 +8,12 @@ use xray_lambda_tests::client::{aws_cli, batch_get_traces, boto3};
 use xray_lambda_tests::local::XrayLocal;
 
 /// A trace that began a second ago.
-struct Traced {
+struct TestTrace {
     root: String,
     now: f64,
 }
 
-impl Traced {
+impl TestTrace {
     fn new() -> Self {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let now = now.expect("a clock after 1970");
@@ -59,11 +59,11 @@ async fn what_boto3_puts_it_gets_back_with_subsegments_under_their_parents() {
     let data = tempfile::tempdir().expect("a temporary folder");
     let served = XrayLocal::serve(data.path());
     let endpoint = served.url("X-Ray API").await;
-    let traced = Traced::new();
+    let traced = TestTrace::new();
 
     let put = json!({ "TraceSegmentDocuments": traced.documents() });
-    let answer = boto3(&endpoint, "put_trace_segments", &put).await;
-    assert_eq!(answer, json!({ "UnprocessedTraceSegments": [] }));
+    let response = boto3(&endpoint, "put_trace_segments", &put).await;
+    assert_eq!(response, json!({ "UnprocessedTraceSegments": [] }));
 
     let documents = batch_get_traces(&endpoint, std::slice::from_ref(&traced.root)).await;
     documents.assert_valid();
@@ -80,13 +80,13 @@ async fn boto3_reads_a_summary_with_its_annotations_and_flags() {
     let data = tempfile::tempdir().expect("a temporary folder");
     let served = XrayLocal::serve(data.path());
     let endpoint = served.url("X-Ray API").await;
-    let traced = Traced::new();
+    let traced = TestTrace::new();
     let put = json!({ "TraceSegmentDocuments": traced.documents() });
     boto3(&endpoint, "put_trace_segments", &put).await;
 
-    let answer = boto3(&endpoint, "get_trace_summaries", &traced.window()).await;
-    assert_eq!(answer["TracesProcessedCount"], 1);
-    let summary = &answer["TraceSummaries"][0];
+    let response = boto3(&endpoint, "get_trace_summaries", &traced.window()).await;
+    assert_eq!(response["TracesProcessedCount"], 1);
+    let summary = &response["TraceSummaries"][0];
     assert_eq!(summary["Id"], traced.root.as_str());
     assert_eq!(summary["HasFault"], true);
     assert_eq!(summary["HasError"], false);
@@ -114,17 +114,17 @@ async fn a_document_that_x_ray_rejects_is_named_and_the_others_are_taken() {
     let data = tempfile::tempdir().expect("a temporary folder");
     let served = XrayLocal::serve(data.path());
     let endpoint = served.url("X-Ray API").await;
-    let traced = Traced::new();
+    let traced = TestTrace::new();
     let mut bad = traced.segment();
     bad["trace_id"] = json!("no trace id");
 
     let put =
         json!({ "TraceSegmentDocuments": ["{", bad.to_string(), traced.segment().to_string()] });
-    let answer = boto3(&endpoint, "put_trace_segments", &put).await;
-    let unprocessed = answer["UnprocessedTraceSegments"]
+    let response = boto3(&endpoint, "put_trace_segments", &put).await;
+    let unprocessed = response["UnprocessedTraceSegments"]
         .as_array()
         .expect("an array");
-    assert_eq!(unprocessed.len(), 2, "{answer}");
+    assert_eq!(unprocessed.len(), 2, "{response}");
     assert_eq!(unprocessed[1]["Id"], "70de5b6f19ff9a0a");
     assert_eq!(unprocessed[1]["ErrorCode"], "InvalidTraceId");
 
@@ -138,7 +138,7 @@ async fn telemetry_records_are_taken() {
     let served = XrayLocal::serve(data.path());
     let endpoint = served.url("X-Ray API").await;
     let records = json!({ "TelemetryRecords": [{
-        "Timestamp": Traced::new().now, "SegmentsReceivedCount": 3, "SegmentsSentCount": 2,
+        "Timestamp": TestTrace::new().now, "SegmentsReceivedCount": 3, "SegmentsSentCount": 2,
         "SegmentsSpilloverCount": 0, "SegmentsRejectedCount": 1,
     }] });
     assert_eq!(
@@ -153,23 +153,23 @@ async fn wrong_use_gets_x_rays_own_error() {
     let served = XrayLocal::serve(data.path());
     let endpoint = served.url("X-Ray API").await;
 
-    let six: Vec<_> = (0..6).map(|_| Traced::new().root).collect();
-    let answer = boto3(&endpoint, "batch_get_traces", &json!({ "TraceIds": six })).await;
+    let six: Vec<_> = (0..6).map(|_| TestTrace::new().root).collect();
+    let response = boto3(&endpoint, "batch_get_traces", &json!({ "TraceIds": six })).await;
     assert_eq!(
-        answer["Error"]["Code"], "InvalidRequestException",
-        "{answer}"
+        response["Error"]["Code"], "InvalidRequestException",
+        "{response}"
     );
-    assert_eq!(answer["Status"], 400);
+    assert_eq!(response["Status"], 400);
 
-    let unknown = Traced::new().root;
-    let answer = boto3(
+    let unknown = TestTrace::new().root;
+    let response = boto3(
         &endpoint,
         "batch_get_traces",
         &json!({ "TraceIds": [unknown] }),
     )
     .await;
-    assert_eq!(answer["Traces"], json!([]));
-    assert_eq!(answer["UnprocessedTraceIds"], json!([unknown]));
+    assert_eq!(response["Traces"], json!([]));
+    assert_eq!(response["UnprocessedTraceIds"], json!([unknown]));
 }
 
 #[tokio::test]
@@ -177,7 +177,7 @@ async fn the_aws_cli_puts_lists_and_gets_traces() {
     let data = tempfile::tempdir().expect("a temporary folder");
     let served = XrayLocal::serve(data.path());
     let endpoint = served.url("X-Ray API").await;
-    let traced = Traced::new();
+    let traced = TestTrace::new();
 
     let [segment, subsegment] = traced.documents();
     let put = [
@@ -187,8 +187,8 @@ async fn the_aws_cli_puts_lists_and_gets_traces() {
         &segment,
         &subsegment,
     ];
-    let answer = aws_cli(&endpoint, &put).await;
-    assert_eq!(answer, json!({ "UnprocessedTraceSegments": [] }));
+    let response = aws_cli(&endpoint, &put).await;
+    assert_eq!(response, json!({ "UnprocessedTraceSegments": [] }));
 
     let (start, end) = (
         (traced.now - 60.0).to_string(),
@@ -202,19 +202,19 @@ async fn the_aws_cli_puts_lists_and_gets_traces() {
         "--end-time",
         &end,
     ];
-    let answer = aws_cli(&endpoint, &list).await;
+    let response = aws_cli(&endpoint, &list).await;
     assert_eq!(
-        answer["TraceSummaries"][0]["Id"],
+        response["TraceSummaries"][0]["Id"],
         traced.root.as_str(),
-        "{answer}"
+        "{response}"
     );
 
-    let answer = aws_cli(
+    let response = aws_cli(
         &endpoint,
         &["xray", "batch-get-traces", "--trace-ids", &traced.root],
     )
     .await;
-    let trace = &answer["Traces"][0];
+    let trace = &response["Traces"][0];
     assert_eq!(trace["Id"], traced.root.as_str());
     assert_eq!(trace["LimitExceeded"], false);
     assert_eq!(trace["Segments"][0]["Id"], "70de5b6f19ff9a0a");
@@ -229,7 +229,7 @@ async fn a_restart_keeps_every_trace() {
     let data = tempfile::tempdir().expect("a temporary folder");
     let served = XrayLocal::serve(data.path());
     let endpoint = served.url("X-Ray API").await;
-    let traced = Traced::new();
+    let traced = TestTrace::new();
     let put = json!({ "TraceSegmentDocuments": traced.documents() });
     boto3(&endpoint, "put_trace_segments", &put).await;
     let before = boto3(
@@ -264,7 +264,7 @@ async fn a_killed_process_has_kept_every_trace_that_it_took() {
     let data = tempfile::tempdir().expect("a temporary folder");
     let served = XrayLocal::serve(data.path());
     let endpoint = served.url("X-Ray API").await;
-    let traced = Traced::new();
+    let traced = TestTrace::new();
     let put = json!({ "TraceSegmentDocuments": traced.documents() });
     boto3(&endpoint, "put_trace_segments", &put).await;
     // SIGKILL, as any process ends that is dropped.

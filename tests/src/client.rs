@@ -12,13 +12,13 @@ use crate::python;
 /// error of the service is `{"Error": {"Code", "Message"}, "Status"}`.
 pub async fn boto3(endpoint: &str, operation: &str, parameters: &Value) -> Value {
     let arguments = [endpoint, operation, &parameters.to_string()];
-    read(&python::run("scripts/call.py", &arguments).await)
+    parse_json(&python::run("scripts/call.py", &arguments).await)
 }
 
 /// The documents of up to five traces, as boto3's `batch_get_traces` gives them.
 pub async fn batch_get_traces(endpoint: &str, ids: &[String]) -> Documents {
-    let answer = boto3(endpoint, "batch_get_traces", &json!({ "TraceIds": ids })).await;
-    let segments = answer["Traces"].as_array().into_iter().flatten();
+    let response = boto3(endpoint, "batch_get_traces", &json!({ "TraceIds": ids })).await;
+    let segments = response["Traces"].as_array().into_iter().flatten();
     let segments = segments.filter_map(|trace| trace["Segments"].as_array().cloned());
     let mut documents = Documents::default();
     documents.extend(
@@ -38,14 +38,16 @@ pub async fn aws_cli(endpoint: &str, arguments: &[&str]) -> Value {
         .args(arguments);
     command.env_clear().envs(python::credentials());
     command.env("PATH", "/usr/bin:/bin").env("AWS_PAGER", "");
-    let printed = Process::spawn("the AWS CLI", command).success().await;
+    let printed = Process::spawn("the AWS CLI", command)
+        .wait_for_success()
+        .await;
     if printed.trim().is_empty() {
         Value::Null
     } else {
-        read(&printed)
+        parse_json(&printed)
     }
 }
 
-fn read(printed: &str) -> Value {
+fn parse_json(printed: &str) -> Value {
     serde_json::from_str(printed).unwrap_or_else(|error| panic!("{error} in {printed}"))
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::documents::Documents;
-use crate::http::Answer;
+use crate::http::Response;
 use crate::local::{self, XrayLocal};
 use crate::{artifact, client, http};
 
@@ -26,7 +26,7 @@ impl Demo {
     /// Where a part of it has not been built.
     pub async fn start(arguments: &[&str]) -> Self {
         let data = tempfile::tempdir().expect("a temporary folder");
-        let layer = local::layer();
+        let layer = local::layer_folder();
         let items = artifact::binary("demo-api", "items");
         let _ = artifact::binary("demo-api", "reports");
         // target/debug/items
@@ -63,13 +63,13 @@ impl Demo {
     }
 
     /// `POST /items`
-    pub async fn write(&self, item: &Value) -> Answer {
+    pub async fn post_item(&self, item: &Value) -> Response {
         let headers = [("content-type", "application/json")];
         http::post(&format!("{}/items", self.api), &headers, &item.to_string()).await
     }
 
     /// `GET` of any path.
-    pub async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Response {
         http::send(Method::GET, &format!("{}{path}", self.api), &[], "").await
     }
 
@@ -84,7 +84,7 @@ impl Demo {
     ///
     /// # Panics
     /// Where it does not end well.
-    pub async fn traces(self, ids: &[String]) -> Documents {
+    pub async fn stop_and_read_traces(self, ids: &[String]) -> Documents {
         let log = self.local.log();
         let status = self.local.stop().await;
         assert!(status.success(), "{status}:\n{log}");

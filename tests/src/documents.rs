@@ -37,7 +37,7 @@ impl Documents {
 
     /// Those that a service sent: without what X-Ray infers of services that send none.
     #[must_use]
-    pub fn sent(&self) -> Self {
+    pub fn without_inferred(&self) -> Self {
         let documents = self
             .0
             .iter()
@@ -76,13 +76,13 @@ impl Documents {
 
     /// Whether `above` is the parent of `document`, or its parent's, and so on.
     #[must_use]
-    pub fn is_above(&self, above: &Value, document: &Value) -> bool {
+    pub fn is_ancestor(&self, above: &Value, document: &Value) -> bool {
         let parent = &document["parent_id"];
         if *parent == above["id"] {
             return true;
         }
         let next = self.0.iter().find(|candidate| candidate["id"] == *parent);
-        next.is_some_and(|next| self.is_above(above, next))
+        next.is_some_and(|next| self.is_ancestor(above, next))
     }
 
     /// The one called `name`.

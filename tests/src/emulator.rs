@@ -15,7 +15,7 @@ use hyper::Method;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::http::Answer;
+use crate::http::Response;
 use crate::process::Process;
 use crate::{artifact, http, port, process, python};
 
@@ -26,7 +26,7 @@ pub struct Emulator {
     address: String,
     runtime_api: String,
     // Deleted with the emulator.
-    _room: TempDir,
+    _root: TempDir,
 }
 
 /// What is to be emulated.
@@ -53,15 +53,15 @@ impl Emulator {
     /// # Panics
     /// Where a part is missing, or the machine gives no namespaces.
     pub async fn start(mode: Mode, function: &Function<'_>) -> Self {
-        let room = room(function);
+        let root = emulator_root(function);
         let [listen, runtime] = port::free();
         let address = format!("127.0.0.1:{listen}");
         let runtime_api = format!("127.0.0.1:{runtime}");
 
         // Overlays leave what the machine has there visible; a plain bind serves where
         // they are not to be had.
-        let lay = |over: &str| {
-            let ours = room.path().join(over.trim_start_matches('/'));
+        let mount_over = |over: &str| {
+            let ours = root.path().join(over.trim_start_matches('/'));
             let ours = ours.display();
             format!(
                 "{{ mount -t overlay overlay -o lowerdir={ours}:{over} {over} 2>/dev/null \
@@ -70,8 +70,8 @@ impl Emulator {
         };
         let script = format!(
             "{} && {} && cd /var/task && exec \"$@\"",
-            lay("/opt"),
-            lay("/var")
+            mount_over("/opt"),
+            mount_over("/var")
         );
         let mut command = Command::new("unshare");
         command.args([
@@ -90,7 +90,7 @@ impl Emulator {
             }
         }
         command.args(["sh", "-c", &script, "sh"]);
-        command.arg(room.path().join("aws-lambda-rie"));
+        command.arg(root.path().join("aws-lambda-rie"));
         command.args(["--runtime-interface-emulator-address", &address]);
         command.args(["--runtime-api-address", &runtime_api]);
         command.args(["/var/task/bootstrap", function.handler]);
@@ -109,8 +109,8 @@ impl Emulator {
 
         let process = Process::spawn("AWS's Lambda emulator", command);
         tokio::select! {
-            () = http::listening(&address) => {}
-            () = process.ended() => panic!(
+            () = http::wait_until_listening(&address) => {}
+            () = process.wait_for_end() => panic!(
                 "AWS's Lambda emulator has ended. It needs mount and process namespaces: root, \
                  or user namespaces (and for Managed Instances the `uidmap` package). It \
                  said:\n{}",
@@ -121,12 +121,12 @@ impl Emulator {
             process,
             address,
             runtime_api,
-            _room: room,
+            _root: root,
         }
     }
 
     /// Invokes the function, with `X-Amzn-Trace-Id` where one is given.
-    pub async fn invoke(&self, trace_header: Option<&str>, payload: &Value) -> Answer {
+    pub async fn invoke(&self, trace_header: Option<&str>, payload: &Value) -> Response {
         let url = format!(
             "http://{}/2015-03-31/functions/function/invocations",
             self.address
@@ -139,7 +139,7 @@ impl Emulator {
     }
 
     /// What the sandbox answers to a subscription to its telemetry.
-    pub async fn subscribe_to_telemetry(&self) -> Answer {
+    pub async fn subscribe_to_telemetry(&self) -> Response {
         let url = format!("http://{}/2022-07-01/telemetry", self.runtime_api);
         let body = r#"{"types":["platform"],"destination":{"protocol":"HTTP","URI":"http://sandbox.localdomain:4243/"}}"#;
         http::send(
@@ -160,7 +160,7 @@ impl Emulator {
         let emulator = child.trim().parse();
         let emulator = emulator.unwrap_or_else(|_| panic!("no emulator runs:\n{}", self.log()));
         process::terminate(emulator).expect("the emulator still runs");
-        self.process.exit().await
+        self.process.wait_for_exit().await
     }
 
     /// What the emulator, the function and the extension have said so far.
@@ -170,22 +170,22 @@ impl Emulator {
     }
 
     /// Waits for a line of [`log`](Self::log) that contains `part`.
-    pub async fn says(&self, part: &str) -> String {
+    pub async fn wait_for_log_line(&self, part: &str) -> String {
         self.process
-            .line(&format!("`{part}`"), |line| line.contains(part))
+            .wait_for_line(&format!("`{part}`"), |line| line.contains(part))
             .await
     }
 }
 
-fn room(function: &Function<'_>) -> TempDir {
-    let room = tempfile::Builder::new()
+fn emulator_root(function: &Function<'_>) -> TempDir {
+    let root = tempfile::Builder::new()
         .prefix("xray-lambda-emulator")
         .tempdir();
-    let room = room.expect("a temporary folder");
+    let root = root.expect("a temporary folder");
     // On Managed Instances, another user starts what lies here.
-    fs::set_permissions(room.path(), fs::Permissions::from_mode(0o755)).expect("our own folder");
+    fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).expect("our own folder");
     let put = |from: &Path, to: &str| {
-        let to = room.path().join(to);
+        let to = root.path().join(to);
         fs::create_dir_all(to.parent().unwrap_or(&to)).expect("a temporary folder");
         fs::copy(from, &to)
             .unwrap_or_else(|error| panic!("cannot copy {}: {error}", from.display()));
@@ -195,7 +195,8 @@ fn room(function: &Function<'_>) -> TempDir {
         "aarch64" => "arm64",
         other => other,
     };
-    let emulator = python::installed(&format!("samcli/local/rapid/aws-lambda-rie-{architecture}"));
+    let emulator =
+        python::installed_file(&format!("samcli/local/rapid/aws-lambda-rie-{architecture}"));
     put(&emulator, "aws-lambda-rie");
     put(
         &artifact::extension(),
@@ -204,5 +205,5 @@ fn room(function: &Function<'_>) -> TempDir {
     for (name, from) in &function.files {
         put(from, &format!("var/task/{name}"));
     }
-    room
+    root
 }

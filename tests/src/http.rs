@@ -7,17 +7,17 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use xray_document::{TRACE_HEADER, TraceHeader};
 
-use crate::PATIENCE;
+use crate::WAIT_TIMEOUT;
 
 /// What came back.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: String,
 }
 
-impl Answer {
+impl Response {
     /// The trace that the answer says it belongs to: `Root` of `X-Amzn-Trace-Id`.
     ///
     /// # Panics
@@ -39,44 +39,45 @@ impl Answer {
     /// Where it is none.
     #[must_use]
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.body)
-            .unwrap_or_else(|error| panic!("{error} in the answer {}: {}", self.status, self.body))
+        serde_json::from_str(&self.body).unwrap_or_else(|error| {
+            panic!("{error} in the response {}: {}", self.status, self.body)
+        })
     }
 }
 
 /// Sends a request to `http://HOST:PORT/…`.
 ///
 /// # Panics
-/// Where no answer comes within [`PATIENCE`].
-pub async fn send(method: Method, url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-    match tokio::time::timeout(PATIENCE, exchange(method, url, headers, body)).await {
-        Ok(Ok(answer)) => answer,
+/// Where no answer comes within [`WAIT_TIMEOUT`].
+pub async fn send(method: Method, url: &str, headers: &[(&str, &str)], body: &str) -> Response {
+    match tokio::time::timeout(WAIT_TIMEOUT, exchange(method, url, headers, body)).await {
+        Ok(Ok(response)) => response,
         Ok(Err(error)) => panic!("{url}: {error}"),
-        Err(_) => panic!("{url} does not answer"),
+        Err(_) => panic!("{url} does not respond"),
     }
 }
 
 /// [`send`] with POST.
-pub async fn post(url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+pub async fn post(url: &str, headers: &[(&str, &str)], body: &str) -> Response {
     send(Method::POST, url, headers, body).await
 }
 
 /// [`send`] with GET.
-pub async fn get(url: &str) -> Answer {
+pub async fn get(url: &str) -> Response {
     send(Method::GET, url, &[], "").await
 }
 
 /// Waits until something listens at `HOST:PORT`.
 ///
 /// # Panics
-/// Where nothing does within [`PATIENCE`].
-pub async fn listening(address: &str) {
+/// Where nothing does within [`WAIT_TIMEOUT`].
+pub async fn wait_until_listening(address: &str) {
     let connect = async {
         while TcpStream::connect(address).await.is_err() {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     };
-    let connected = tokio::time::timeout(PATIENCE, connect).await;
+    let connected = tokio::time::timeout(WAIT_TIMEOUT, connect).await;
     assert!(connected.is_ok(), "nothing listens at {address}");
 }
 
@@ -85,7 +86,7 @@ async fn exchange(
     url: &str,
     headers: &[(&str, &str)],
     body: &str,
-) -> Result<Answer, Box<dyn std::error::Error>> {
+) -> Result<Response, Box<dyn std::error::Error>> {
     let rest = url
         .strip_prefix("http://")
         .ok_or("the URL must begin with http://")?;
@@ -107,7 +108,7 @@ async fn exchange(
     let headers = response.headers().clone();
     let body = response.into_body().collect().await?.to_bytes();
     connection.abort();
-    Ok(Answer {
+    Ok(Response {
         status,
         headers,
         body: String::from_utf8(body.to_vec())?,

@@ -29,4 +29,4 @@ pub mod receiver;
 use std::time::Duration;
 
 /// How long a test waits for what must happen. Only a failure takes this long.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(60);

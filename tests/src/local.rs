@@ -41,7 +41,7 @@ impl XrayLocal {
         let described = format!("where `{what}` is");
         let line = self
             .process
-            .line(&described, |line| printed(line).is_some())
+            .wait_for_line(&described, |line| printed(line).is_some())
             .await;
         printed(&line).unwrap_or_default()
     }
@@ -49,7 +49,7 @@ impl XrayLocal {
     /// Ends it as Ctrl-C does, and waits for that.
     pub async fn stop(mut self) -> ExitStatus {
         self.process.terminate();
-        self.process.exit().await
+        self.process.wait_for_exit().await
     }
 
     /// What it has said so far.
@@ -62,7 +62,7 @@ impl XrayLocal {
 /// Runs `xray-local` to its end, which must be a success: what it wrote to stdout.
 pub async fn run(data: &Path, arguments: &[&str]) -> String {
     Process::spawn("xray-local", command(data, arguments))
-        .success()
+        .wait_for_success()
         .await
 }
 
@@ -71,7 +71,7 @@ pub async fn run(data: &Path, arguments: &[&str]) -> String {
 /// # Panics
 /// Where the extension has not been built.
 #[must_use]
-pub fn layer() -> TempDir {
+pub fn layer_folder() -> TempDir {
     let layer = tempfile::tempdir().expect("a temporary folder");
     let extensions = layer.path().join("extensions");
     let copied = fs::create_dir(&extensions).and_then(|()| {

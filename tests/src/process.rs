@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::sync::watch;
 
-use crate::PATIENCE;
+use crate::WAIT_TIMEOUT;
 
 /// A process in a group of its own, with its output collected line by line. Dropping
 /// it kills the group.
@@ -78,8 +78,8 @@ impl Process {
     /// The first line, of either stream, that `wanted` takes, as soon as it is there.
     ///
     /// # Panics
-    /// Where the process ends, or [`PATIENCE`] does, without such a line.
-    pub async fn line(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+    /// Where the process ends, or [`WAIT_TIMEOUT`] does, without such a line.
+    pub async fn wait_for_line(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
         let mut output = self.output.clone();
         let find = |output: &Output| {
             output
@@ -90,7 +90,7 @@ impl Process {
                 .cloned()
         };
         let wait = output.wait_for(|output| find(output).is_some() || output.open == 0);
-        let found = match tokio::time::timeout(PATIENCE, wait).await {
+        let found = match tokio::time::timeout(WAIT_TIMEOUT, wait).await {
             Ok(Ok(output)) => find(&output),
             Ok(Err(_)) | Err(_) => None,
         };
@@ -116,7 +116,7 @@ impl Process {
     }
 
     /// Returns once it has ended; waits for ever where it does not.
-    pub async fn ended(&self) {
+    pub async fn wait_for_end(&self) {
         let mut output = self.output.clone();
         // An error means that the streams' readers are gone, which is an end as well.
         let _ = output.wait_for(|output| output.open == 0).await;
@@ -125,25 +125,25 @@ impl Process {
     /// Waits for the end.
     ///
     /// # Panics
-    /// Where it goes on for longer than [`PATIENCE`].
-    pub async fn exit(&mut self) -> ExitStatus {
-        self.exit_within(PATIENCE).await
+    /// Where it goes on for longer than [`WAIT_TIMEOUT`].
+    pub async fn wait_for_exit(&mut self) -> ExitStatus {
+        self.wait_for_exit_within(WAIT_TIMEOUT).await
     }
 
     /// Waits for the end, which must be a success, and gives its stdout.
     ///
     /// # Panics
-    /// Where it fails, or goes on for longer than [`PATIENCE`].
-    pub async fn success(self) -> String {
-        self.success_within(PATIENCE).await
+    /// Where it fails, or goes on for longer than [`WAIT_TIMEOUT`].
+    pub async fn wait_for_success(self) -> String {
+        self.wait_for_success_within(WAIT_TIMEOUT).await
     }
 
-    /// [`success`](Self::success), for what may take longer.
+    /// [`wait_for_success`](Self::wait_for_success), for what may take longer.
     ///
     /// # Panics
     /// Where it fails, or goes on for longer than `limit`.
-    pub async fn success_within(mut self, limit: Duration) -> String {
-        let status = self.exit_within(limit).await;
+    pub async fn wait_for_success_within(mut self, limit: Duration) -> String {
+        let status = self.wait_for_exit_within(limit).await;
         assert!(
             status.success(),
             "{} failed, {status}:\n{}",
@@ -153,8 +153,8 @@ impl Process {
         self.stdout()
     }
 
-    async fn exit_within(&mut self, limit: Duration) -> ExitStatus {
-        let ended = tokio::time::timeout(limit, self.ended()).await;
+    async fn wait_for_exit_within(&mut self, limit: Duration) -> ExitStatus {
+        let ended = tokio::time::timeout(limit, self.wait_for_end()).await;
         assert!(
             ended.is_ok(),
             "{} does not end; it said:\n{}",

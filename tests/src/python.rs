@@ -12,7 +12,7 @@ use crate::process::Process;
 /// Where it is missing.
 #[must_use]
 pub fn program(name: &str) -> PathBuf {
-    let program = environment().join("bin").join(name);
+    let program = virtual_environment().join("bin").join(name);
     assert!(
         program.exists(),
         "{} is missing: run tests/setup.sh, which installs the third-party parts",
@@ -26,8 +26,8 @@ pub fn program(name: &str) -> PathBuf {
 /// # Panics
 /// Where it is missing.
 #[must_use]
-pub fn installed(path: &str) -> PathBuf {
-    let lib = environment().join("lib");
+pub fn installed_file(path: &str) -> PathBuf {
+    let lib = virtual_environment().join("lib");
     let found = std::fs::read_dir(&lib)
         .into_iter()
         .flatten()
@@ -55,7 +55,7 @@ pub async fn run(script: &str, arguments: &[&str]) -> String {
         .env_clear()
         .envs(credentials())
         .env("PATH", "/usr/bin:/bin");
-    Process::spawn(script, command).success().await
+    Process::spawn(script, command).wait_for_success().await
 }
 
 /// What every AWS client wants before it signs anything; the receivers check nothing.
@@ -72,7 +72,7 @@ pub fn credentials() -> [(&'static str, &'static str); 4] {
     ]
 }
 
-fn environment() -> PathBuf {
+fn virtual_environment() -> PathBuf {
     let named = std::env::var_os("XRAY_LAMBDA_VENV").unwrap_or_else(|| ".venv".into());
     artifact::repository().join(named)
 }

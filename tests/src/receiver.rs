@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::PATIENCE;
+use crate::WAIT_TIMEOUT;
 use crate::documents::Documents;
 
 /// Listens on a port of its own until it is dropped.
@@ -31,7 +31,7 @@ pub struct Receiver {
 
 /// What the receiver says to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum ScriptedResponse {
     /// 200, and every document is taken.
     Accept,
     /// 429 with X-Ray's error shape, and no document is taken.
@@ -39,7 +39,7 @@ pub enum Answer {
     /// 503, and no document is taken.
     Unavailable,
     /// The connection is closed without a word.
-    HangUp,
+    CloseConnection,
 }
 
 /// A request as it came.
@@ -49,12 +49,12 @@ pub struct Received {
     /// The headers that matter to a test: `authorization`, `content-type`, `user-agent`.
     pub authorization: String,
     pub body: String,
-    pub answer: Answer,
+    pub response: ScriptedResponse,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    script: VecDeque<Answer>,
+    script: VecDeque<ScriptedResponse>,
     requests: Vec<Received>,
     accepted: Documents,
 }
@@ -75,7 +75,7 @@ impl Receiver {
             server: None,
             _port: port,
         };
-        receiver.come_back();
+        receiver.listen_again();
         receiver
     }
 
@@ -86,12 +86,13 @@ impl Receiver {
     }
 
     /// Answers the next requests like this, and accepts all after them.
-    pub fn answer_next(&self, answers: impl IntoIterator<Item = Answer>) {
-        self.state.send_modify(|state| state.script.extend(answers));
+    pub fn respond_next_with(&self, responses: impl IntoIterator<Item = ScriptedResponse>) {
+        self.state
+            .send_modify(|state| state.script.extend(responses));
     }
 
     /// Closes the port and every connection, as when X-Ray cannot be reached.
-    pub async fn go_away(&mut self) {
+    pub async fn stop_listening(&mut self) {
         if let Some(server) = self.server.take() {
             server.abort();
             // Dropped with it: the listener and the connections.
@@ -103,7 +104,7 @@ impl Receiver {
     ///
     /// # Panics
     /// Outside a Tokio runtime.
-    pub fn come_back(&mut self) {
+    pub fn listen_again(&mut self) {
         let listener = bind(self.address).listen(128);
         let listener =
             listener.unwrap_or_else(|error| panic!("cannot listen at {}: {error}", self.address));
@@ -125,11 +126,11 @@ impl Receiver {
     /// Waits until the accepted documents are as `enough` wants them.
     ///
     /// # Panics
-    /// Where they are not within [`PATIENCE`]: with what there is instead.
-    pub async fn until(&self, what: &str, enough: impl Fn(&Documents) -> bool) -> Documents {
+    /// Where they are not within [`WAIT_TIMEOUT`]: with what there is instead.
+    pub async fn wait_until(&self, what: &str, enough: impl Fn(&Documents) -> bool) -> Documents {
         let mut state = self.state.subscribe();
         let arrived = state.wait_for(|state| enough(&state.accepted));
-        let arrived = tokio::time::timeout(PATIENCE, arrived).await.is_ok();
+        let arrived = tokio::time::timeout(WAIT_TIMEOUT, arrived).await.is_ok();
         let documents = self.documents();
         assert!(arrived, "{what} did not arrive; there is\n{documents}");
         documents
@@ -163,8 +164,8 @@ async fn serve(listener: TcpListener, state: Arc<watch::Sender<State>>) {
         };
         let state = Arc::clone(&state);
         connections.spawn(async move {
-            let service = service_fn(|request| answer(request, &state));
-            // Clients that go away, and `Answer::HangUp`, end it with an error.
+            let service = service_fn(|request| respond(request, &state));
+            // Clients that go away, and `ScriptedResponse::CloseConnection`, end it with an error.
             let _ = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
@@ -174,26 +175,26 @@ async fn serve(listener: TcpListener, state: Arc<watch::Sender<State>>) {
 
 /// The receiver hangs up: an error is how a hyper service says so.
 #[derive(Debug)]
-struct HangUp;
+struct ConnectionClosed;
 
-impl std::fmt::Display for HangUp {
+impl std::fmt::Display for ConnectionClosed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("the test's script says to hang up")
     }
 }
 
-impl std::error::Error for HangUp {}
+impl std::error::Error for ConnectionClosed {}
 
-impl From<Infallible> for HangUp {
+impl From<Infallible> for ConnectionClosed {
     fn from(never: Infallible) -> Self {
         match never {}
     }
 }
 
-async fn answer(
+async fn respond(
     request: Request<Incoming>,
     state: &watch::Sender<State>,
-) -> Result<Response<Full<Bytes>>, HangUp> {
+) -> Result<Response<Full<Bytes>>, ConnectionClosed> {
     let path = request.uri().path().to_owned();
     let authorization = request.headers().get("authorization");
     let authorization = authorization
@@ -201,39 +202,41 @@ async fn answer(
         .unwrap_or_default()
         .to_owned();
     let Ok(body) = request.into_body().collect().await else {
-        return Err(HangUp);
+        return Err(ConnectionClosed);
     };
     let body = String::from_utf8_lossy(&body.to_bytes()).into_owned();
 
-    let mut answer = Answer::Accept;
+    let mut response = ScriptedResponse::Accept;
     state.send_modify(|state| {
-        answer = state.script.pop_front().unwrap_or(Answer::Accept);
-        if answer == Answer::Accept && path == "/TraceSegments" {
+        response = state.script.pop_front().unwrap_or(ScriptedResponse::Accept);
+        if response == ScriptedResponse::Accept && path == "/TraceSegments" {
             state.accepted.extend(put_trace_segments(&body));
         }
         state.requests.push(Received {
             path,
             authorization,
             body,
-            answer,
+            response,
         });
     });
-    let respond = |status: u16, body: Value| {
-        let response = Response::builder()
+    let json_response = |status: u16, body: Value| {
+        let builder = Response::builder()
             .status(status)
             .header("content-type", "application/json");
-        response
+        builder
             .body(Full::new(Bytes::from(body.to_string())))
-            .map_err(|_| HangUp)
+            .map_err(|_| ConnectionClosed)
     };
-    match answer {
-        Answer::Accept => respond(200, json!({ "UnprocessedTraceSegments": [] })),
-        Answer::Throttle => respond(
+    match response {
+        ScriptedResponse::Accept => json_response(200, json!({ "UnprocessedTraceSegments": [] })),
+        ScriptedResponse::Throttle => json_response(
             429,
             json!({ "__type": "ThrottledException", "Message": "Rate exceeded" }),
         ),
-        Answer::Unavailable => respond(503, json!({ "message": "Service Unavailable" })),
-        Answer::HangUp => Err(HangUp),
+        ScriptedResponse::Unavailable => {
+            json_response(503, json!({ "message": "Service Unavailable" }))
+        }
+        ScriptedResponse::CloseConnection => Err(ConnectionClosed),
     }
 }
 
