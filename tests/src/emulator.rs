@@ -1,10 +1,10 @@
-//! AWS's own Lambda emulator (the Runtime Interface Emulator that SAM CLI brings), in
-//! both of its modes.
+//! AWS's own Lambda emulator in both of its modes: the Runtime Interface Emulator, which
+//! SAM CLI contains.
 //!
-//! It looks for extensions in `/opt/extensions` and, on Managed Instances, for the
-//! function in `/var/task`. Both are laid over the machine's own folders in a mount
-//! namespace that only the emulator sees; a process namespace ends everything that it
-//! started together with it.
+//! The emulator looks for extensions in `/opt/extensions` and, on Managed Instances, for
+//! the function in `/var/task`. A mount namespace of its own puts both there without
+//! changing the machine's folders. A process namespace of its own ends all processes that
+//! the emulator started together with the emulator.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -25,24 +25,24 @@ pub struct Emulator {
     process: Process,
     address: String,
     runtime_api: String,
-    // Deleted with the emulator.
-    _root: TempDir,
+    // Deleted when the emulator is dropped.
+    _folder: TempDir,
 }
 
-/// What is to be emulated.
+/// The kind of Lambda to emulate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// One invocation at a time.
     Classic,
-    /// Lambda Managed Instances, with so many workers in the runtime.
+    /// Lambda Managed Instances, with this number of workers in the runtime.
     ManagedInstances { workers: u8 },
 }
 
-/// The function: a folder's worth of files, of which `bootstrap` is started.
+/// A function. The emulator starts its file `bootstrap`.
 #[derive(Debug)]
 pub struct Function<'a> {
     pub handler: &'a str,
-    /// Name in `/var/task` and where it is copied from.
+    /// For each file, its name in `/var/task` and its source.
     pub files: Vec<(&'a str, &'a Path)>,
     pub environment: Vec<(&'a str, String)>,
 }
@@ -51,46 +51,15 @@ impl Emulator {
     /// Starts the emulator with `function` and the extension, and waits until it listens.
     ///
     /// # Panics
-    /// Where a part is missing, or the machine gives no namespaces.
+    /// If a program is missing, or if the machine allows no namespaces.
     pub async fn start(mode: Mode, function: &Function<'_>) -> Self {
-        let root = emulator_root(function);
+        let folder = emulator_folder(function);
         let [listen, runtime] = port::free();
         let address = format!("127.0.0.1:{listen}");
         let runtime_api = format!("127.0.0.1:{runtime}");
 
-        // Overlays leave what the machine has there visible; a plain bind serves where
-        // they are not to be had.
-        let mount_over = |over: &str| {
-            let ours = root.path().join(over.trim_start_matches('/'));
-            let ours = ours.display();
-            format!(
-                "{{ mount -t overlay overlay -o lowerdir={ours}:{over} {over} 2>/dev/null \
-                 || mount --bind {ours} {over}; }}"
-            )
-        };
-        let script = format!(
-            "{} && {} && cd /var/task && exec \"$@\"",
-            mount_over("/opt"),
-            mount_over("/var")
-        );
-        let mut command = Command::new("unshare");
-        command.args([
-            "--mount",
-            "--propagation",
-            "private",
-            "--pid",
-            "--fork",
-            "--kill-child",
-        ]);
-        if !rustix::process::geteuid().is_root() {
-            command.args(["--user", "--map-root-user"]);
-            if mode != Mode::Classic {
-                // The processes of a managed instance run as another user.
-                command.arg("--map-auto");
-            }
-        }
-        command.args(["sh", "-c", &script, "sh"]);
-        command.arg(root.path().join("aws-lambda-rie"));
+        let mut command = in_namespaces(mode, folder.path());
+        command.arg(folder.path().join("aws-lambda-rie"));
         command.args(["--runtime-interface-emulator-address", &address]);
         command.args(["--runtime-api-address", &runtime_api]);
         command.args(["/var/task/bootstrap", function.handler]);
@@ -100,20 +69,16 @@ impl Emulator {
         if let Mode::ManagedInstances { workers } = mode {
             command.env("AWS_LAMBDA_MAX_CONCURRENCY", workers.to_string());
         }
-        command.envs(
-            function
-                .environment
-                .iter()
-                .map(|(name, value)| (name, value)),
-        );
+        let environment = function.environment.iter();
+        command.envs(environment.map(|(name, value)| (name, value)));
 
         let process = Process::spawn("AWS's Lambda emulator", command);
         tokio::select! {
             () = http::wait_until_listening(&address) => {}
             () = process.wait_for_end() => panic!(
-                "AWS's Lambda emulator has ended. It needs mount and process namespaces: root, \
-                 or user namespaces (and for Managed Instances the `uidmap` package). It \
-                 said:\n{}",
+                "AWS's Lambda emulator has ended. It needs mount and process namespaces: run \
+                 the test as root, or enable user namespaces (Managed Instances also need the \
+                 package `uidmap`). Its output:\n{}",
                 process.log()
             ),
         }
@@ -121,11 +86,11 @@ impl Emulator {
             process,
             address,
             runtime_api,
-            _root: root,
+            _folder: folder,
         }
     }
 
-    /// Invokes the function, with `X-Amzn-Trace-Id` where one is given.
+    /// Invokes the function, with the header `X-Amzn-Trace-Id` if one is given.
     pub async fn invoke(&self, trace_header: Option<&str>, payload: &Value) -> Response {
         let url = format!(
             "http://{}/2015-03-31/functions/function/invocations",
@@ -138,7 +103,7 @@ impl Emulator {
         http::post(&url, &headers, &payload.to_string()).await
     }
 
-    /// What the sandbox answers to a subscription to its telemetry.
+    /// Subscribes to the telemetry of the sandbox, and returns the response.
     pub async fn subscribe_to_telemetry(&self) -> Response {
         let url = format!("http://{}/2022-07-01/telemetry", self.runtime_api);
         let body = r#"{"types":["platform"],"destination":{"protocol":"HTTP","URI":"http://sandbox.localdomain:4243/"}}"#;
@@ -151,25 +116,26 @@ impl Emulator {
         .await
     }
 
-    /// Ends the sandbox: the emulator sends SHUTDOWN to the extension, waits for it for
-    /// up to two seconds, and exits.
+    /// Ends the sandbox. The emulator sends SHUTDOWN to the extension, waits up to two
+    /// seconds for it, and exits.
     pub async fn shut_down(&mut self) -> ExitStatus {
-        // `unshare` waits for its one child, which has become the emulator.
+        // The only child of `unshare` is the shell that has become the emulator.
         let children = format!("/proc/{0}/task/{0}/children", self.process.id());
         let child = fs::read_to_string(&children).unwrap_or_default();
         let emulator = child.trim().parse();
-        let emulator = emulator.unwrap_or_else(|_| panic!("no emulator runs:\n{}", self.log()));
+        let emulator =
+            emulator.unwrap_or_else(|_| panic!("the emulator does not run:\n{}", self.log()));
         process::terminate(emulator).expect("the emulator still runs");
         self.process.wait_for_exit().await
     }
 
-    /// What the emulator, the function and the extension have said so far.
+    /// The output of the emulator, the function and the extension so far.
     #[must_use]
     pub fn log(&self) -> String {
         self.process.log()
     }
 
-    /// Waits for a line of [`log`](Self::log) that contains `part`.
+    /// Waits for a line of the [`log`](Self::log) that contains `part`, and returns it.
     pub async fn wait_for_log_line(&self, part: &str) -> String {
         self.process
             .wait_for_line(&format!("`{part}`"), |line| line.contains(part))
@@ -177,19 +143,54 @@ impl Emulator {
     }
 }
 
-fn emulator_root(function: &Function<'_>) -> TempDir {
-    let root = tempfile::Builder::new()
+/// A command that runs its further arguments in new mount and process namespaces. There
+/// the folders `opt` and `var` of `folder` are mounted over `/opt` and `/var`.
+fn in_namespaces(mode: Mode, folder: &Path) -> Command {
+    // An overlay keeps the machine's own files visible. Where overlays are not allowed, a
+    // bind mount hides them, which is sufficient.
+    let mount_over = |target: &str| {
+        let source = folder.join(target.trim_start_matches('/'));
+        let source = source.display();
+        format!(
+            "{{ mount -t overlay overlay -o lowerdir={source}:{target} {target} 2>/dev/null \
+             || mount --bind {source} {target}; }}"
+        )
+    };
+    let script = format!(
+        "{} && {} && cd /var/task && exec \"$@\"",
+        mount_over("/opt"),
+        mount_over("/var")
+    );
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--propagation", "private"]);
+    command.args(["--pid", "--fork", "--kill-child"]);
+    if !rustix::process::geteuid().is_root() {
+        command.args(["--user", "--map-root-user"]);
+        if mode != Mode::Classic {
+            // The processes of a managed instance run as another user.
+            command.arg("--map-auto");
+        }
+    }
+    command.args(["sh", "-c", &script, "sh"]);
+    command
+}
+
+/// A temporary folder with the emulator, the extension and the files of `function`.
+fn emulator_folder(function: &Function<'_>) -> TempDir {
+    let folder = tempfile::Builder::new()
         .prefix("xray-lambda-emulator")
         .tempdir();
-    let root = root.expect("a temporary folder");
-    // On Managed Instances, another user starts what lies here.
-    fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).expect("our own folder");
+    let folder = folder.expect("a temporary folder");
+    // On Managed Instances another user starts the function.
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))
+        .expect("permissions of our own folder");
     let put = |from: &Path, to: &str| {
-        let to = root.path().join(to);
+        let to = folder.path().join(to);
         fs::create_dir_all(to.parent().unwrap_or(&to)).expect("a temporary folder");
         fs::copy(from, &to)
             .unwrap_or_else(|error| panic!("cannot copy {}: {error}", from.display()));
-        fs::set_permissions(&to, fs::Permissions::from_mode(0o755)).expect("our own file");
+        fs::set_permissions(&to, fs::Permissions::from_mode(0o755))
+            .expect("permissions of our own file");
     };
     let architecture = match std::env::consts::ARCH {
         "aarch64" => "arm64",
@@ -205,5 +206,5 @@ fn emulator_root(function: &Function<'_>) -> TempDir {
     for (name, from) in &function.files {
         put(from, &format!("var/task/{name}"));
     }
-    root
+    folder
 }
