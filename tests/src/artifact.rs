@@ -1,14 +1,14 @@
-//! The workspace's own binaries, as Cargo built them beside the test.
+//! The workspace's own binaries, which Cargo built beside the test.
 
 use std::path::PathBuf;
 
 /// The binary `name` of the crate `package`.
 ///
-/// Cargo builds a test's own package only, so the others must have been built before:
-/// `make test` does.
+/// For a test, Cargo builds only the test's own package. `make test` builds the others
+/// first.
 ///
 /// # Panics
-/// Where the binary is missing.
+/// If the binary is missing.
 #[must_use]
 pub fn binary(package: &str, name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
@@ -16,7 +16,7 @@ pub fn binary(package: &str, name: &str) -> PathBuf {
     let profile = test
         .ancestors()
         .nth(2)
-        .expect("a test lies in target/<profile>/deps");
+        .expect("the test is in target/<profile>/deps");
     let binary = profile.join(name);
     assert!(
         binary.is_file(),
@@ -26,25 +26,25 @@ pub fn binary(package: &str, name: &str) -> PathBuf {
     binary
 }
 
-/// The extension.
+/// The layer's extension.
 #[must_use]
 pub fn extension() -> PathBuf {
     binary("xray-lambda-extension", "xray-lambda-extension")
 }
 
-/// The world on one machine.
+/// The command line `xray-local`.
 #[must_use]
 pub fn xray_local() -> PathBuf {
     binary("xray-local", "xray-local")
 }
 
-/// A function that sends documents to the daemon's address as any X-Ray SDK does.
+/// A function that sends documents to the daemon's address, as any X-Ray SDK does.
 #[must_use]
 pub fn plain_function() -> PathBuf {
     binary("xray-lambda-tests", "plain-function")
 }
 
-/// A function that is traced by the wrapper.
+/// A function with the wrapper.
 #[must_use]
 pub fn traced_function() -> PathBuf {
     binary("xray-lambda-tests", "traced-function")
@@ -55,5 +55,5 @@ pub fn traced_function() -> PathBuf {
 pub fn repository() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .canonicalize()
-        .expect("the repository that the test was built from is still there")
+        .expect("the repository that the test was built from")
 }

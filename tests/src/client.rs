@@ -1,4 +1,4 @@
-//! AWS's own clients, at an endpoint of ours or of another.
+//! AWS's own clients: boto3 and the AWS CLI, with any endpoint.
 
 use std::process::Command;
 
@@ -8,14 +8,14 @@ use crate::documents::Documents;
 use crate::process::Process;
 use crate::python;
 
-/// An operation of X-Ray through boto3: its answer, with times as epoch seconds. An
-/// error of the service is `{"Error": {"Code", "Message"}, "Status"}`.
+/// Calls an operation of X-Ray through boto3. Returns its response, with times as epoch
+/// seconds. An error of the service is returned as `{"Error": {"Code", "Message"}, "Status"}`.
 pub async fn boto3(endpoint: &str, operation: &str, parameters: &Value) -> Value {
     let arguments = [endpoint, operation, &parameters.to_string()];
     parse_json(&python::run("scripts/call.py", &arguments).await)
 }
 
-/// The documents of up to five traces, as boto3's `batch_get_traces` gives them.
+/// Returns the documents of up to five traces through boto3's `batch_get_traces`.
 pub async fn batch_get_traces(endpoint: &str, ids: &[String]) -> Documents {
     let response = boto3(endpoint, "batch_get_traces", &json!({ "TraceIds": ids })).await;
     let segments = response["Traces"].as_array().into_iter().flatten();
@@ -29,8 +29,8 @@ pub async fn batch_get_traces(endpoint: &str, ids: &[String]) -> Documents {
     documents
 }
 
-/// A command of the AWS CLI, such as `aws xray get-groups`: what it prints, as JSON.
-/// Null where it prints nothing.
+/// Runs a command of the AWS CLI, such as `aws xray get-groups`. Returns its output as JSON;
+/// null if it prints nothing.
 pub async fn aws_cli(endpoint: &str, arguments: &[&str]) -> Value {
     let mut command = Command::new(python::program("aws"));
     command

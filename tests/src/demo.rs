@@ -9,21 +9,21 @@ use crate::http::Response;
 use crate::local::{self, XrayLocal};
 use crate::{artifact, client, http};
 
-/// The running demo, with a store of its own.
+/// A running demo with its own store.
 #[derive(Debug)]
 pub struct Demo {
     local: XrayLocal,
     api: String,
     data: TempDir,
-    // Deleted with the demo.
+    // Deleted when the demo is dropped.
     _layer: TempDir,
 }
 
 impl Demo {
-    /// Starts the demo on free ports, with these arguments to `start-api` besides.
+    /// Starts the demo on free ports, with these additional arguments of `start-api`.
     ///
     /// # Panics
-    /// Where a part of it has not been built.
+    /// If a binary of the demo is missing.
     pub async fn start(arguments: &[&str]) -> Self {
         let data = tempfile::tempdir().expect("a temporary folder");
         let layer = local::layer_folder();
@@ -62,28 +62,28 @@ impl Demo {
         }
     }
 
-    /// `POST /items`
+    /// Sends `POST /items`.
     pub async fn post_item(&self, item: &Value) -> Response {
         let headers = [("content-type", "application/json")];
         http::post(&format!("{}/items", self.api), &headers, &item.to_string()).await
     }
 
-    /// `GET` of any path.
+    /// Sends a `GET` request.
     pub async fn get(&self, path: &str) -> Response {
         http::send(Method::GET, &format!("{}{path}", self.api), &[], "").await
     }
 
-    /// What it has said so far.
+    /// The output so far.
     #[must_use]
     pub fn log(&self) -> String {
         self.local.log()
     }
 
-    /// Ends the demo, so that all is in the store, and reads these traces with boto3
-    /// from the same store.
+    /// Stops the demo, so that the store is complete, and reads these traces from it with
+    /// boto3.
     ///
     /// # Panics
-    /// Where it does not end well.
+    /// If the demo exits with an error.
     pub async fn stop_and_read_traces(self, ids: &[String]) -> Documents {
         let log = self.local.log();
         let status = self.local.stop().await;

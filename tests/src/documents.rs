@@ -1,4 +1,4 @@
-//! Segment documents as a receiver holds them, and what tests ask of them.
+//! Received segment documents, and the queries that tests run on them.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,12 +6,12 @@ use std::fmt;
 use serde_json::Value;
 use xray_document::Document;
 
-/// Documents in the order in which they came.
+/// Documents in order of arrival.
 #[derive(Debug, Clone, Default)]
 pub struct Documents(Vec<Value>);
 
 impl Documents {
-    /// Adds documents; what is not JSON is kept as a string, so that it is seen.
+    /// Adds documents. Invalid JSON is kept as a string, so that a failure shows it.
     pub fn extend(&mut self, documents: impl IntoIterator<Item = String>) {
         let parsed = documents
             .into_iter()
@@ -19,13 +19,13 @@ impl Documents {
         self.0.extend(parsed);
     }
 
-    /// The documents as they came.
+    /// The documents in order of arrival.
     #[must_use]
     pub fn as_slice(&self) -> &[Value] {
         &self.0
     }
 
-    /// The documents whose trace is `root`.
+    /// The documents of the trace with the id `root`.
     #[must_use]
     pub fn of_trace(&self, root: &str) -> Self {
         let documents = self
@@ -35,7 +35,7 @@ impl Documents {
         Self(documents.cloned().collect())
     }
 
-    /// Those that a service sent: without what X-Ray infers of services that send none.
+    /// The documents without inferred segments.
     #[must_use]
     pub fn without_inferred(&self) -> Self {
         let documents = self
@@ -45,8 +45,8 @@ impl Documents {
         Self(documents.cloned().collect())
     }
 
-    /// Every segment and subsegment, those within others included: each with its
-    /// `parent_id`, and without `subsegments`.
+    /// All segments and subsegments as separate documents: each with a `parent_id`, and
+    /// without `subsegments`.
     #[must_use]
     pub fn flat(&self) -> Self {
         let mut flat = Vec::new();
@@ -56,7 +56,7 @@ impl Documents {
         Self(flat)
     }
 
-    /// Those called `name`.
+    /// The documents with the name `name`.
     #[must_use]
     pub fn named(&self, name: &str) -> Vec<&Value> {
         self.0
@@ -65,7 +65,7 @@ impl Documents {
             .collect()
     }
 
-    /// Those whose `origin` is the AWS resource type `origin`.
+    /// The documents with the `origin` `origin`, an AWS resource type.
     #[must_use]
     pub fn of_origin(&self, origin: &str) -> Vec<&Value> {
         self.0
@@ -74,30 +74,33 @@ impl Documents {
             .collect()
     }
 
-    /// Whether `above` is the parent of `document`, or its parent's, and so on.
+    /// Whether `ancestor` is the parent of `document`, the parent of its parent, and so on.
     #[must_use]
-    pub fn is_ancestor(&self, above: &Value, document: &Value) -> bool {
+    pub fn is_ancestor(&self, ancestor: &Value, document: &Value) -> bool {
         let parent = &document["parent_id"];
-        if *parent == above["id"] {
+        if *parent == ancestor["id"] {
             return true;
         }
         let next = self.0.iter().find(|candidate| candidate["id"] == *parent);
-        next.is_some_and(|next| self.is_ancestor(above, next))
+        next.is_some_and(|next| self.is_ancestor(ancestor, next))
     }
 
-    /// The one called `name`.
+    /// The only document with the name `name`.
     ///
     /// # Panics
-    /// Where there is none, or more than one.
+    /// If no document or several documents have the name.
     #[must_use]
     pub fn one(&self, name: &str) -> &Value {
         match self.named(name)[..] {
             [document] => document,
-            ref found => panic!("{} documents are called `{name}`, in\n{self}", found.len()),
+            ref found => panic!(
+                "{} documents have the name `{name}`, in\n{self}",
+                found.len()
+            ),
         }
     }
 
-    /// The ids, each once.
+    /// The distinct ids.
     #[must_use]
     pub fn ids(&self) -> BTreeSet<String> {
         self.0
@@ -106,10 +109,10 @@ impl Documents {
             .collect()
     }
 
-    /// Asserts that each document is one that X-Ray takes.
+    /// Asserts that X-Ray accepts each document.
     ///
     /// # Panics
-    /// With the first that is not.
+    /// If a document is invalid.
     pub fn assert_valid(&self) {
         for document in &self.0 {
             if let Err(error) = Document::parse(&document.to_string()) {
@@ -118,11 +121,11 @@ impl Documents {
         }
     }
 
-    /// Asserts that each document is valid, and written strictly: writing it again by
-    /// the rules changes nothing.
+    /// Asserts that each document is valid and follows all rules for writers: parsing and
+    /// writing it again changes nothing.
     ///
     /// # Panics
-    /// With the first that is not.
+    /// If a document breaks a rule.
     pub fn assert_strict(&self) {
         self.assert_valid();
         for document in &self.0 {
@@ -141,7 +144,7 @@ impl Documents {
 impl fmt::Display for Documents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} documents:", self.0.len())?;
-        // Enough to see what is wrong, where a test sends thousands.
+        // Some tests send thousands; 40 are enough to see the mistake.
         for document in self.0.iter().take(40) {
             writeln!(f, "  {document}")?;
         }

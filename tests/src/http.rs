@@ -1,4 +1,4 @@
-//! One HTTP request at a time, without a pool and without TLS.
+//! An HTTP client for single requests, without connection pool and TLS.
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -9,7 +9,7 @@ use xray_document::{TRACE_HEADER, TraceHeader};
 
 use crate::WAIT_TIMEOUT;
 
-/// What came back.
+/// An HTTP response with its whole body.
 #[derive(Debug)]
 pub struct Response {
     pub status: u16,
@@ -18,10 +18,10 @@ pub struct Response {
 }
 
 impl Response {
-    /// The trace that the answer says it belongs to: `Root` of `X-Amzn-Trace-Id`.
+    /// The trace id in the header `X-Amzn-Trace-Id`.
     ///
     /// # Panics
-    /// Where it says none.
+    /// If the header has no `Root`.
     #[must_use]
     pub fn trace_id(&self) -> String {
         let header = self
@@ -29,14 +29,14 @@ impl Response {
             .get(TRACE_HEADER)
             .and_then(|value| value.to_str().ok());
         let root = header.and_then(|header| TraceHeader::parse(header).root);
-        root.unwrap_or_else(|| panic!("no trace in {self:?}"))
+        root.unwrap_or_else(|| panic!("no trace id in {self:?}"))
             .to_string()
     }
 
     /// The body as JSON.
     ///
     /// # Panics
-    /// Where it is none.
+    /// If it is not JSON.
     #[must_use]
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| {
@@ -48,7 +48,7 @@ impl Response {
 /// Sends a request to `http://HOST:PORT/…`.
 ///
 /// # Panics
-/// Where no answer comes within [`WAIT_TIMEOUT`].
+/// If no response arrives within [`WAIT_TIMEOUT`].
 pub async fn send(method: Method, url: &str, headers: &[(&str, &str)], body: &str) -> Response {
     match tokio::time::timeout(WAIT_TIMEOUT, exchange(method, url, headers, body)).await {
         Ok(Ok(response)) => response,
@@ -57,20 +57,20 @@ pub async fn send(method: Method, url: &str, headers: &[(&str, &str)], body: &st
     }
 }
 
-/// [`send`] with POST.
+/// Sends a POST request, as [`send`] does.
 pub async fn post(url: &str, headers: &[(&str, &str)], body: &str) -> Response {
     send(Method::POST, url, headers, body).await
 }
 
-/// [`send`] with GET.
+/// Sends a GET request, as [`send`] does.
 pub async fn get(url: &str) -> Response {
     send(Method::GET, url, &[], "").await
 }
 
-/// Waits until something listens at `HOST:PORT`.
+/// Waits until a server listens at `HOST:PORT`.
 ///
 /// # Panics
-/// Where nothing does within [`WAIT_TIMEOUT`].
+/// If none does within [`WAIT_TIMEOUT`].
 pub async fn wait_until_listening(address: &str) {
     let connect = async {
         while TcpStream::connect(address).await.is_err() {

@@ -1,18 +1,18 @@
-//! What the tests against real parts are made of.
+//! Helpers for the tests against real third-party programs.
 //!
-//! | module | is |
+//! | module | contents |
 //! |---|---|
 //! | [`emulator`] | AWS's own Lambda emulator, classic and Managed Instances |
 //! | [`python`], [`client`] | the third-party Python programs; boto3 and the AWS CLI |
-//! | [`receiver`] | a receiver in X-Ray's place, which answers as a test says |
-//! | [`documents`] | the documents that came, and what tests ask of them |
-//! | [`local`], [`demo`] | `xray-local` as a developer runs it, and the demo under it |
-//! | [`process`], [`artifact`], [`port`], [`http`] | what the others stand on |
+//! | [`receiver`] | a server in place of X-Ray, with scripted responses |
+//! | [`documents`] | received documents, and queries on them |
+//! | [`local`], [`demo`] | `xray-local` as a developer runs it; the demo API under it |
+//! | [`process`], [`artifact`], [`port`], [`http`] | child processes, our binaries, free ports, an HTTP client |
 //!
-//! The tests are in `real_parts/`, the functions that they run in `functions/`.
-//! `make test` brings every part: `tests/setup.sh` installs the third-party ones, Cargo
-//! builds ours. A test never skips: where a part is missing it fails, and says which
-//! command brings it.
+//! The tests are in `real_parts/`, and the functions that they run in `functions/`.
+//! `make test` installs the third-party programs (`tests/setup.sh`) and builds ours. A test
+//! is never skipped: if a program is missing, the test fails and names the command that
+//! installs it.
 
 pub mod artifact;
 pub mod client;
@@ -28,5 +28,5 @@ pub mod receiver;
 
 use std::time::Duration;
 
-/// How long a test waits for what must happen. Only a failure takes this long.
+/// How long a test waits for an expected event. Only a failing test waits this long.
 pub const WAIT_TIMEOUT: Duration = Duration::from_secs(60);

@@ -1,4 +1,4 @@
-//! `xray-local` as a developer runs it.
+//! Runs `xray-local` as a developer does.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -17,7 +17,7 @@ pub struct XrayLocal {
 }
 
 impl XrayLocal {
-    /// Starts `xray-local` with these arguments, and its traces in `data`.
+    /// Starts `xray-local` with these arguments and the data directory `data`.
     #[must_use]
     pub fn start(data: &Path, arguments: &[&str]) -> Self {
         Self {
@@ -25,20 +25,20 @@ impl XrayLocal {
         }
     }
 
-    /// `xray-local serve` on a free port.
+    /// Starts `xray-local serve` on a free port.
     #[must_use]
     pub fn serve(data: &Path) -> Self {
         Self::start(data, &["serve", "--listen", "127.0.0.1:0"])
     }
 
-    /// The URL that it printed for `what` at its start: `X-Ray API`, `Lambda`,
-    /// `DynamoDB` or an API's name.
-    pub async fn url(&self, what: &str) -> String {
+    /// Waits for the URL that `xray-local` prints for a service: `X-Ray API`, `Lambda`,
+    /// `DynamoDB` or the name of an API.
+    pub async fn url(&self, service: &str) -> String {
         let printed = |line: &str| {
-            let url = line.strip_prefix(what)?.trim();
+            let url = line.strip_prefix(service)?.trim();
             url.starts_with("http://").then(|| url.to_owned())
         };
-        let described = format!("where `{what}` is");
+        let described = format!("the URL of `{service}`");
         let line = self
             .process
             .wait_for_line(&described, |line| printed(line).is_some())
@@ -46,30 +46,30 @@ impl XrayLocal {
         printed(&line).unwrap_or_default()
     }
 
-    /// Ends it as Ctrl-C does, and waits for that.
+    /// Stops the process with SIGTERM and waits for its end.
     pub async fn stop(mut self) -> ExitStatus {
         self.process.terminate();
         self.process.wait_for_exit().await
     }
 
-    /// What it has said so far.
+    /// The output so far.
     #[must_use]
     pub fn log(&self) -> String {
         self.process.log()
     }
 }
 
-/// Runs `xray-local` to its end, which must be a success: what it wrote to stdout.
+/// Runs `xray-local` to its end, which must be a success. Returns its stdout.
 pub async fn run(data: &Path, arguments: &[&str]) -> String {
     Process::spawn("xray-local", command(data, arguments))
         .wait_for_success()
         .await
 }
 
-/// A folder as the layer's zip unpacks into `/opt`: with the extension.
+/// A folder with the content of the layer's zip: the extension.
 ///
 /// # Panics
-/// Where the extension has not been built.
+/// If the extension has not been built.
 #[must_use]
 pub fn layer_folder() -> TempDir {
     let layer = tempfile::tempdir().expect("a temporary folder");
@@ -88,7 +88,7 @@ fn command(data: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(artifact::xray_local());
     let (subcommand, rest) = arguments.split_first().expect("a subcommand");
     command.arg(subcommand).arg("--data").arg(data).args(rest);
-    // A tool's environment is the caller's; a test's is the same on every machine.
+    // The other variables of the caller must not change the test's result.
     let inherited = ["PATH", "HOME", "CARGO_TARGET_DIR", "TMPDIR"];
     command.env_clear().env("AWS_REGION", "eu-west-1");
     command.envs(

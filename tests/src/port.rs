@@ -1,23 +1,23 @@
-//! Free ports, for programs that cannot choose one themselves and say which.
+//! Free ports, for programs that cannot choose a port and report it.
 
 use std::net::{TcpListener, UdpSocket};
 
-/// Ports that nothing listened on a moment ago, all different.
+/// Finds distinct TCP ports that are free now. Another process may take one before its use.
 ///
 /// # Panics
-/// Where the machine has none left.
+/// If no port is free.
 #[must_use]
 pub fn free<const N: usize>() -> [u16; N] {
-    // Held until all are known, so that none is given twice.
+    // All listeners stay open until the end, so that the ports differ.
     let held: [TcpListener; N] =
         std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").expect("a free TCP port"));
     std::array::from_fn(|i| held[i].local_addr().expect("a bound port").port())
 }
 
-/// `127.0.0.1:PORT` with a free UDP port, as `AWS_XRAY_DAEMON_ADDRESS` takes it.
+/// A value for `AWS_XRAY_DAEMON_ADDRESS`: `127.0.0.1:PORT` with a free UDP port.
 ///
 /// # Panics
-/// Where the machine has none left.
+/// If no port is free.
 #[must_use]
 pub fn daemon_address() -> String {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a free UDP port");

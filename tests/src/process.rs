@@ -1,4 +1,4 @@
-//! Processes that end with the test that started them.
+//! Child processes that end together with their test.
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
@@ -11,8 +11,8 @@ use tokio::sync::watch;
 
 use crate::WAIT_TIMEOUT;
 
-/// A process in a group of its own, with its output collected line by line. Dropping
-/// it kills the group.
+/// A child process in its own process group. Its output is collected by line. Dropping the
+/// value kills the group.
 #[derive(Debug)]
 pub struct Process {
     name: String,
@@ -39,10 +39,10 @@ enum Stream {
 }
 
 impl Process {
-    /// Starts `command`; `name` is what failures call it.
+    /// Starts `command`. Messages call it `name`.
     ///
     /// # Panics
-    /// Where it cannot be started.
+    /// If it cannot be started.
     #[must_use]
     pub fn spawn(name: &str, mut command: Command) -> Self {
         command
@@ -69,24 +69,25 @@ impl Process {
         }
     }
 
-    /// The id, as the system knows it.
+    /// The process id.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// The first line, of either stream, that `wanted` takes, as soon as it is there.
+    /// Waits for the first line of stdout or stderr that `matches` accepts. `expected`
+    /// describes it in the failure message.
     ///
     /// # Panics
-    /// Where the process ends, or [`WAIT_TIMEOUT`] does, without such a line.
-    pub async fn wait_for_line(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+    /// If the process ends, or [`WAIT_TIMEOUT`] passes, without such a line.
+    pub async fn wait_for_line(&self, expected: &str, matches: impl Fn(&str) -> bool) -> String {
         let mut output = self.output.clone();
         let find = |output: &Output| {
             output
                 .lines
                 .iter()
                 .map(|line| &line.text)
-                .find(|text| wanted(text))
+                .find(|text| matches(text))
                 .cloned()
         };
         let wait = output.wait_for(|output| find(output).is_some() || output.open == 0);
@@ -94,54 +95,60 @@ impl Process {
             Ok(Ok(output)) => find(&output),
             Ok(Err(_)) | Err(_) => None,
         };
-        found.unwrap_or_else(|| panic!("{} never said {what}; it said:\n{}", self.name, self.log()))
+        found.unwrap_or_else(|| {
+            panic!(
+                "{} did not print {expected}; its output:\n{}",
+                self.name,
+                self.log()
+            )
+        })
     }
 
-    /// All that it has said so far, on both streams.
+    /// The output so far, of both streams.
     #[must_use]
     pub fn log(&self) -> String {
         self.text(|_| true)
     }
 
-    /// What it has written to stdout so far.
+    /// The stdout so far.
     #[must_use]
     pub fn stdout(&self) -> String {
         self.text(|stream| stream == Stream::Stdout)
     }
 
-    /// Whether it has ended.
+    /// Whether the process has ended.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.output.borrow().open == 0
     }
 
-    /// Returns once it has ended; waits for ever where it does not.
+    /// Waits for the end of the process, without a limit.
     pub async fn wait_for_end(&self) {
         let mut output = self.output.clone();
-        // An error means that the streams' readers are gone, which is an end as well.
+        // An error means that the threads that read the output have ended, too.
         let _ = output.wait_for(|output| output.open == 0).await;
     }
 
-    /// Waits for the end.
+    /// Waits for the end of the process and returns its status.
     ///
     /// # Panics
-    /// Where it goes on for longer than [`WAIT_TIMEOUT`].
+    /// If it runs for longer than [`WAIT_TIMEOUT`].
     pub async fn wait_for_exit(&mut self) -> ExitStatus {
         self.wait_for_exit_within(WAIT_TIMEOUT).await
     }
 
-    /// Waits for the end, which must be a success, and gives its stdout.
+    /// Waits for the end of the process, which must be a success. Returns its stdout.
     ///
     /// # Panics
-    /// Where it fails, or goes on for longer than [`WAIT_TIMEOUT`].
+    /// If it fails, or runs for longer than [`WAIT_TIMEOUT`].
     pub async fn wait_for_success(self) -> String {
         self.wait_for_success_within(WAIT_TIMEOUT).await
     }
 
-    /// [`wait_for_success`](Self::wait_for_success), for what may take longer.
+    /// Does the same as [`wait_for_success`](Self::wait_for_success), with another limit.
     ///
     /// # Panics
-    /// Where it fails, or goes on for longer than `limit`.
+    /// If the process fails, or runs for longer than `limit`.
     pub async fn wait_for_success_within(mut self, limit: Duration) -> String {
         let status = self.wait_for_exit_within(limit).await;
         assert!(
@@ -157,20 +164,20 @@ impl Process {
         let ended = tokio::time::timeout(limit, self.wait_for_end()).await;
         assert!(
             ended.is_ok(),
-            "{} does not end; it said:\n{}",
+            "{} does not end; its output:\n{}",
             self.name,
             self.log()
         );
-        // Both streams are closed, so this is a matter of microseconds.
+        // Returns within microseconds, because both streams are closed.
         self.child
             .wait()
             .unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
 
-    /// Asks the process to end, as a service manager does.
+    /// Sends SIGTERM to the process.
     ///
     /// # Panics
-    /// Where it has ended already.
+    /// If it has ended already.
     pub fn terminate(&self) {
         terminate(self.id()).unwrap_or_else(|error| {
             panic!("{} has ended already ({error}):\n{}", self.name, self.log())
@@ -187,7 +194,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if let Some(group) = pid(self.id()) {
-            // The group may be gone: that is what is wanted.
+            // The group may have ended already.
             let _ = kill_process_group(group, Signal::KILL);
         }
         let _ = self.child.wait();
@@ -197,7 +204,7 @@ impl Drop for Process {
 /// Sends SIGTERM to a process.
 ///
 /// # Errors
-/// Where there is none.
+/// The process does not exist.
 pub fn terminate(id: u32) -> std::io::Result<()> {
     signal(id, Signal::TERM)
 }
@@ -205,7 +212,7 @@ pub fn terminate(id: u32) -> std::io::Result<()> {
 /// Sends SIGCONT to a process.
 ///
 /// # Errors
-/// Where there is none.
+/// The process does not exist.
 pub fn thaw(id: u32) -> std::io::Result<()> {
     signal(id, Signal::CONT)
 }

@@ -1,4 +1,4 @@
-//! The virtual environment that `tests/setup.sh` makes, and the programs in it.
+//! The virtual environment that `tests/setup.sh` creates, and its programs.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -9,7 +9,7 @@ use crate::process::Process;
 /// A program of the virtual environment: `python`, `aws`, `sam`, `moto_server`, …
 ///
 /// # Panics
-/// Where it is missing.
+/// If it is missing.
 #[must_use]
 pub fn program(name: &str) -> PathBuf {
     let program = virtual_environment().join("bin").join(name);
@@ -21,10 +21,10 @@ pub fn program(name: &str) -> PathBuf {
     program
 }
 
-/// The folder of an installed package's files: `site-packages/<path>`.
+/// A file of an installed package: `site-packages/<path>`.
 ///
 /// # Panics
-/// Where it is missing.
+/// If it is missing.
 #[must_use]
 pub fn installed_file(path: &str) -> PathBuf {
     let lib = virtual_environment().join("lib");
@@ -42,11 +42,10 @@ pub fn installed_file(path: &str) -> PathBuf {
     })
 }
 
-/// A script of `tests/functions/python` or `tests/scripts`, run to its end: what it
-/// printed.
+/// Runs a script in the folder `tests` to its end. Returns its stdout.
 ///
 /// # Panics
-/// Where it fails: with all that it said.
+/// If it fails.
 pub async fn run(script: &str, arguments: &[&str]) -> String {
     let mut command = Command::new(program("python"));
     command
@@ -58,7 +57,7 @@ pub async fn run(script: &str, arguments: &[&str]) -> String {
     Process::spawn(script, command).wait_for_success().await
 }
 
-/// What every AWS client wants before it signs anything; the receivers check nothing.
+/// Credentials and region for AWS clients. The servers in the tests do not check them.
 #[must_use]
 pub fn credentials() -> [(&'static str, &'static str); 4] {
     [

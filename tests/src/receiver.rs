@@ -1,5 +1,5 @@
-//! A receiver in X-Ray's place: takes `PutTraceSegments`, keeps what came, and
-//! answers as the test says.
+//! A server in place of X-Ray. It records the requests of `PutTraceSegments` and sends the
+//! responses that the test has scripted.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -19,34 +19,34 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::WAIT_TIMEOUT;
 use crate::documents::Documents;
 
-/// Listens on a port of its own until it is dropped.
+/// A server that listens on its own port until it is dropped.
 #[derive(Debug)]
 pub struct Receiver {
     address: SocketAddr,
     state: Arc<watch::Sender<State>>,
     server: Option<JoinHandle<()>>,
-    // Bound and never listening: keeps the port while the receiver is away.
+    // Bound, but never listening: reserves the port while the server does not listen.
     _port: TcpSocket,
 }
 
-/// What the receiver says to a request.
+/// A response to one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScriptedResponse {
-    /// 200, and every document is taken.
+    /// 200, and the server accepts every document.
     Accept,
-    /// 429 with X-Ray's error shape, and no document is taken.
+    /// 429 with an error in X-Ray's form. The server accepts no document.
     Throttle,
-    /// 503, and no document is taken.
+    /// 503. The server accepts no document.
     Unavailable,
-    /// The connection is closed without a word.
+    /// No response: the server closes the connection.
     CloseConnection,
 }
 
-/// A request as it came.
+/// A received request.
 #[derive(Debug, Clone)]
 pub struct Received {
     pub path: String,
-    /// The headers that matter to a test: `authorization`, `content-type`, `user-agent`.
+    /// The header `authorization`; empty if it is missing.
     pub authorization: String,
     pub body: String,
     pub response: ScriptedResponse,
@@ -60,10 +60,10 @@ struct State {
 }
 
 impl Receiver {
-    /// Starts one that accepts everything.
+    /// Starts a server that accepts all documents.
     ///
     /// # Panics
-    /// Where no port is free.
+    /// If no port is free.
     #[must_use]
     pub fn start() -> Self {
         let port = bind(SocketAddr::from(([127, 0, 0, 1], 0)));
@@ -79,23 +79,23 @@ impl Receiver {
         receiver
     }
 
-    /// The value for `AWS_ENDPOINT_URL_XRAY`.
+    /// A value for `AWS_ENDPOINT_URL_XRAY`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Answers the next requests like this, and accepts all after them.
+    /// Scripts the responses to the next requests. The server accepts all later ones.
     pub fn respond_next_with(&self, responses: impl IntoIterator<Item = ScriptedResponse>) {
         self.state
             .send_modify(|state| state.script.extend(responses));
     }
 
-    /// Closes the port and every connection, as when X-Ray cannot be reached.
+    /// Closes the port and every connection, as if X-Ray were unreachable.
     pub async fn stop_listening(&mut self) {
         if let Some(server) = self.server.take() {
             server.abort();
-            // Dropped with it: the listener and the connections.
+            // This drops the listener and the connections.
             let _ = server.await;
         }
     }
@@ -111,28 +111,33 @@ impl Receiver {
         self.server = Some(tokio::spawn(serve(listener, Arc::clone(&self.state))));
     }
 
-    /// Every request so far, whatever was answered.
+    /// Every request so far, whatever its response.
     #[must_use]
     pub fn requests(&self) -> Vec<Received> {
         self.state.borrow().requests.clone()
     }
 
-    /// Every accepted document so far, in the order in which they came.
+    /// Every accepted document so far, in order of arrival.
     #[must_use]
     pub fn documents(&self) -> Documents {
         self.state.borrow().accepted.clone()
     }
 
-    /// Waits until the accepted documents are as `enough` wants them.
+    /// Waits until `enough` is true for the accepted documents, and returns them. `expected`
+    /// describes them in the failure message.
     ///
     /// # Panics
-    /// Where they are not within [`WAIT_TIMEOUT`]: with what there is instead.
-    pub async fn wait_until(&self, what: &str, enough: impl Fn(&Documents) -> bool) -> Documents {
+    /// If this takes longer than [`WAIT_TIMEOUT`].
+    pub async fn wait_until(
+        &self,
+        expected: &str,
+        enough: impl Fn(&Documents) -> bool,
+    ) -> Documents {
         let mut state = self.state.subscribe();
         let arrived = state.wait_for(|state| enough(&state.accepted));
         let arrived = tokio::time::timeout(WAIT_TIMEOUT, arrived).await.is_ok();
         let documents = self.documents();
-        assert!(arrived, "{what} did not arrive; there is\n{documents}");
+        assert!(arrived, "{expected} did not arrive; received:\n{documents}");
         documents
     }
 }
@@ -145,7 +150,7 @@ impl Drop for Receiver {
     }
 }
 
-/// A socket that shares its port with the other sockets of its receiver.
+/// Binds a socket that shares its port with the other sockets of the same server.
 fn bind(address: SocketAddr) -> TcpSocket {
     let socket = TcpSocket::new_v4().expect("a socket");
     let bound = socket
@@ -158,14 +163,15 @@ fn bind(address: SocketAddr) -> TcpSocket {
 async fn serve(listener: TcpListener, state: Arc<watch::Sender<State>>) {
     let mut connections = JoinSet::new();
     loop {
-        // An accepted connection that failed at once is the client's affair.
+        // A failed connection is the client's problem.
         let Ok((stream, _)) = listener.accept().await else {
             continue;
         };
         let state = Arc::clone(&state);
         connections.spawn(async move {
             let service = service_fn(|request| respond(request, &state));
-            // Clients that go away, and `ScriptedResponse::CloseConnection`, end it with an error.
+            // An error is expected: a client has closed the connection, or
+            // `ScriptedResponse::CloseConnection` asks for it.
             let _ = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
@@ -173,13 +179,13 @@ async fn serve(listener: TcpListener, state: Arc<watch::Sender<State>>) {
     }
 }
 
-/// The receiver hangs up: an error is how a hyper service says so.
+/// The error that makes hyper close a connection.
 #[derive(Debug)]
 struct ConnectionClosed;
 
 impl std::fmt::Display for ConnectionClosed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the test's script says to hang up")
+        f.write_str("the test's script closes the connection")
     }
 }
 
@@ -240,7 +246,7 @@ async fn respond(
     }
 }
 
-/// The documents of a `PutTraceSegments` body; a body of another shape has none.
+/// The documents in a `PutTraceSegments` body; empty if the body has another form.
 fn put_trace_segments(body: &str) -> Vec<String> {
     let body: Value = serde_json::from_str(body).unwrap_or_default();
     let documents = body["TraceSegmentDocuments"]
