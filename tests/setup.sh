@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs the third-party parts that the tests run: Python ones into a virtual
-# environment (XRAY_LAMBDA_VENV, or .venv, from the root of the repository), the Node
-# one into tests/node/node_modules. Run again, it only does what changed.
+# Installs the third-party programs for the tests: the Python ones into a virtual
+# environment (XRAY_LAMBDA_VENV, relative to the root of the repository; default .venv), the
+# Node one into tests/node/node_modules. A second run installs only what has changed.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -21,9 +21,9 @@ fail() {
     exit 1
 }
 
-# Runs a command with its output kept for the case that it fails, and says every
-# ten seconds that it is still at work.
-quietly() {
+# Runs a command without its output. Prints the progress every ten seconds, and the end of
+# the output if the command fails.
+run_quietly() {
     what=$1
     shift
     say "$what"
@@ -39,14 +39,14 @@ quietly() {
     done
     wait "$command" || {
         tail -n 40 "$log" >&2
-        fail "that failed; its last lines are above"
+        fail "$what failed; the last lines of its output are above"
     }
 }
 
 python=$(command -v python3) || fail "python3 is missing: install Python 3.10 or later"
 npm=$(command -v npm) || fail "npm is missing: install Node 20 or later"
 
-# The stamp names everything that the installation depends on.
+# A checksum of everything that the installation depends on.
 wanted=$(
     cat "$tests/requirements.txt" "$tests/constraints.txt"
     "$python" -c 'import sys; print(sys.version, sys.executable)'
@@ -54,10 +54,10 @@ wanted=$(
 wanted=$(printf '%s' "$wanted" | cksum)
 if [ "$(cat "$venv/.installed" 2>/dev/null)" != "$wanted" ]; then
     [ ! -e "$venv" ] || [ -e "$venv/pyvenv.cfg" ] ||
-        fail "$venv is there and is no virtual environment: move it away"
+        fail "$venv exists, but is not a virtual environment: move it away"
     rm -rf "$venv"
-    quietly "making $venv" "$python" -m venv "$venv"
-    quietly "installing SAM CLI, AWS CLI, boto3, the X-Ray SDK, moto and cargo-lambda (about a minute)" \
+    run_quietly "creating $venv" "$python" -m venv "$venv"
+    run_quietly "installing SAM CLI, AWS CLI, boto3, the X-Ray SDK, moto and cargo-lambda (about a minute)" \
         "$venv/bin/pip" install --disable-pip-version-check --no-input --progress-bar off \
         -r "$tests/requirements.txt" -c "$tests/constraints.txt"
     printf '%s\n' "$wanted" >"$venv/.installed"
@@ -66,10 +66,10 @@ fi
 modules=$tests/node/node_modules
 wanted=$(cksum <"$tests/node/package-lock.json")
 if [ "$(cat "$modules/.installed" 2>/dev/null)" != "$wanted" ]; then
-    # dynalite keeps its tables in memory here, so nothing native need be built.
-    quietly "installing dynalite" \
+    # --ignore-scripts builds no native modules; dynalite needs none for tables in memory.
+    run_quietly "installing dynalite" \
         "$npm" ci --prefix "$tests/node" --ignore-scripts --no-audit --no-fund
     printf '%s\n' "$wanted" >"$modules/.installed"
 fi
 
-say "the third-party parts are ready"
+say "the third-party programs are ready"

@@ -1,8 +1,8 @@
-//! A function that sends documents to the daemon's address as any X-Ray SDK does, with
-//! nothing of the wrapper: the extension sees what a function in any language gives it.
+//! A function without the wrapper. It sends documents to the daemon's address, as X-Ray SDKs
+//! do in any language.
 //!
-//! Event: `{"documents": 3, "bytes": 200}`. Answer: `{"sent": [ids]}`, in which is every
-//! document that the kernel took. `{"fail": true}` is answered with an error.
+//! Event: `{"documents": 3, "bytes": 200}`. Response: `{"sent": [ids]}`, with the id of each
+//! document that the kernel accepted. The response to `{"fail": true}` is an error.
 
 use std::net::UdpSocket;
 

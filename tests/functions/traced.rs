@@ -1,8 +1,8 @@
-//! A function that is traced by the wrapper, under `run_concurrent` as a function on
-//! Managed Instances is.
+//! A function with the wrapper. It uses `run_concurrent`, as functions on Managed Instances
+//! do.
 //!
-//! Event: `{"tenant": "a", "together": true}`; with `together`, the answer waits until
-//! another invocation is in the same place.
+//! Event: `{"tenant": "a", "together": true}`. With `together`, two invocations wait for each
+//! other, so that they run at the same time.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio::sync::Barrier;
 use tower_layer::Layer as _;
 use xray_lambda::{XRayLayer, subsegment};
 
-/// Two invocations, of which neither goes on before the other.
+/// Two invocations wait for each other here.
 static TOGETHER: LazyLock<Barrier> = LazyLock::new(|| Barrier::new(2));
 
 #[tokio::main(flavor = "current_thread")]
@@ -36,7 +36,7 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
 async fn work(event: &Value, tenant: &str) -> Result<(), Error> {
     if event["together"] == true {
         TOGETHER.wait().await;
-        // Long enough to be seen in a telemetry whose clock ticks in milliseconds.
+        // The times in the telemetry are whole milliseconds; 20 ms are clearly visible.
         subsegment("hold")
             .annotate("tenant", tenant)
             .trace(tokio::time::sleep(Duration::from_millis(20)))

@@ -1,5 +1,5 @@
-//! The demo API from its first request to what boto3 reads of its traces: the DynamoDB
-//! in process, and dynalite as a second opinion.
+//! The demo API, and its traces as boto3 reads them: with the built-in DynamoDB, and with
+//! dynalite as a second implementation.
 
 use std::process::Command;
 
@@ -40,14 +40,14 @@ async fn a_cold_write_is_one_complete_trace() {
 }
 
 #[tokio::test]
-async fn only_the_first_request_of_an_environment_shows_an_init() {
+async fn only_the_first_request_of_an_environment_has_an_init_subsegment() {
     let demo = Demo::start(&[]).await;
     let cold = demo.post_item(&json!({ "tenant": "acme" })).await;
     let warm = demo.post_item(&json!({ "tenant": "acme" })).await;
     let ids = [cold.trace_id(), warm.trace_id()];
     let traces = demo.stop_and_read_traces(&ids).await.flat();
 
-    // Lambda has drawn that one: the extension's own would double it.
+    // Lambda's own segment has `Init`; the extension must not add a second subsegment.
     assert!(traces.named("Runtime init").is_empty(), "{traces}");
     for (id, init) in ids.iter().zip([1, 0]) {
         let trace = traces.of_trace(id);
@@ -64,7 +64,7 @@ async fn only_the_first_request_of_an_environment_shows_an_init() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_called_is_inferred_below_the_call() {
+async fn a_called_table_is_an_inferred_segment_under_the_call() {
     let demo = Demo::start(&[]).await;
     let response = demo.post_item(&json!({ "tenant": "acme" })).await;
     let trace = demo
@@ -78,7 +78,7 @@ async fn a_table_that_is_called_is_inferred_below_the_call() {
         .filter(|document| document["inferred"] == true)
         .collect();
     let [table] = inferred[..] else {
-        panic!("one inferred segment, not {trace}")
+        panic!("expected one inferred segment, not {trace}")
     };
     assert_eq!(table["origin"], "AWS::DynamoDB::Table");
     assert_eq!(table["parent_id"], WriteTrace::find(&trace).put["id"]);
@@ -109,14 +109,14 @@ async fn a_report_is_one_trace_through_two_functions() {
     let report = trace.one("build_report");
     let read = trace.one("read_and_respond");
     assert_eq!(read["annotations"]["pk"], pk);
-    // The call lies below the report, and all of the second function below the call.
+    // The call is under the report, and the whole second function is under the call.
     let calls: Vec<_> = trace
         .as_slice()
         .iter()
         .filter(|document| document["namespace"] == "remote")
         .collect();
     let [call] = calls[..] else {
-        panic!("one remote call, not {trace}")
+        panic!("expected one remote call, not {trace}")
     };
     assert!(trace.is_ancestor(report, call), "{trace}");
     assert!(trace.is_ancestor(call, read), "{trace}");
@@ -124,7 +124,7 @@ async fn a_report_is_one_trace_through_two_functions() {
 }
 
 #[tokio::test]
-async fn a_handler_that_fails_is_a_fault_with_its_cause() {
+async fn a_failed_handler_is_a_fault_with_its_cause() {
     let demo = Demo::start(&[]).await;
     let failed = demo
         .post_item(&json!({ "tenant": "acme", "fail": true }))
@@ -159,9 +159,11 @@ async fn a_handler_that_fails_is_a_fault_with_its_cause() {
 }
 
 #[tokio::test]
-async fn answers_are_the_labs_own() {
+async fn the_responses_are_the_same_as_in_the_lab() {
     let demo = Demo::start(&[]).await;
-    let invalid = demo.post_item(&Value::String("no object".to_owned())).await;
+    let invalid = demo
+        .post_item(&Value::String("not an object".to_owned()))
+        .await;
     assert_eq!(
         (invalid.status, invalid.json()),
         (400, json!({ "error": "Invalid JSON body" }))
@@ -180,7 +182,7 @@ async fn answers_are_the_labs_own() {
 }
 
 #[tokio::test]
-async fn the_demo_is_the_same_with_dynalite() {
+async fn the_demo_works_the_same_with_dynalite() {
     let program = artifact::repository().join("tests/node/node_modules/.bin/dynalite");
     assert!(
         program.exists(),
@@ -231,7 +233,7 @@ async fn the_demo_is_the_same_with_dynalite() {
     );
 }
 
-/// The parts of a write's trace, each found under the part before.
+/// The parts of the trace of a write.
 struct WriteTrace {
     function: Value,
     validate: Value,
@@ -239,6 +241,7 @@ struct WriteTrace {
 }
 
 impl WriteTrace {
+    /// Finds the parts, and asserts that each is under the part before.
     fn find(trace: &Documents) -> Self {
         let trace = &trace.without_inferred();
         let one = |origin: &str| match trace.of_origin(origin)[..] {
@@ -251,8 +254,8 @@ impl WriteTrace {
         let function = one("AWS::Lambda::Function");
         let validate = trace.one("validate_and_write").clone();
         let put = trace.one("DynamoDB").clone();
-        // Between the stage and the function's service, and between the function and its
-        // handler's work, there may be subsegments of their own.
+        // More subsegments may be between the stage and `AWS::Lambda`, and between the
+        // function and `validate_and_write`.
         assert!(trace.is_ancestor(&stage, &service), "{trace}");
         assert_eq!(function["parent_id"], service["id"]);
         assert!(trace.is_ancestor(&function, &validate), "{trace}");

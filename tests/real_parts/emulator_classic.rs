@@ -1,5 +1,5 @@
-//! The extension under AWS's own Lambda emulator, with an unmodified Python function
-//! that the official X-Ray SDK traces.
+//! The extension under AWS's own Lambda emulator, with an unmodified Python function that
+//! uses the official X-Ray SDK.
 
 use serde_json::json;
 use xray_lambda_tests::emulator::{Emulator, Function, Mode};
@@ -13,7 +13,8 @@ fn trace() -> String {
     format!("Root={ROOT};Parent={PARENT};Sampled=1")
 }
 
-/// A sandbox with the Python function and the extension, which sends to `receiver`.
+/// Starts a sandbox with the Python function, and with the extension, which sends to
+/// `receiver`.
 async fn python_function(receiver: &Receiver, timeout_seconds: u32) -> Emulator {
     let folder = artifact::repository().join("tests/functions/python");
     let bootstrap = folder.join("bootstrap");
@@ -45,7 +46,8 @@ async fn subsegments_of_the_official_python_sdk_reach_x_ray() {
         .await;
     assert_eq!(response.json()["tenant"], "a", "{}", sandbox.log());
 
-    // The emulator waits for the extension's `/next`: all was sent before the answer.
+    // The emulator waits for the extension's `/next`, so the extension has sent everything
+    // before the response.
     let documents = receiver
         .wait_until("`work`", |d| !d.flat().named("work").is_empty())
         .await;
@@ -60,7 +62,7 @@ async fn subsegments_of_the_official_python_sdk_reach_x_ray() {
 }
 
 #[tokio::test]
-async fn what_is_sent_is_signed_for_x_ray() {
+async fn requests_are_signed_for_x_ray() {
     let receiver = Receiver::start();
     let sandbox = python_function(&receiver, 30).await;
     sandbox
@@ -86,7 +88,7 @@ async fn what_is_sent_is_signed_for_x_ray() {
 }
 
 #[tokio::test]
-async fn refused_telemetry_leaves_a_working_extension() {
+async fn the_extension_works_if_telemetry_is_refused() {
     let receiver = Receiver::start();
     let mut sandbox = python_function(&receiver, 30).await;
 
@@ -113,7 +115,7 @@ async fn refused_telemetry_leaves_a_working_extension() {
 }
 
 #[tokio::test]
-async fn a_failure_of_the_handler_is_in_the_trace() {
+async fn a_failure_of_the_handler_is_a_fault_in_the_trace() {
     let receiver = Receiver::start();
     let sandbox = python_function(&receiver, 30).await;
 
@@ -135,7 +137,7 @@ async fn a_failure_of_the_handler_is_in_the_trace() {
 }
 
 #[tokio::test]
-async fn after_a_crash_of_the_function_the_next_invocation_is_traced() {
+async fn the_invocation_after_a_crash_of_the_function_is_traced() {
     let receiver = Receiver::start();
     let mut sandbox = python_function(&receiver, 30).await;
 
@@ -164,9 +166,9 @@ async fn after_a_crash_of_the_function_the_next_invocation_is_traced() {
 }
 
 #[tokio::test]
-async fn after_a_timeout_of_the_function_the_next_invocation_is_traced() {
+async fn the_invocation_after_a_timeout_of_the_function_is_traced() {
     let receiver = Receiver::start();
-    // The emulator counts the start of the function, too.
+    // The emulator's timeout includes the start of the function.
     let mut sandbox = python_function(&receiver, 6).await;
     let event =
         |tenant: &str, what: &str| json!({ "do": what, "tenant": tenant, "trace": trace() });
@@ -194,7 +196,7 @@ async fn after_a_timeout_of_the_function_the_next_invocation_is_traced() {
 }
 
 #[tokio::test]
-async fn what_x_ray_did_not_take_in_time_is_sent_at_shutdown() {
+async fn documents_that_x_ray_did_not_accept_in_time_are_sent_at_shutdown() {
     let mut receiver = Receiver::start();
     let mut sandbox = python_function(&receiver, 30).await;
 
@@ -220,11 +222,11 @@ async fn the_extension_exits_by_itself_after_shutdown() {
 
     let before = std::time::Instant::now();
     sandbox.shut_down().await;
-    // The emulator gives an extension two seconds, and then kills it.
+    // The emulator kills an extension after two seconds.
     let log = sandbox.log();
     assert!(
         before.elapsed().as_millis() < 1900,
-        "it took {:?}:\n{log}",
+        "SHUTDOWN took {:?}:\n{log}",
         before.elapsed()
     );
     let killed = log
@@ -233,7 +235,7 @@ async fn the_extension_exits_by_itself_after_shutdown() {
     assert_eq!(killed, None, "{log}");
 }
 
-/// The `tenant` of each `work` that arrived, in their order.
+/// The `tenant` of each received `work` subsegment, in order of arrival.
 fn tenants(receiver: &Receiver) -> Vec<String> {
     let flat = receiver.documents().flat();
     let tenants = flat

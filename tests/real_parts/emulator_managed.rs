@@ -1,5 +1,5 @@
-//! Lambda Managed Instances under AWS's own code: a Rust function with two workers, the
-//! wrapper and the extension, AWS's Telemetry API and trace header.
+//! Lambda Managed Instances in AWS's own Lambda emulator: a Rust function with two workers,
+//! the wrapper and the extension, and AWS's Telemetry API and trace header.
 
 use serde_json::{Value, json};
 use xray_lambda_tests::documents::Documents;
@@ -29,7 +29,7 @@ impl Request {
         format!("Root={};Parent={};Sampled=1", self.root, self.parent)
     }
 
-    /// An event whose invocation ends only together with another.
+    /// An event whose invocation waits for a second invocation.
     fn together(&self) -> Value {
         json!({ "tenant": self.tenant, "together": true })
     }
@@ -49,8 +49,8 @@ async fn rust_function(receiver: &Receiver) -> Emulator {
     Emulator::start(Mode::ManagedInstances { workers: 2 }, &function).await
 }
 
-/// Two requests, each of which is in the function while the other is.
-async fn invoke_two_at_once(sandbox: &Emulator) {
+/// Invokes the function twice, so that both invocations run at the same time.
+async fn invoke_two_concurrently(sandbox: &Emulator) {
     let (first, second) = tokio::join!(
         invoke_when_ready(sandbox, FIRST),
         invoke_when_ready(sandbox, SECOND)
@@ -61,8 +61,9 @@ async fn invoke_two_at_once(sandbox: &Emulator) {
     assert_eq!(second["trace"], SECOND.header());
 }
 
-/// The function's answer to a request. An instance is ready with its first worker, and
-/// refuses what comes before the second has asked for work.
+/// Invokes the function and returns its response. An instance is ready with its first
+/// worker, and rejects further requests until the second worker is ready; this function
+/// repeats them.
 async fn invoke_when_ready(sandbox: &Emulator, request: Request) -> Value {
     loop {
         let response = sandbox
@@ -75,10 +76,10 @@ async fn invoke_when_ready(sandbox: &Emulator, request: Request) -> Value {
 }
 
 #[tokio::test]
-async fn two_requests_at_once_are_two_traces_each_under_its_own_parent() {
+async fn two_concurrent_requests_are_two_traces_each_under_its_own_parent() {
     let receiver = Receiver::start();
     let mut sandbox = rust_function(&receiver).await;
-    invoke_two_at_once(&sandbox).await;
+    invoke_two_concurrently(&sandbox).await;
     sandbox.shut_down().await;
 
     let documents = receiver.documents();
@@ -96,10 +97,10 @@ async fn two_requests_at_once_are_two_traces_each_under_its_own_parent() {
 }
 
 #[tokio::test]
-async fn the_platforms_spans_hang_under_each_requests_own_parent() {
+async fn the_platforms_spans_have_the_parent_of_their_own_request() {
     let receiver = Receiver::start();
     let sandbox = rust_function(&receiver).await;
-    invoke_two_at_once(&sandbox).await;
+    invoke_two_concurrently(&sandbox).await;
     let arrived = |documents: &Documents| documents.flat().named("Response latency").len() == 2;
     let documents = receiver.wait_until("`Response latency`", arrived).await;
 
@@ -109,7 +110,7 @@ async fn the_platforms_spans_hang_under_each_requests_own_parent() {
         assert_eq!(latency["parent_id"], request.parent);
         let hold = trace.one("hold");
         let time = |document: &Value, name: &str| document[name].as_f64().expect("a time");
-        // AWS's clock in the telemetry ticks in milliseconds.
+        // The times in the telemetry are whole milliseconds.
         assert!(
             time(latency, "start_time") <= time(hold, "start_time") + 0.001,
             "{documents}"
@@ -149,14 +150,14 @@ async fn an_unsampled_request_leaves_no_document() {
 }
 
 #[tokio::test]
-async fn documents_arrive_while_the_instance_goes_on() {
+async fn documents_arrive_while_the_instance_keeps_running() {
     let receiver = Receiver::start();
     let sandbox = rust_function(&receiver).await;
     let response = sandbox
         .invoke(Some(&FIRST.header()), &json!({ "tenant": "first" }))
         .await;
     assert_eq!(response.json()["tenant"], "first", "{}", sandbox.log());
-    // No SHUTDOWN, and no other invocation.
+    // The test sends no SHUTDOWN and no other invocation.
     receiver
         .wait_until("`work`", |documents| {
             !documents.flat().named("work").is_empty()
@@ -164,7 +165,7 @@ async fn documents_arrive_while_the_instance_goes_on() {
         .await;
 }
 
-/// The parent of the topmost of the documents above `document`.
+/// The parent of the topmost ancestor of `document`.
 fn topmost_parent<'a>(trace: &'a Documents, document: &'a Value) -> &'a Value {
     let parent = &document["parent_id"];
     let above = trace

@@ -1,4 +1,4 @@
-//! The parts of this repository against real parts that others made.
+//! Tests this repository's programs against real third-party programs.
 
 mod demo;
 mod emulator_classic;

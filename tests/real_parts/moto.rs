@@ -1,4 +1,4 @@
-//! What the extension sends, as a foreign receiver keeps it: moto's server.
+//! The extension with moto's server in place of X-Ray.
 
 use std::process::Command;
 
@@ -9,7 +9,7 @@ use xray_lambda_tests::{client, http, port, python};
 use crate::sandbox::Sandbox;
 
 #[tokio::test]
-async fn moto_keeps_every_document_that_the_extension_sends() {
+async fn moto_stores_every_document_that_the_extension_sends() {
     let [listen] = port::free();
     let address = format!("127.0.0.1:{listen}");
     let mut command = Command::new(python::program("moto_server"));
@@ -34,7 +34,7 @@ async fn moto_keeps_every_document_that_the_extension_sends() {
     documents.assert_strict();
     assert!(
         sent.is_subset(&documents.ids()),
-        "moto kept {documents}of {} sent",
+        "moto stored {documents}of {} sent",
         sent.len()
     );
     for document in documents.named("plain") {

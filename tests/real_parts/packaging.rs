@@ -1,7 +1,7 @@
-//! The packaging under the tools that users deploy with: SAM CLI and cargo-lambda.
+//! The packaging with the tools that users deploy with: SAM CLI and cargo-lambda.
 //!
-//! Both build with Cargo for Lambda's platform, in a folder of their own beside this
-//! test's, unoptimised: what is tested is the way there.
+//! Both build with Cargo for Lambda's platform, in their own target folder and without
+//! optimization: the tests check the build, not the speed of its result.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -40,7 +40,7 @@ async fn sam_builds_every_function_of_the_template() {
 }
 
 #[tokio::test]
-async fn cargo_lambda_builds_the_extension_as_a_layer_holds_it() {
+async fn cargo_lambda_builds_the_extension_for_a_layer() {
     let mut cargo = tool("cargo-lambda");
     cargo.args([
         "lambda",
@@ -55,18 +55,19 @@ async fn cargo_lambda_builds_the_extension_as_a_layer_holds_it() {
     assert_program(&target().join("lambda/extensions/xray-lambda-extension"));
 }
 
-/// A program of the virtual environment, in the repository, with Cargo's builds apart
-/// from ours.
+/// A command of the virtual environment. It runs in the root of the repository, with its
+/// own target folder for Cargo.
 fn tool(name: &str) -> Command {
     let program = python::program(name);
     let environment = program
         .parent()
-        .expect("it lies in bin")
+        .expect("the folder bin")
         .display()
         .to_string();
     let path = std::env::var("PATH").unwrap_or_default();
     let mut command = Command::new(program);
-    // What `cargo test` sets for this test is not meant for a Cargo within it.
+    // `cargo test` sets these variables for this test; the Cargo that it starts must not
+    // see them.
     let of_this_test = |name: &str| {
         ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"]
             .iter()
@@ -76,7 +77,7 @@ fn tool(name: &str) -> Command {
         command.env_remove(name);
     }
     command.env_remove("CARGO").env_remove("LD_LIBRARY_PATH");
-    // cargo-lambda finds zig through the environment's Python.
+    // cargo-lambda finds zig through Python in the virtual environment.
     command.env("PATH", format!("{environment}:{path}"));
     command.env("CARGO_TARGET_DIR", target());
     command
@@ -88,8 +89,9 @@ fn tool(name: &str) -> Command {
 
 fn target() -> PathBuf {
     // target/debug/plain-function
-    let ours = artifact::plain_function();
-    ours.ancestors()
+    let binary = artifact::plain_function();
+    binary
+        .ancestors()
         .nth(2)
         .expect("the target folder")
         .join("packaging")
@@ -102,11 +104,11 @@ fn assert_program(path: &Path) {
         "{} is not executable",
         path.display()
     );
-    let program = fs::read(path).expect("it can be read");
+    let program = fs::read(path).expect("a readable file");
     assert_eq!(
         program.get(..4),
         Some(&b"\x7fELF"[..]),
-        "{} is no program",
+        "{} is not an ELF program",
         path.display()
     );
 }

@@ -1,4 +1,4 @@
-//! The official Python SDK, unmodified, in a function under `xray-local` with the layer.
+//! The official, unmodified Python SDK in a function under `xray-local`, with the layer.
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -8,7 +8,7 @@ use xray_lambda_tests::{artifact, client, http, python};
 
 const ROOT: &str = "1-6750a1b2-00112233445566778899aabb";
 
-/// The arguments that name the function and its layer.
+/// The arguments for the function and its layer.
 struct Arguments {
     template: String,
     layer: TempDir,
@@ -26,7 +26,8 @@ impl Arguments {
         }
     }
 
-    fn of(&self, command: &[&str]) -> Vec<String> {
+    /// The arguments of `command`, followed by those for the function and its layer.
+    fn with_command(&self, command: &[&str]) -> Vec<String> {
         let layer = format!("XRayLayer={}", self.layer.path().display());
         let shared = [
             "--template",
@@ -53,7 +54,7 @@ async fn an_invocation_of_a_python_function_is_one_trace_in_the_store() {
     std::fs::write(&event, json!({ "tenant": "a" }).to_string()).expect("a temporary file");
     let event = event.display().to_string();
     let header = format!("Root={ROOT};Parent=0efbd19962d95b05;Sampled=1");
-    let invoke = arguments.of(&[
+    let invoke = arguments.with_command(&[
         "invoke",
         "OrdersFunction",
         "--event",
@@ -85,7 +86,7 @@ async fn an_invocation_of_a_python_function_is_one_trace_in_the_store() {
 async fn start_lambda_serves_a_python_function_to_any_client() {
     let data = tempfile::tempdir().expect("a temporary folder");
     let arguments = Arguments::new();
-    let start = arguments.of(&[
+    let start = arguments.with_command(&[
         "start-lambda",
         "--port",
         "0",
@@ -107,7 +108,7 @@ async fn start_lambda_serves_a_python_function_to_any_client() {
     assert_eq!(response.status, 200, "{}\n{}", response.body, served.log());
     assert_eq!(response.json()["tenant"], "a");
 
-    // SHUTDOWN, so that the extension has sent all that it had.
+    // The stop sends SHUTDOWN, and the extension then sends all buffered documents.
     assert!(served.stop().await.success());
     let served = XrayLocal::serve(data.path());
     let endpoint = served.url("X-Ray API").await;

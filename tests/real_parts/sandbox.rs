@@ -13,10 +13,11 @@ use xray_document::TraceId;
 use xray_lambda_tests::process::Process;
 use xray_lambda_tests::{WAIT_TIMEOUT, artifact, port, process, python};
 
-/// The deadline that invocations have.
+/// The timeout of each invocation.
 pub(crate) const INVOCATION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The parent in the header of every invocation: Lambda's segment, were there one.
+/// The parent in the trace header of each invocation. In Lambda, it would be Lambda's own
+/// segment.
 pub(crate) const PARENT: &str = "0efbd19962d95b05";
 
 /// A simulated sandbox: the simulator, the extension and a function.
@@ -24,20 +25,20 @@ pub(crate) struct Sandbox {
     simulator: Simulator,
     extension: Process,
     function: Process,
-    /// The ids of all documents that the plain function's socket took.
+    /// The ids of all documents that the function has sent.
     sent: BTreeSet<String>,
-    /// The trace of each invocation.
+    /// The trace id of each invocation.
     traces: Vec<TraceId>,
 }
 
 impl Sandbox {
-    /// Starts a sandbox with a function that knows nothing of this repository's wrapper,
-    /// and an extension that sends to `x_ray`.
+    /// Starts a sandbox with a function without the wrapper, and with the extension, which
+    /// sends to `x_ray`.
     pub(crate) async fn start(x_ray: &str) -> Self {
         Self::start_with(&artifact::plain_function(), x_ray).await
     }
 
-    /// Starts a sandbox with any function.
+    /// Starts a sandbox with the program `function`.
     pub(crate) async fn start_with(function: &Path, x_ray: &str) -> Self {
         let simulator = Simulator::builder()
             .function_name("orders")
@@ -63,16 +64,16 @@ impl Sandbox {
             process
         };
         let extension = spawn("the extension", &artifact::extension());
-        let waits = || async {
+        let is_waiting = || async {
             match simulator.get_registered_extensions().await.first() {
                 Some(extension) => simulator.first_next_poll_at(&extension.id).await.is_some(),
                 None => extension.has_ended(),
             }
         };
-        let waiting = simulator.wait_for(waits, WAIT_TIMEOUT).await;
+        let waiting = simulator.wait_for(is_waiting, WAIT_TIMEOUT).await;
         assert!(
             waiting.is_ok() && !extension.has_ended(),
-            "the extension does not ask for its first event:\n{}",
+            "the extension does not request its first event:\n{}",
             extension.log()
         );
         let function = spawn("the function", function);
@@ -85,9 +86,9 @@ impl Sandbox {
         }
     }
 
-    /// Invokes the function, and returns when it has answered.
+    /// Invokes the function and waits for its response, which must be a success.
     pub(crate) async fn invoke(&mut self, event: Value) {
-        let state = self.finish(event).await;
+        let state = self.run_invocation(event).await;
         assert_eq!(state.status, InvocationStatus::Success, "{}", self.log());
         let response = state.response.expect("a success has a response").payload;
         let sent = response["sent"].as_array().into_iter().flatten();
@@ -96,12 +97,12 @@ impl Sandbox {
     }
 
     /// Invokes the function with an event that makes it fail.
-    pub(crate) async fn fail(&mut self, event: Value) {
-        let state = self.finish(event).await;
+    pub(crate) async fn invoke_failing(&mut self, event: Value) {
+        let state = self.run_invocation(event).await;
         assert_eq!(state.status, InvocationStatus::Error, "{}", self.log());
     }
 
-    async fn finish(&mut self, event: Value) -> InvocationState {
+    async fn run_invocation(&mut self, event: Value) -> InvocationState {
         let trace = TraceId::random(now_seconds());
         self.traces.push(trace);
         let mut invocation = Invocation::new(event, millis(INVOCATION_TIMEOUT));
@@ -114,22 +115,22 @@ impl Sandbox {
         state.unwrap_or_else(|error| panic!("{error}\n{}", self.log()))
     }
 
-    /// Waits until the function and the extension have called `/next` and are stopped.
+    /// Waits until the function and the extension have called `/next` and are frozen.
     pub(crate) async fn wait_until_frozen(&self) {
         let frozen = self.simulator.wait_for_frozen(WAIT_TIMEOUT).await;
         frozen.unwrap_or_else(|error| panic!("{error}\n{}", self.log()));
     }
 
-    /// Ends the sandbox and waits for the extension to exit by itself, as it must within
-    /// two seconds: the ids of the documents that the function sent.
+    /// Ends the sandbox, and asserts that the extension exits within two seconds. Returns
+    /// the ids of the documents that the function has sent.
     pub(crate) async fn shut_down(mut self) -> BTreeSet<String> {
         let before = Instant::now();
         let processes = [self.function.id(), self.extension.id()];
-        // The simulator's report of the last invocation may come after it has sent
-        // SHUTDOWN, and then it freezes once more, as Lambda never does.
+        // If the simulator processes the end of the last invocation after it has sent
+        // SHUTDOWN, it freezes the processes again. Lambda never does this.
         let keep_thawed = async {
             loop {
-                // A process that has ended needs no thawing.
+                // An error means that the process has ended.
                 let _ = processes.map(process::thaw);
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
@@ -142,7 +143,7 @@ impl Sandbox {
         };
         let status = tokio::select! {
             status = end => status,
-            () = keep_thawed => unreachable!("it goes on for ever"),
+            () = keep_thawed => unreachable!("an endless loop"),
         };
         assert!(
             before.elapsed() < Duration::from_secs(2),

@@ -1,5 +1,5 @@
-//! The extension under a second Lambda that others wrote: `lambda-simulator`, with its
-//! own Telemetry API (schema 2022-12-13) and freezing by SIGSTOP.
+//! The extension under a second third-party Lambda: `lambda-simulator`, which has its own
+//! Telemetry API (schema 2022-12-13) and freezes processes with SIGSTOP.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -57,13 +57,13 @@ async fn a_thousand_invocations_of_a_traced_function_are_a_thousand_whole_traces
 }
 
 #[tokio::test]
-async fn the_wrappers_word_that_all_is_sent_needs_no_telemetry() {
+async fn the_wrappers_signal_ends_an_invocation_without_telemetry() {
     let receiver = Receiver::start();
     let mut sandbox = Sandbox::start_with(&artifact::traced_function(), &receiver.url()).await;
-    let late = DeliveryPolicy::Suppress;
+    let suppress = DeliveryPolicy::Suppress;
     sandbox
         .simulator()
-        .set_telemetry_delivery_policy("platform.runtimeDone", late)
+        .set_telemetry_delivery_policy("platform.runtimeDone", suppress)
         .await;
     for count in 1..=3 {
         let before = Instant::now();
@@ -79,7 +79,7 @@ async fn the_wrappers_word_that_all_is_sent_needs_no_telemetry() {
 }
 
 #[tokio::test]
-async fn documents_are_at_x_ray_before_the_sandbox_freezes() {
+async fn documents_reach_x_ray_before_the_sandbox_freezes() {
     let receiver = Receiver::start();
     let mut sandbox = Sandbox::start(&receiver.url()).await;
     sandbox.invoke(json!({ "documents": 3 })).await;
@@ -88,7 +88,7 @@ async fn documents_are_at_x_ray_before_the_sandbox_freezes() {
 }
 
 #[tokio::test]
-async fn nothing_is_lost_when_the_connections_die_in_a_freeze() {
+async fn nothing_is_lost_if_connections_die_in_a_freeze() {
     let mut receiver = Receiver::start();
     let mut sandbox = Sandbox::start(&receiver.url()).await;
     for _ in 0..50 {
@@ -116,7 +116,7 @@ async fn a_shutdown_right_after_an_invocation_loses_nothing() {
 }
 
 #[tokio::test]
-async fn while_x_ray_is_away_no_invocation_fails_and_nothing_that_fits_is_lost() {
+async fn while_x_ray_is_unreachable_no_invocation_fails_and_no_buffered_document_is_lost() {
     let mut receiver = Receiver::start();
     let mut sandbox = Sandbox::start(&receiver.url()).await;
     sandbox.invoke(json!({ "documents": 2 })).await;
@@ -124,7 +124,7 @@ async fn while_x_ray_is_away_no_invocation_fails_and_nothing_that_fits_is_lost()
 
     receiver.stop_listening().await;
     for _ in 0..20 {
-        // `invoke` asserts its success.
+        // `invoke` asserts that the invocation succeeds.
         sandbox
             .invoke(json!({ "documents": 2, "bytes": 500 }))
             .await;
@@ -140,7 +140,7 @@ async fn while_x_ray_is_away_no_invocation_fails_and_nothing_that_fits_is_lost()
 }
 
 #[tokio::test]
-async fn what_was_throttled_or_cut_off_is_sent_again() {
+async fn throttled_or_interrupted_batches_are_sent_again() {
     let receiver = Receiver::start();
     let mut sandbox = Sandbox::start(&receiver.url()).await;
     receiver.respond_next_with([
@@ -155,16 +155,16 @@ async fn what_was_throttled_or_cut_off_is_sent_again() {
     let sent = sandbox.shut_down().await;
     assert_eq!(sent.len(), 10);
     assert_nothing_lost(&receiver, &sent);
-    let refused = receiver
+    let not_accepted = receiver
         .requests()
         .iter()
         .filter(|r| r.response != ScriptedResponse::Accept)
         .count();
-    assert_eq!(refused, 3, "the script was not played to its end");
+    assert_eq!(not_accepted, 3, "a scripted response was not used");
 }
 
 #[tokio::test]
-async fn without_any_telemetry_every_invocation_ends_and_nothing_is_lost() {
+async fn without_telemetry_every_invocation_ends_and_nothing_is_lost() {
     let receiver = Receiver::start();
     let mut sandbox = Sandbox::start(&receiver.url()).await;
     for event in ["platform.start", "platform.runtimeDone", "platform.report"] {
@@ -179,7 +179,7 @@ async fn without_any_telemetry_every_invocation_ends_and_nothing_is_lost() {
         sandbox.wait_until_frozen().await;
         assert!(
             before.elapsed() < INVOCATION_TIMEOUT,
-            "the extension used up the deadline"
+            "the extension waited until the deadline"
         );
     }
     let sent = sandbox.shut_down().await;
@@ -188,10 +188,10 @@ async fn without_any_telemetry_every_invocation_ends_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn a_failure_that_telemetry_tells_of_is_drawn_under_lambdas_segment() {
+async fn a_failure_reported_by_telemetry_is_recorded_under_lambdas_segment() {
     let receiver = Receiver::start();
     let mut sandbox = Sandbox::start(&receiver.url()).await;
-    sandbox.fail(json!({ "fail": true })).await;
+    sandbox.invoke_failing(json!({ "fail": true })).await;
     sandbox.wait_until_frozen().await;
     sandbox.invoke(json!({ "documents": 1 })).await;
     sandbox.wait_until_frozen().await;
@@ -206,7 +206,7 @@ async fn a_failure_that_telemetry_tells_of_is_drawn_under_lambdas_segment() {
         .filter(|document| document["fault"] == true);
     let failures: Vec<_> = failures.collect();
     let [failure] = failures[..] else {
-        panic!("one failure, not {documents}")
+        panic!("expected one failure, not {documents}")
     };
     assert_eq!(failure["parent_id"], PARENT);
     assert_eq!(failure["type"], "subsegment");

@@ -1,4 +1,4 @@
-//! The X-Ray API of `xray-local`, as boto3 and the AWS CLI use it.
+//! The X-Ray API of `xray-local`, with boto3 and the AWS CLI as clients.
 
 use std::time::SystemTime;
 
@@ -7,7 +7,7 @@ use xray_document::TraceId;
 use xray_lambda_tests::client::{aws_cli, batch_get_traces, boto3};
 use xray_lambda_tests::local::XrayLocal;
 
-/// A trace that began a second ago.
+/// A trace that started a second ago: a segment and an independent subsegment.
 struct TestTrace {
     root: String,
     now: f64,
@@ -55,7 +55,7 @@ impl TestTrace {
 }
 
 #[tokio::test]
-async fn what_boto3_puts_it_gets_back_with_subsegments_under_their_parents() {
+async fn boto3_gets_back_its_documents_with_subsegments_under_their_parents() {
     let data = tempfile::tempdir().expect("a temporary folder");
     let served = XrayLocal::serve(data.path());
     let endpoint = served.url("X-Ray API").await;
@@ -68,7 +68,7 @@ async fn what_boto3_puts_it_gets_back_with_subsegments_under_their_parents() {
     let documents = batch_get_traces(&endpoint, std::slice::from_ref(&traced.root)).await;
     documents.assert_valid();
     let [segment] = documents.as_slice() else {
-        panic!("one segment, not {documents}")
+        panic!("expected one segment, not {documents}")
     };
     assert_eq!(segment["id"], "70de5b6f19ff9a0a");
     assert_eq!(segment["annotations"], traced.segment()["annotations"]);
@@ -110,13 +110,13 @@ async fn boto3_reads_a_summary_with_its_annotations_and_flags() {
 }
 
 #[tokio::test]
-async fn a_document_that_x_ray_rejects_is_named_and_the_others_are_taken() {
+async fn a_rejected_document_is_reported_and_the_others_are_stored() {
     let data = tempfile::tempdir().expect("a temporary folder");
     let served = XrayLocal::serve(data.path());
     let endpoint = served.url("X-Ray API").await;
     let traced = TestTrace::new();
     let mut bad = traced.segment();
-    bad["trace_id"] = json!("no trace id");
+    bad["trace_id"] = json!("not a trace id");
 
     let put =
         json!({ "TraceSegmentDocuments": ["{", bad.to_string(), traced.segment().to_string()] });
@@ -133,7 +133,7 @@ async fn a_document_that_x_ray_rejects_is_named_and_the_others_are_taken() {
 }
 
 #[tokio::test]
-async fn telemetry_records_are_taken() {
+async fn telemetry_records_are_accepted() {
     let data = tempfile::tempdir().expect("a temporary folder");
     let served = XrayLocal::serve(data.path());
     let endpoint = served.url("X-Ray API").await;
@@ -148,7 +148,7 @@ async fn telemetry_records_are_taken() {
 }
 
 #[tokio::test]
-async fn wrong_use_gets_x_rays_own_error() {
+async fn invalid_requests_get_x_rays_own_errors() {
     let data = tempfile::tempdir().expect("a temporary folder");
     let served = XrayLocal::serve(data.path());
     let endpoint = served.url("X-Ray API").await;
@@ -260,14 +260,14 @@ async fn a_restart_keeps_every_trace() {
 }
 
 #[tokio::test]
-async fn a_killed_process_has_kept_every_trace_that_it_took() {
+async fn a_killed_process_keeps_every_trace_that_it_accepted() {
     let data = tempfile::tempdir().expect("a temporary folder");
     let served = XrayLocal::serve(data.path());
     let endpoint = served.url("X-Ray API").await;
     let traced = TestTrace::new();
     let put = json!({ "TraceSegmentDocuments": traced.documents() });
     boto3(&endpoint, "put_trace_segments", &put).await;
-    // SIGKILL, as any process ends that is dropped.
+    // Dropping a process sends SIGKILL.
     drop(served);
 
     let served = XrayLocal::serve(data.path());

@@ -15,7 +15,7 @@ pub fn program(name: &str) -> PathBuf {
     let program = virtual_environment().join("bin").join(name);
     assert!(
         program.exists(),
-        "{} is missing: run tests/setup.sh, which installs the third-party parts",
+        "{} is missing: run tests/setup.sh, which installs the third-party programs",
         program.display()
     );
     program
@@ -36,7 +36,7 @@ pub fn installed_file(path: &str) -> PathBuf {
         .find(|file| file.exists());
     found.unwrap_or_else(|| {
         panic!(
-            "{path} is missing in {}: run tests/setup.sh, which installs the third-party parts",
+            "{path} is missing in {}: run tests/setup.sh, which installs the third-party programs",
             lib.display()
         )
     })

@@ -1,6 +1,6 @@
-"""A function traced by the official X-Ray SDK, unmodified, in its Lambda mode.
+"""A function with the official, unmodified X-Ray SDK in its Lambda mode.
 
-The event says what to do: `{"tenant": "a", "do": "work" | "fail" | "exit" | "hang"}`.
+The event selects the behavior: `{"tenant": "a", "do": "work" | "fail" | "exit" | "hang"}`.
 """
 
 import os
@@ -10,8 +10,8 @@ from aws_xray_sdk.core import xray_recorder
 
 
 def handler(event, context):
-    # AWS's emulator gives the runtime no trace header in its classic mode: there, the
-    # test passes along what Lambda would have given.
+    # In its classic mode AWS's emulator passes no trace header to the runtime. The test
+    # passes the header in the event instead.
     if "trace" in event:
         os.environ["_X_AMZN_TRACE_ID"] = event["trace"]
 
