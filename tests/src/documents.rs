@@ -74,7 +74,8 @@ impl Documents {
             .collect()
     }
 
-    /// Whether `ancestor` is the parent of `document`, the parent of its parent, and so on.
+    /// Returns `true` if `ancestor` is the parent of `document`, the parent of its parent, and
+    /// so on.
     #[must_use]
     pub fn is_ancestor(&self, ancestor: &Value, document: &Value) -> bool {
         let parent = &document["parent_id"];

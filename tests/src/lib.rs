@@ -28,5 +28,6 @@ pub mod receiver;
 
 use std::time::Duration;
 
-/// How long a test waits for an expected event. Only a failing test waits this long.
+/// The longest time that a test waits for an expected event. Only a failing test waits this
+/// long.
 pub const WAIT_TIMEOUT: Duration = Duration::from_secs(60);

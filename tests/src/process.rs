@@ -116,7 +116,7 @@ impl Process {
         self.text(|stream| stream == Stream::Stdout)
     }
 
-    /// Whether the process has ended.
+    /// Returns `true` if the process has ended.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.output.borrow().open == 0

@@ -27,7 +27,7 @@ pub struct Trace {
     pub id: TraceId,
     /// Seconds from the earliest start to the latest end of any segment or subsegment.
     pub duration: f64,
-    /// Whether a document was rejected because the trace reached
+    /// `true` if a document was rejected because the trace reached
     /// [`MAX_TRACE_BYTES`](xray_document::limits::MAX_TRACE_BYTES).
     pub limit_exceeded: bool,
     /// Received segments, in order of their start; then inferred ones, in the same order.
@@ -79,15 +79,15 @@ pub struct TraceSummary {
     ///
     /// The root segment is the earliest segment whose parent is not in the trace.
     pub response_time: Option<f64>,
-    /// Whether the root segment has `fault` (a 5xx response).
+    /// `true` if the root segment has `fault` (a 5xx response).
     pub has_fault: bool,
-    /// Whether the root segment has `error` (a 4xx response).
+    /// `true` if the root segment has `error` (a 4xx response).
     pub has_error: bool,
-    /// Whether any segment has `throttle` (a 429 response).
+    /// `true` if any segment has `throttle` (a 429 response).
     pub has_throttle: bool,
-    /// Whether documents are missing: a segment is in progress, a subsegment arrived
-    /// without its segment, or a `traced` call has no segment of its callee.
-    /// The last two conditions are our choice (`docs/fidelity.md`).
+    /// `true` if documents are missing: a segment is in progress, a subsegment arrived
+    /// without its segment, or a `traced` call has no segment of its callee. The last two
+    /// conditions are our choice (`docs/fidelity.md`).
     pub is_partial: bool,
     /// The HTTP request and response of the root segment.
     pub http: SummaryHttp,
@@ -110,9 +110,9 @@ pub struct TraceSummary {
     /// The number of documents stored for the trace so far, replaced ones included. It
     /// grows with each document.
     pub revision: u64,
-    /// Whether a function's environment started for this trace: a function's segment has
-    /// a subsegment `Init` or `Initialization`, or an annotation `ColdStart` is true. Not
-    /// part of X-Ray's `TraceSummary`.
+    /// `true` if a function's environment started for this trace: a function's segment has
+    /// a subsegment `Init` or `Initialization`, or an annotation `ColdStart` is true. X-Ray's
+    /// `TraceSummary` has no such field.
     pub cold_start: bool,
 }
 

@@ -45,8 +45,8 @@ fn collect(
     }
 }
 
-/// Whether the call is marked `traced`: its callee sends its own segment (X-Ray Developer
-/// Guide, segment documents, `http.request.traced`).
+/// Returns `true` if the call is marked `traced`: its callee sends its own segment (X-Ray
+/// Developer Guide, segment documents, `http.request.traced`).
 pub(crate) fn is_traced(subsegment: &Subsegment) -> bool {
     let request = subsegment
         .http

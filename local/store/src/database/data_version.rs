@@ -2,10 +2,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use rusqlite::Connection;
 
-/// Tells whether another connection changed the database: the last value of SQLite's
-/// `data_version` that one connection has read. SQLite changes the value when another
-/// connection commits, in this process or in another, and not for the connection's own
-/// commits (SQLite documentation, "PRAGMA data_version").
+/// Detects changes by other connections. It holds the last value of SQLite's `data_version`
+/// that one connection has read. SQLite changes the value when another connection commits,
+/// in this process or in another one, but not for the connection's own commits (SQLite
+/// documentation, "PRAGMA data_version").
 #[derive(Debug)]
 pub(crate) struct DataVersion(AtomicI64);
 
@@ -19,9 +19,9 @@ impl Default for DataVersion {
 }
 
 impl DataVersion {
-    /// Whether another connection has committed since the last call. The first call, and
-    /// the first one after [`reset`](Self::reset), returns `true`. Always pass the same
-    /// connection: values of different connections cannot be compared.
+    /// Returns `true` if another connection has committed since the last call, and on the
+    /// first call after [`reset`](Self::reset) or creation. Always pass the same connection:
+    /// values of different connections cannot be compared.
     pub(crate) fn has_changed(&self, connection: &Connection) -> rusqlite::Result<bool> {
         let version = connection
             .prepare_cached("PRAGMA data_version")?

@@ -19,7 +19,7 @@ pub(crate) use rows::{
 
 use crate::error::StoreError;
 
-/// How long a write waits while another process writes.
+/// The longest time that a write waits while another process writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Pages of 4 KiB between checkpoints: 16 MB of write-ahead log. A checkpoint syncs the

@@ -34,7 +34,7 @@ pub(crate) struct TraceEntry {
     pub(crate) time: Option<Timestamp>,
     start: Timestamp,
     latest: Timestamp,
-    /// When the first document arrived.
+    /// The arrival of the first document.
     arrival: Timestamp,
     /// The size of all documents.
     pub(crate) bytes: usize,
@@ -122,7 +122,7 @@ impl TraceEntry {
         self.time = Some(trace_time(self.id, start, self.arrival));
     }
 
-    /// Whether the trace is in the query's window.
+    /// Returns `true` if the trace is in the query's window.
     pub(crate) fn matches(&self, query: &SummaryQuery) -> bool {
         let window = query.start..query.end;
         match query.range {

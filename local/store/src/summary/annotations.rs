@@ -56,8 +56,8 @@ impl AnnotationIndex {
         }
     }
 
-    /// Whether an annotation `ColdStart` is true. Powertools for AWS Lambda and our wrapper
-    /// write it.
+    /// Returns `true` if an annotation `ColdStart` is true. Powertools for AWS Lambda and our
+    /// wrapper write it.
     pub(super) fn has_cold_start(&self) -> bool {
         self.cold_start
     }

@@ -7,7 +7,7 @@ use crate::contract::Trace;
 
 /// The segments and subsegments of a trace (the X-Ray SDKs call both "entities").
 pub(super) struct Entities {
-    /// Of every segment and subsegment.
+    /// The ids of all segments and subsegments.
     pub(super) ids: HashSet<SegmentId>,
     /// The ids that segments name as their parents.
     callers: HashSet<SegmentId>,
@@ -38,7 +38,7 @@ impl Entities {
         entities
     }
 
-    /// Whether a call says that its callee is traced, and no segment of a callee names it.
+    /// Returns `true` if a call is marked `traced`, but no segment names it as its parent.
     pub(super) fn has_missing_callee(&self) -> bool {
         self.traced_calls
             .iter()

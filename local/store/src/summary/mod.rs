@@ -144,8 +144,8 @@ fn aws_field(segment: &Segment, object: &str, key: &str) -> Option<String> {
     object.get(key)?.as_str().map(str::to_owned)
 }
 
-/// Whether a function's segment contains the start of its environment. Lambda names it
-/// `Initialization`, on Managed Instances `Init`; `xray-local` names it `Init`.
+/// Returns `true` if a function's segment contains the start of its environment. Lambda names
+/// this subsegment `Initialization`, on Managed Instances `Init`; `xray-local` names it `Init`.
 fn has_init_subsegment(segment: &Segment) -> bool {
     segment
         .origin
