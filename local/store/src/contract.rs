@@ -1,5 +1,5 @@
-//! The types of the store's interface: the results of its calls, and the query for
-//! summaries. No type or signature here mentions SQL or HTTP.
+//! The types of the store's interface: the query for summaries, and the results of all
+//! calls. None depends on SQL, or on the HTTP protocol of the X-Ray API.
 
 use std::collections::BTreeMap;
 

@@ -5,7 +5,7 @@
 //! [`Store::summaries`] lists traces as `GetTraceSummaries` does, page by page. Several
 //! processes may open the same data directory; each sees the documents of the others.
 //!
-//! The interface mentions neither HTTP nor SQL.
+//! The interface depends neither on SQL nor on the HTTP protocol of the X-Ray API.
 //!
 //! ```
 //! use xray_local_store::Store;

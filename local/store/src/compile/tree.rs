@@ -215,7 +215,7 @@ impl TreeBuilder {
     }
 }
 
-/// The parent of nodes, by its index.
+/// A segment or node that has children, by its index.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Parent {
     Segment(usize),

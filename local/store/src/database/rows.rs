@@ -63,7 +63,8 @@ pub(crate) fn write_telemetry(
     Ok(())
 }
 
-/// Adds all documents after the index's last sequence number to `index`.
+/// Adds to `index` all documents with a sequence number after its last one, and all traces
+/// that exceeded their size limit.
 pub(crate) fn load_new_documents(
     connection: &Connection,
     index: &mut Index,
@@ -111,8 +112,8 @@ pub(crate) fn read_body(
         .optional()
 }
 
-/// Removes the traces whose last document was received before `cutoff`, and the telemetry
-/// records from before it.
+/// Removes the traces whose last document was received before `cutoff`, and with them the
+/// telemetry records from before it.
 pub(crate) fn purge(connection: &mut Connection, cutoff: Timestamp) -> rusqlite::Result<()> {
     let cutoff = cutoff.as_micros();
     let oldest: Option<i64> = connection

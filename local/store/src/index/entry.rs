@@ -22,8 +22,8 @@ const MAX_ID_ARRIVAL_GAP_MICROS: i64 = RETENTION_SECONDS.cast_signed() * MICROS_
 const MAX_ID_BEFORE_START_MICROS: i64 = 28 * 24 * 60 * 60 * MICROS_PER_SECOND;
 const MAX_ID_AFTER_START_MICROS: i64 = 5 * 60 * MICROS_PER_SECOND;
 
-/// The earliest plausible start: 2016-12-01, when X-Ray was announced. An earlier start is
-/// counted from some other zero, such as the boot, or in another unit.
+/// The earliest plausible start: 2016-12-01, when X-Ray was announced. A smaller value
+/// counts from another origin, such as the boot of the machine, or in another unit.
 const EARLIEST_START_MICROS: i64 = 1_480_550_400 * MICROS_PER_SECOND;
 
 /// The index entry of one trace.
@@ -42,7 +42,7 @@ pub(crate) struct TraceEntry {
     pub(crate) revision: u64,
     pub(crate) limit_exceeded: bool,
     pub(crate) documents: Vec<DocumentEntry>,
-    /// Always of the current revision.
+    /// The cached summary of the current revision.
     pub(crate) summary: Option<Arc<TraceSummary>>,
 }
 
