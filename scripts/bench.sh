@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The benchmarks: each figure beside the named peer's, in one run.
+# Runs the benchmarks. Each figure is measured together with that of the named peer.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target=${CARGO_TARGET_DIR:-$PWD/target}
 export CARGO_TARGET_DIR=$target
 
 bash tests/setup.sh
-# One package at a time: features unify within a command.
+# One package per command: Cargo unifies the features of all packages in a command.
 cargo build --locked --profile layer -p xray-lambda-extension
 cargo build --locked --release -p xray-local
 cargo build --locked --profile layer --manifest-path benches/Cargo.toml --bin bare-extension --bin bare-std

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Builds the demo, runs it on this machine and shows what was traced.
+"""Builds the demo, runs it on this machine and shows its traces.
 
-Serves until Ctrl-C. With --once it exits instead: 0 only if every trace that the demo
-must leave was found complete.
+Serves until Ctrl-C. With --once it exits instead, with 0 only if all expected traces are
+complete.
 """
 
 import argparse
@@ -45,38 +45,38 @@ def build():
         command += ["-p", package]
     try:
         if subprocess.run(command, cwd=ROOT).returncode != 0:
-            sys.exit("demo: the build failed; what cargo says is above")
+            sys.exit("demo: the build failed; the output of cargo is above")
     except FileNotFoundError:
-        sys.exit("demo: cargo is not installed: see https://rustup.rs")
+        sys.exit("demo: cargo is not installed; see https://rustup.rs")
 
 
 def stage_layer():
-    """A layer's folder with the extension that was just built."""
+    """Copies the extension into a folder with the layout of the layer."""
     extensions = WORK / "layer" / "extensions"
     extensions.mkdir(parents=True, exist_ok=True)
-    # Another demo may be running the old file, which cannot be written to.
+    # If another demo runs the old file, it cannot be overwritten, only replaced.
     new = extensions.parent / f"new-{os.getpid()}"
     shutil.copy2(BUILT / "xray-lambda-extension", new)
     os.replace(new, extensions / "xray-lambda-extension")
 
 
 def check_ports(arguments):
-    """Says before anything else which port is taken, and how to take another."""
+    """Exits with an explanation if a port is in use, before the build starts."""
     for port, name in [(arguments.port, "PORT"), (arguments.xray_port, "XRAY_PORT")]:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except (OSError, OverflowError) as error:
-                sys.exit(f"demo: port {port} cannot be used ({error}); is another demo running? {name}=N make demo takes another")
+                sys.exit(f"demo: cannot use port {port} ({error}); stop the program that uses it, or choose another port with `{name}=N make demo`")
 
 
-class Desk:
+class XrayLocal:
     """A running `xray-local start-api`."""
 
     def __init__(self, arguments):
         self.data = WORK / "traces"
-        # A demo on other ports writes beside this one.
+        # One log for each port, because several demos may run at the same time.
         self.log = WORK / f"xray-local-{arguments.port}.log"
         command = [
             BUILT / "xray-local", "start-api",
@@ -86,7 +86,7 @@ class Desk:
             "--port", str(arguments.port),
             "--xray-listen", f"127.0.0.1:{arguments.xray_port}",
         ]
-        # What was just built stands in for the layer, on the machine's own architecture.
+        # Replace the layer by the new build, which is for this machine's architecture.
         arm = platform.machine() in ("arm64", "aarch64")
         layer = "XRayLambdaLayerArm64" if arm else "XRayLambdaLayerX86"
         command += ["--layer", f"{layer}={WORK / 'layer'}"]
@@ -112,26 +112,26 @@ class Desk:
             if self.process.poll() is not None:
                 sys.exit(f"demo: xray-local stopped:\n{self.log.read_text()}")
             time.sleep(0.02)
-        sys.exit(f"demo: xray-local does not answer; its log is {self.log}")
+        sys.exit(f"demo: xray-local did not start within 30 s; its log is {self.log}")
 
     def request(self, method, path, body=None):
-        """Status, answer and trace id of a request to the demo API."""
+        """Sends a request to the demo API; returns status, body and trace id."""
         data = body.encode() if body is not None else None
         request = urllib.request.Request(self.api + path, data, method=method)
         request.add_header("content-type", "application/json")
         started = time.monotonic()
         try:
-            answer = urllib.request.urlopen(request, timeout=40)
+            response = urllib.request.urlopen(request, timeout=40)
         except urllib.error.HTTPError as error:
-            answer = error
-        text = answer.read().decode()
+            response = error
+        text = response.read().decode()
         took = (time.monotonic() - started) * 1000
-        root = re.search(r"Root=([^;]+)", answer.headers.get("x-amzn-trace-id", ""), re.I)
-        say(f"  {method:<4} {path:<28} {answer.status}  {took:6.0f} ms  {text[:90]}")
-        return answer.status, text, root[1] if root else None
+        root = re.search(r"Root=([^;]+)", response.headers.get("x-amzn-trace-id", ""), re.I)
+        say(f"  {method:<4} {path:<28} {response.status}  {took:6.0f} ms  {text[:90]}")
+        return response.status, text, root[1] if root else None
 
     def trace(self, trace_id):
-        """The trace's documents, as BatchGetTraces gives them."""
+        """Returns the documents of a trace through BatchGetTraces."""
         body = json.dumps({"TraceIds": [trace_id]}).encode()
         request = urllib.request.Request(self.xray + "/Traces", body)
         request.add_header("content-type", "application/json")
@@ -153,7 +153,7 @@ class Desk:
 
 
 def entities(documents):
-    """Every segment and subsegment, depth first, X-Ray's inferred ones left out."""
+    """Yields all segments and subsegments, depth first, without inferred ones."""
     for document in documents:
         if document.get("inferred"):
             continue
@@ -161,21 +161,21 @@ def entities(documents):
         yield from entities(document.get("subsegments", []))
 
 
-def missing(documents, expected):
-    """What a complete trace would hold and this one does not."""
+def find_missing(documents, expected):
+    """Lists the parts of a complete trace that these documents lack."""
     found = list(entities(documents))
-    lacks = [f"in progress: {entity['name']}" for entity in found if "end_time" not in entity]
+    missing_parts = [f"in progress: {entity['name']}" for entity in found if "end_time" not in entity]
     for description, count, wanted in expected:
         matches = [entity for entity in found if wanted(entity)]
         if len(matches) < count:
-            lacks.append(f"{description} ({len(matches)} of {count})")
+            missing_parts.append(f"{description} ({len(matches)} of {count})")
     ids = {entity["id"] for entity in found}
-    lacks += [
+    missing_parts += [
         f"the parent of {entity['name']}"
         for entity in documents
         if entity.get("parent_id") and entity["parent_id"] not in ids and not entity.get("inferred")
     ]
-    return lacks
+    return missing_parts
 
 
 def origin(name, count=1):
@@ -194,13 +194,13 @@ FUNCTION = [STAGE, origin("AWS::Lambda"), origin("AWS::Lambda::Function")]
 DYNAMODB = named("DynamoDB", namespace="aws")
 
 
-def drive(desk):
-    """Calls the demo API as a user would; what each trace must hold."""
+def call_demo_api(local):
+    """Calls the demo API as a user would; returns the expected content of each trace."""
     title("Calling the demo API")
     item = json.dumps({"tenant": "acme", "message": "hello"})
-    status, text, cold = desk.request("POST", "/items", item)
+    status, text, cold = local.request("POST", "/items", item)
     if status != 201:
-        sys.exit(f"demo: POST /items answered {status}; the log is {desk.log}")
+        sys.exit(f"demo: POST /items returned status {status}; the log is {local.log}")
     pk = json.loads(text)["pk"]
     write = FUNCTION + [named("validate_and_write"), DYNAMODB]
     read = FUNCTION + [named("read_and_respond"), DYNAMODB]
@@ -208,9 +208,9 @@ def drive(desk):
     fault = ("a fault on the function", 1, lambda e: e.get("origin") == "AWS::Lambda::Function" and e.get("fault"))
     cases = [(201, status, "A write, with the function's cold start", cold, write + [named("Init")])]
 
-    def case(expected, what, method, path, holds, body=None):
-        status, _, trace = desk.request(method, path, body)
-        cases.append((expected, status, what, trace, holds))
+    def case(expected, description, method, path, expected_parts, body=None):
+        status, _, trace = local.request(method, path, body)
+        cases.append((expected, status, description, trace, expected_parts))
 
     case(200, "A read, warm", "GET", f"/items/{pk}", read)
     case(404, "An item that is not there", "GET", "/items/nothing", read)
@@ -223,55 +223,55 @@ def drive(desk):
     return cases
 
 
-def wait_complete(desk, trace_id, expected):
-    """What is still missing once the trace is complete, or after 20 s."""
+def wait_complete(local, trace_id, expected):
+    """Waits up to 20 s until the trace is complete; returns the missing parts."""
     deadline = time.monotonic() + 20
-    lacks = ["the trace"]
-    while lacks and time.monotonic() < deadline:
-        documents = desk.trace(trace_id) if trace_id else []
-        lacks = missing(documents, expected) if documents else ["the trace"]
-        if lacks:
+    missing_parts = ["the trace"]
+    while missing_parts and time.monotonic() < deadline:
+        documents = local.trace(trace_id) if trace_id else []
+        missing_parts = find_missing(documents, expected) if documents else ["the trace"]
+        if missing_parts:
             time.sleep(0.05)
-    return lacks
+    return missing_parts
 
 
-def report(desk, cases):
+def check_traces(local, cases):
     problems = []
-    for expected, status, what, trace_id, holds in cases:
-        title(what)
+    for expected, status, description, trace_id, expected_parts in cases:
+        title(description)
         if status != expected:
-            problems.append(f"{what}: status {status} instead of {expected}")
-        lacks = wait_complete(desk, trace_id, holds)
-        if trace_id and lacks != ["the trace"]:
-            desk.show(trace_id)
-        problems += [f"{what}: {lack} is missing" for lack in lacks]
+            problems.append(f"{description}: status {status} instead of {expected}")
+        missing_parts = wait_complete(local, trace_id, expected_parts)
+        if trace_id and missing_parts != ["the trace"]:
+            local.show(trace_id)
+        problems += [f"{description}: {part} is missing" for part in missing_parts]
     return problems
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--once", action="store_true", help="exit once the traces were shown")
-    parser.add_argument("--port", type=int, default=os.environ.get("PORT") or "3000")
-    parser.add_argument("--xray-port", type=int, default=os.environ.get("XRAY_PORT") or "2001")
-    parser.add_argument("--dynamodb-endpoint", help="a DynamoDB to use instead of the one in process")
-    parser.add_argument("--no-build", action="store_true", help="what is built is new enough")
+    parser.add_argument("--once", action="store_true", help="exit after showing the traces")
+    parser.add_argument("--port", type=int, default=os.environ.get("PORT") or "3000", help="the port of the demo API (default: $PORT or 3000)")
+    parser.add_argument("--xray-port", type=int, default=os.environ.get("XRAY_PORT") or "2001", help="the port of the X-Ray API (default: $XRAY_PORT or 2001)")
+    parser.add_argument("--dynamodb-endpoint", help="the URL of a DynamoDB to use instead of the built-in one")
+    parser.add_argument("--no-build", action="store_true", help="use the existing build")
     arguments = parser.parse_args()
-    # A SIGTERM stops the desk as Ctrl-C does.
+    # SIGTERM stops the demo as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     WORK.mkdir(parents=True, exist_ok=True)
-    desk = None
+    local = None
     try:
         check_ports(arguments)
         if not arguments.no_build:
             build()
         stage_layer()
-        desk = Desk(arguments)
-        problems = report(desk, drive(desk))
+        local = XrayLocal(arguments)
+        problems = check_traces(local, call_demo_api(local))
         title("Where to look")
-        say(f"  Demo API   {desk.api}")
-        say(f"  X-Ray API  {desk.xray}   (aws xray … --endpoint-url {desk.xray})")
-        say(f"  Traces     {BUILT / 'xray-local'} traces --data {desk.data}")
-        say(f"  Log        {desk.log}")
+        say(f"  Demo API   {local.api}")
+        say(f"  X-Ray API  {local.xray}   (aws xray … --endpoint-url {local.xray})")
+        say(f"  Traces     {BUILT / 'xray-local'} traces --data {local.data}")
+        say(f"  Log        {local.log}")
         for problem in problems:
             say(f"demo: {problem}")
         if arguments.once:
@@ -279,15 +279,15 @@ def main():
                 say("\nEvery expected trace was found complete.")
             sys.exit(1 if problems else 0)
         say("\nServing until Ctrl-C.")
-        desk.process.wait()
-        sys.exit(f"demo: xray-local stopped; its log is {desk.log}")
+        local.process.wait()
+        sys.exit(f"demo: xray-local stopped; its log is {local.log}")
     except KeyboardInterrupt:
         say()
         if arguments.once:
             sys.exit(130)
     finally:
-        if desk:
-            desk.stop()
+        if local:
+            local.stop()
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The layer, for each architecture that this machine can build for:
-#   dist/layer-<architecture>/extensions/xray-lambda-extension   what template.yaml names
+# Builds the layer for each architecture that this machine can build for:
+#   dist/layer-<architecture>/extensions/xray-lambda-extension   for template.yaml
 #   dist/xray-lambda-extension-<architecture>.zip                for publish-layer-version
-# Takes architectures as arguments; without any, x86_64 and arm64.
+# The arguments are the architectures; the default is x86_64 and arm64.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-# What provided.al2023 and the other runtimes on Amazon Linux 2023 have.
+# The version in provided.al2023 and the other runtimes on Amazon Linux 2023.
 GLIBC=2.34
 NAME=xray-lambda-extension
 
@@ -18,8 +18,8 @@ tools=$target_dir/layer-tools
 say() { printf 'layer: %s\n' "$*"; }
 fail() { printf 'layer: %s\n' "$*" >&2; exit 1; }
 
-command -v cargo >/dev/null || fail 'cargo is not installed: see https://rustup.rs'
-command -v python3 >/dev/null || fail 'python3 is not installed; it writes the zips'
+command -v cargo >/dev/null || fail 'cargo is not installed; see https://rustup.rs'
+command -v python3 >/dev/null || fail 'python3 is not installed; install it to write the zips'
 host=$(rustc -vV | sed -n 's/^host: //p')
 
 has_std() {
@@ -28,9 +28,9 @@ has_std() {
     compgen -G "$libraries/libstd-*" >/dev/null
 }
 
-# cargo-zigbuild links for another architecture, and for an older glibc than this
-# machine's. Into a folder of its own where it is not installed.
-want_zigbuild() {
+# cargo-zigbuild links for another architecture, or for an older glibc than this machine's.
+# If it is missing, installs it into a folder under the target folder.
+ensure_zigbuild() {
     export PATH=$tools/bin:$PATH
     command -v cargo-zigbuild >/dev/null && return 0
     say 'installing cargo-zigbuild and zig from PyPI'
@@ -39,8 +39,8 @@ want_zigbuild() {
     command -v cargo-zigbuild >/dev/null
 }
 
-# One package to a command: features of others would otherwise be turned on in it.
-build_plainly() { cargo build --locked --profile layer -p "$NAME" --target "$1"; }
+# One package per command: Cargo unifies the features of all packages in a command.
+build_with_cargo() { cargo build --locked --profile layer -p "$NAME" --target "$1"; }
 build_with_zig() { cargo zigbuild --locked --profile layer -p "$NAME" --target "$1.$GLIBC"; }
 
 built=()
@@ -50,7 +50,7 @@ for architecture; do
     case $architecture in
         x86_64) triple=x86_64-unknown-linux-gnu ;;
         arm64) triple=aarch64-unknown-linux-gnu ;;
-        *) fail "there is no architecture '$architecture'; Lambda has x86_64 and arm64" ;;
+        *) fail "unknown architecture '$architecture'; use x86_64 or arm64" ;;
     esac
     binary=$target_dir/$triple/layer/$NAME
     if ! has_std "$triple"; then
@@ -59,20 +59,20 @@ for architecture; do
     fi
     say "building for $architecture (a minute or two)"
     if [ "$triple" = "$host" ]; then
-        build_plainly "$triple" || fail "the build for $architecture failed"
+        build_with_cargo "$triple" || fail "the build for $architecture failed"
         if ! python3 scripts/layer_zip.py --check "$GLIBC" "$binary"; then
-            want_zigbuild || fail "this machine's glibc is too new to link against; run \`pip install cargo-zigbuild ziglang\`"
+            ensure_zigbuild || fail "this machine's glibc is too new to link against; run \`pip install cargo-zigbuild ziglang\`"
             say "building again, linked for glibc $GLIBC"
             build_with_zig "$triple" || fail "the build for $architecture failed"
         fi
-    elif want_zigbuild; then
+    elif ensure_zigbuild; then
         build_with_zig "$triple" || fail "the build for $architecture failed"
     else
-        missing+=("$architecture: nothing here links for $triple; run \`pip install cargo-zigbuild ziglang\`")
+        missing+=("$architecture: no linker for $triple; run \`pip install cargo-zigbuild ziglang\`")
         continue
     fi
     python3 scripts/layer_zip.py --glibc "$GLIBC" --architecture "$architecture" "$binary" dist ||
-        fail "the layer for $architecture cannot be used; why is above"
+        fail "the layer for $architecture cannot be used; the reason is above"
     built+=("$architecture")
 done
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Lays out the layer around an extension's binary and zips it.
+"""Creates the layer's folder and zip from the binary of an extension.
 
-Refuses a binary that Lambda could not start: for another architecture, or linked for a
-newer glibc than its runtimes have.
+Rejects a binary that Lambda cannot start: built for another architecture, or linked with a
+newer glibc than that of Lambda's runtimes.
 """
 
 import argparse
@@ -17,19 +17,19 @@ GNU_VERSION_NEEDS = 0x6FFFFFFE
 
 
 class Elf:
-    """As much of a 64-bit little-endian ELF file as says what it needs."""
+    """A 64-bit little-endian ELF file: its architecture and the glibc that it needs."""
 
     def __init__(self, path):
         self.data = path.read_bytes()
         if self.data[:6] != b"\x7fELF\x02\x01":
-            sys.exit(f"layer: {path} is no 64-bit Linux program")
+            sys.exit(f"layer: {path} is not a 64-bit Linux program")
         self.architecture = MACHINES.get(self.number("H", 18), "another architecture")
 
     def number(self, kind, offset):
         return struct.unpack_from("<" + kind, self.data, offset)[0]
 
     def sections(self):
-        """(type, offset, link, info) of each section."""
+        """Yields (type, offset, link, info) of each section."""
         start, size, count = self.number("Q", 40), self.number("H", 58), self.number("H", 60)
         for at in range(start, start + size * count, size):
             yield self.number("I", at + 4), self.number("Q", at + 24), self.number("I", at + 40), self.number("I", at + 44)
@@ -38,7 +38,7 @@ class Elf:
         return self.data[offset : self.data.index(b"\0", offset)].decode()
 
     def glibc(self):
-        """The newest glibc that a symbol asks for, as (2, 34); (0,) for a static program."""
+        """Returns the newest glibc that a symbol needs, as (2, 34); (0,) for a static program."""
         newest = (0,)
         sections = list(self.sections())
         for kind, need, link, count in sections:
@@ -66,16 +66,16 @@ def lay_out(binary, architecture, dist):
     extension = folder / "extensions" / binary.name
     extension.parent.mkdir(parents=True)
     shutil.copyfile(binary, extension)
-    # Lambda fails to start a function when a file in extensions/ has no run bit.
+    # Lambda does not start a function if a file in extensions/ is not executable.
     extension.chmod(0o755)
     return extension
 
 
 def zip_up(extension, path):
-    # The same binary gives the same zip: a fixed date, the modes in full.
+    # A fixed date and mode, so that the same binary gives the same zip.
     entry = zipfile.ZipInfo(f"extensions/{extension.name}", (1980, 1, 1, 0, 0, 0))
     entry.compress_type = zipfile.ZIP_DEFLATED
-    entry.create_system = 3  # Unix, or the modes are not read
+    entry.create_system = 3  # Unix; for other systems the mode is ignored
     entry.external_attr = 0o100755 << 16
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(entry, extension.read_bytes(), compresslevel=9)
@@ -83,8 +83,8 @@ def zip_up(extension, path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", metavar="VERSION", help="only look whether the binary runs with that glibc")
-    parser.add_argument("--glibc", metavar="VERSION", help="the glibc that Lambda has")
+    parser.add_argument("--check", metavar="VERSION", help="only check that the binary runs with this glibc")
+    parser.add_argument("--glibc", metavar="VERSION", help="the glibc version of Lambda's runtimes")
     parser.add_argument("--architecture", choices=MACHINES.values())
     parser.add_argument("binary", type=Path)
     parser.add_argument("dist", type=Path, nargs="?")

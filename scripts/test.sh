@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Every test. Sets up the real third-party parts, builds the programs that the tests
-# start, runs unit, property, doc and end-to-end tests, and ends with what ran.
+# Runs every test. Installs the third-party programs, builds our programs, runs the unit,
+# property, doc and end-to-end tests, and prints a summary.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 started=$SECONDS
@@ -9,17 +9,17 @@ export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
 step() { printf '\n== %s\n' "$1"; }
 fail() { printf 'make test: %s\n' "$1" >&2; exit 1; }
 
-command -v cargo >/dev/null || fail 'cargo is not installed: see https://rustup.rs'
+command -v cargo >/dev/null || fail 'cargo is not installed; see https://rustup.rs'
 
-step 'Real parts: emulator, SDKs, command-line tools'
-bash tests/setup.sh || fail 'the real parts could not be set up; what is wrong is above'
+step 'Third-party programs: emulator, SDKs, command-line tools'
+bash tests/setup.sh || fail 'the third-party programs could not be installed; the reason is above'
 
 step 'Building (the first time takes several minutes)'
 cargo build --locked --workspace --bins || fail 'the build failed'
-cargo test --locked --workspace --no-run || fail 'the tests do not build'
+cargo test --locked --workspace --no-run || fail 'the build of the tests failed'
 
 step 'Lints'
-cargo clippy --locked --workspace --all-targets -- -D warnings || fail 'clippy has objections'
+cargo clippy --locked --workspace --all-targets -- -D warnings || fail 'clippy found problems; they are above'
 
 step 'Tests'
 log=$(mktemp)
@@ -27,7 +27,7 @@ trap 'rm -f "$log"' EXIT
 cargo test --locked --workspace --no-fail-fast 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
 
-step "What ran, in $((SECONDS - started)) s"
+step "Summary, after $((SECONDS - started)) s"
 awk '
   /^ +Running |^ +Doc-tests / {
     name = ($1 == "Doc-tests") ? "doc: " $2 : $0
