@@ -17,6 +17,7 @@
 
 use std::borrow::Cow;
 
+use xray_document::limits::MAX_NAME_CHARS;
 use xray_document::{AnnotationValue, Namespace, SegmentId, Timestamp, sanitize_name};
 
 use super::details::{AwsValue, Details, Http, RareFields};
@@ -151,7 +152,7 @@ fn head(out: &mut Vec<u8>, id: SegmentId, start: Timestamp, name: &str) {
 
 fn name(out: &mut Vec<u8>, name: &str) {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b" _.:/%&#=+-@".contains(&b);
-    if !name.is_empty() && name.len() <= 200 && name.bytes().all(plain) && name != " " {
+    if !name.trim().is_empty() && name.len() <= MAX_NAME_CHARS && name.bytes().all(plain) {
         out.push(b'"');
         out.extend_from_slice(name.as_bytes());
         out.push(b'"');
@@ -373,5 +374,24 @@ mod tests {
         assert!(written(&details) <= limit, "{}", written(&details));
         // No more values are removed than necessary.
         assert!(written(&details) > limit - 100, "{}", written(&details));
+    }
+
+    #[test]
+    fn a_name_is_written_as_the_document_model_writes_it() {
+        for text in [
+            "",
+            " ",
+            "   ",
+            "a b",
+            " a",
+            "a?b",
+            "größe",
+            &"x".repeat(201),
+        ] {
+            let mut out = Vec::new();
+            name(&mut out, text);
+            let written: String = serde_json::from_slice(&out).unwrap();
+            assert_eq!(written, sanitize_name(text), "{text:?}");
+        }
     }
 }
