@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::SegmentId;
+use crate::ids::SegmentId;
 
 /// Why an entity failed: the exceptions themselves, or the id of one that another
 /// entity of the trace recorded.

@@ -1,8 +1,9 @@
-use crate::head::excerpt;
+use crate::error::{DocumentError, ErrorCode};
+use crate::head::{DocumentHead, excerpt};
+use crate::ids::{SegmentId, TraceId};
 use crate::limits::{MAX_DOCUMENT_BYTES, MAX_LINKS_PER_SEGMENT};
 use crate::name::is_name;
-use crate::segment::Kind;
-use crate::{DocumentError, DocumentHead, ErrorCode, Segment, SegmentId, Subsegment, TraceId};
+use crate::segment::{Kind, Segment, Subsegment};
 
 /// What one `PutTraceSegments` string or one datagram holds.
 #[derive(Debug, Clone)]

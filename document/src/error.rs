@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::SegmentId;
+use crate::ids::SegmentId;
 
 /// Why a document cannot be taken: what X-Ray answers in `UnprocessedTraceSegments`.
 #[derive(Debug, Clone, PartialEq, Eq)]

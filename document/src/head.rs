@@ -2,8 +2,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use crate::error::{DocumentError, ErrorCode};
+use crate::ids::{SegmentId, TraceId};
 use crate::limits::MAX_DOCUMENT_BYTES;
-use crate::{DocumentError, ErrorCode, SegmentId, Timestamp, TraceId};
+use crate::timestamp::Timestamp;
 
 /// The mandatory fields of a document, read in one pass and without copying the rest: all
 /// that a receiver needs to know a document by, and to know that X-Ray will accept it.

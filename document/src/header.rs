@@ -1,7 +1,7 @@
 use std::fmt;
 
+use crate::ids::{SegmentId, TraceId};
 use crate::limits::MAX_HEADER_EXTRA_BYTES;
-use crate::{SegmentId, TraceId};
 
 /// The HTTP header that carries a trace from one service to the next.
 pub const TRACE_HEADER: &str = "X-Amzn-Trace-Id";

@@ -1,6 +1,7 @@
+use std::ops::Not;
+
 use serde::{Deserialize, Serialize};
 
-use crate::segment::is_false;
 use crate::tolerant;
 
 /// The `http` object: a request that was served (segments) or made (subsegments).
@@ -50,14 +51,14 @@ pub struct HttpRequest {
     /// `client_ip` came from `X-Forwarded-For`. Segments only.
     #[serde(
         default,
-        skip_serializing_if = "is_false",
+        skip_serializing_if = "Not::not",
         deserialize_with = "tolerant::or_default"
     )]
     pub x_forwarded_for: bool,
     /// The callee will send a segment of its own. Subsegments only.
     #[serde(
         default,
-        skip_serializing_if = "is_false",
+        skip_serializing_if = "Not::not",
         deserialize_with = "tolerant::or_default"
     )]
     pub traced: bool,

@@ -8,6 +8,7 @@
 //! here fits the schema and the limits.
 
 mod annotations;
+mod aws;
 mod calendar;
 mod cause;
 mod datagram;
@@ -18,12 +19,16 @@ mod header;
 mod http;
 mod ids;
 pub mod limits;
+mod link;
 mod name;
 mod segment;
+mod service;
+mod sql;
 mod timestamp;
 mod tolerant;
 
 pub use annotations::{AnnotationValue, Annotations, is_annotation_key};
+pub use aws::Aws;
 pub use calendar::UtcTime;
 pub use cause::{Cause, Exception, Exceptions, StackFrame};
 pub use datagram::{DATAGRAM_HEADER, Datagram, DatagramError};
@@ -33,6 +38,9 @@ pub use head::DocumentHead;
 pub use header::{Sampled, TRACE_HEADER, TraceHeader};
 pub use http::{Http, HttpRequest, HttpResponse};
 pub use ids::{IdError, SegmentId, TraceId};
+pub use link::Link;
 pub use name::sanitize_name;
-pub use segment::{Aws, Link, Metadata, Namespace, Segment, Service, Sql, Subsegment};
+pub use segment::{Metadata, Namespace, Segment, Subsegment};
+pub use service::Service;
+pub use sql::Sql;
 pub use timestamp::Timestamp;

@@ -1,12 +1,20 @@
 use std::collections::BTreeMap;
+use std::ops::Not;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{
-    AnnotationValue, Annotations, Cause, Http, SegmentId, Timestamp, TraceId, is_annotation_key,
-    sanitize_name, tolerant,
-};
+use crate::annotations::{Annotations, is_annotation_key};
+use crate::aws::Aws;
+use crate::cause::Cause;
+use crate::http::Http;
+use crate::ids::{SegmentId, TraceId};
+use crate::link::Link;
+use crate::name::sanitize_name;
+use crate::service::Service;
+use crate::sql::Sql;
+use crate::timestamp::Timestamp;
+use crate::tolerant;
 
 /// The fields that segments and subsegments share, written once.
 macro_rules! entity {
@@ -20,13 +28,13 @@ macro_rules! entity {
             pub start_time: Timestamp,
             #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "tolerant::optional")]
             pub end_time: Option<Timestamp>,
-            #[serde(default, skip_serializing_if = "is_false", deserialize_with = "tolerant::or_default")]
+            #[serde(default, skip_serializing_if = "Not::not", deserialize_with = "tolerant::or_default")]
             pub in_progress: bool,
-            #[serde(default, skip_serializing_if = "is_false", deserialize_with = "tolerant::or_default")]
+            #[serde(default, skip_serializing_if = "Not::not", deserialize_with = "tolerant::or_default")]
             pub error: bool,
-            #[serde(default, skip_serializing_if = "is_false", deserialize_with = "tolerant::or_default")]
+            #[serde(default, skip_serializing_if = "Not::not", deserialize_with = "tolerant::or_default")]
             pub throttle: bool,
-            #[serde(default, skip_serializing_if = "is_false", deserialize_with = "tolerant::or_default")]
+            #[serde(default, skip_serializing_if = "Not::not", deserialize_with = "tolerant::or_default")]
             pub fault: bool,
             #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "tolerant::optional")]
             pub cause: Option<Cause>,
@@ -38,7 +46,7 @@ macro_rules! entity {
             pub annotations: Annotations,
             #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "tolerant::or_default")]
             pub metadata: Metadata,
-            #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "null_is_empty")]
+            #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "tolerant::null_is_empty")]
             pub subsegments: Vec<Subsegment>,
         }
 
@@ -80,7 +88,7 @@ entity! {
         #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "tolerant::elements")]
         pub links: Vec<Link>,
         /// Set by X-Ray on segments that it infers from a caller's subsegment.
-        #[serde(default, skip_serializing_if = "is_false", deserialize_with = "tolerant::or_default")]
+        #[serde(default, skip_serializing_if = "Not::not", deserialize_with = "tolerant::or_default")]
         pub inferred: bool,
     }
 }
@@ -208,99 +216,3 @@ pub enum Namespace {
 /// Namespace → value, usually an object. Not indexed; namespaces that begin with `AWS.`
 /// are AWS's own.
 pub type Metadata = BTreeMap<String, Box<RawValue>>;
-
-/// The `aws` object: what AWS knows of the resource or the call. Its members depend on
-/// the service, so they are kept as they came.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Aws(pub BTreeMap<String, Box<RawValue>>);
-
-impl Aws {
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Sets a member; a value that JSON cannot hold is left out.
-    pub fn set(&mut self, key: &str, value: impl Serialize) -> &mut Self {
-        if let Ok(value) = serde_json::value::to_raw_value(&value) {
-            self.0.insert(key.to_owned(), value);
-        }
-        self
-    }
-
-    /// A member that is a string.
-    pub fn str(&self, key: &str) -> Option<String> {
-        serde_json::from_str(self.0.get(key)?.get()).ok()
-    }
-
-    /// A member as any type that it reads as.
-    pub fn get<T: serde::de::DeserializeOwned>(&self, key: &str) -> Option<T> {
-        serde_json::from_str(self.0.get(key)?.get()).ok()
-    }
-}
-
-/// The program behind a segment.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Service {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub runtime: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub runtime_version: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub compiler: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub compiler_version: Option<String>,
-}
-
-/// A call to an SQL database.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Sql {
-    /// Without a password.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub connection_string: Option<String>,
-    /// Without a password.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sanitized_query: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub database_type: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub database_version: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub driver_version: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user: Option<String>,
-    /// `call` or `statement`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub preparation: Option<String>,
-}
-
-/// Another trace that led to this segment, such as the producer of a message.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Link {
-    pub trace_id: TraceId,
-    pub id: SegmentId,
-    #[serde(
-        default,
-        skip_serializing_if = "BTreeMap::is_empty",
-        deserialize_with = "tolerant::entries"
-    )]
-    pub attributes: BTreeMap<String, AnnotationValue>,
-}
-
-fn null_is_empty<'de, D>(deserializer: D) -> Result<Vec<Subsegment>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-{
-    Option::deserialize(deserializer).map(Option::unwrap_or_default)
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-pub(crate) fn is_false(value: &bool) -> bool {
-    !value
-}

@@ -114,6 +114,8 @@ impl<'de> Deserialize<'de> for Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -133,5 +135,30 @@ mod tests {
     #[test]
     fn a_time_beyond_every_era_is_refused() {
         assert!(serde_json::from_str::<Timestamp>("1e300").is_err());
+    }
+
+    #[test]
+    fn leap_days_year_ends_and_centuries_are_right() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399, "2000-02-28T23:59:59.000Z"),
+            (951_782_400, "2000-02-29T00:00:00.000Z"),
+            (1_767_225_599, "2025-12-31T23:59:59.000Z"),
+            (4_107_542_400, "2100-03-01T00:00:00.000Z"),
+            (-1, "1969-12-31T23:59:59.000Z"),
+        ] {
+            let time = Timestamp::from_micros(seconds * 1_000_000);
+            assert_eq!(time.to_iso8601(), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_time_that_is_written_and_read_is_the_same_to_the_millisecond(
+            millis in -62_135_596_800_000_i64..253_402_300_800_000,
+        ) {
+            let time = Timestamp::from_micros(millis * 1_000);
+            prop_assert_eq!(Timestamp::from_iso8601(&time.to_iso8601()), Some(time));
+        }
     }
 }

@@ -53,6 +53,15 @@ where
     Ok(kept.collect())
 }
 
+/// An array of subsegments; `null` is an empty one.
+pub(crate) fn null_is_empty<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
 /// A whole number, also where it comes as `"2"` (aws-xray-sdk-node#488) or `2.0`.
 pub(crate) fn whole_number<'de, D>(deserializer: D) -> Result<Option<i64>, D::Error>
 where
