@@ -2,21 +2,28 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Indexed key-value pairs of a segment or subsegment.
+/// Annotations of a segment or subsegment: key-value pairs that X-Ray indexes for filter
+/// expressions, [`MAX_ANNOTATIONS_PER_TRACE`](crate::limits::MAX_ANNOTATIONS_PER_TRACE) of
+/// them in one trace.
 pub type Annotations = BTreeMap<String, AnnotationValue>;
 
-/// What an annotation may hold: a string, a number or a boolean, nothing nested
-/// (X-Ray Developer Guide, annotations).
+/// Value of an annotation: a string, a number or a boolean, never an array, an object or
+/// `null` (X-Ray Developer Guide, annotations).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum AnnotationValue {
+    /// A boolean.
     Boolean(bool),
+    /// An integer or a decimal number.
     Number(serde_json::Number),
+    /// A string.
     String(String),
 }
 
-/// Whether an annotation of this key can be found by a filter expression. SDKs write
-/// `[A-Za-z0-9_]`; `.` is accepted since 2024, and AWS's own services write `:`.
+/// Returns `true` if a filter expression can find an annotation with this key.
+///
+/// SDKs write `[A-Za-z0-9_]`. X-Ray accepts `.` since 2024, and AWS services write `:`, for
+/// example `aws:api_id` (docs/fidelity.md).
 pub fn is_annotation_key(key: &str) -> bool {
     !key.is_empty()
         && key
@@ -49,7 +56,7 @@ impl From<bool> for AnnotationValue {
 }
 
 impl From<f64> for AnnotationValue {
-    /// NaN and the infinities, which JSON cannot hold, become strings.
+    /// NaN and the infinities become strings, because JSON cannot represent them.
     fn from(value: f64) -> Self {
         serde_json::Number::from_f64(value)
             .map_or_else(|| Self::String(value.to_string()), Self::Number)

@@ -1,78 +1,82 @@
-//! Dates of the proleptic Gregorian calendar, the one calendar arithmetic of the workspace.
+//! The Gregorian calendar, extended to all years: the only calendar arithmetic of the
+//! workspace. The two conversions between days and dates are Howard Hinnant's
+//! ("chrono-Compatible Low-Level Date Algorithms", `civil_from_days` and `days_from_civil`).
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
 
-/// Days from 0000-03-01, where the count of eras begins, to 1970-01-01.
+/// Days from 0000-03-01, the start of the first era, to 1970-01-01.
 const DAYS_TO_EPOCH: i64 = 719_468;
-/// Days of an era: 400 years, after which the calendar repeats.
+/// Days of one era: 400 years, after which the calendar repeats.
 const DAYS_PER_ERA: i64 = 146_097;
 
-/// A [`Timestamp`](crate::Timestamp) as date and time of day in UTC.
+/// A [`Timestamp`](crate::Timestamp) as a date and a time of day in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UtcTime {
-    /// The year; negative before the year 0.
+    /// Year; negative before the year 0.
     pub year: i64,
-    /// 1 to 12.
+    /// Month, 1 to 12.
     pub month: u8,
-    /// 1 to 31.
+    /// Day of the month, 1 to 31.
     pub day: u8,
-    /// 0 to 23.
+    /// Hour, 0 to 23.
     pub hour: u8,
-    /// 0 to 59.
+    /// Minute, 0 to 59.
     pub minute: u8,
-    /// 0 to 59: epoch time has no leap seconds.
+    /// Second, 0 to 59. Epoch time has no leap seconds.
     pub second: u8,
-    /// 0 to 999,999.
+    /// Microsecond, 0 to 999,999.
     pub microsecond: u32,
 }
 
 impl UtcTime {
-    /// From microseconds since the epoch.
+    /// Converts microseconds since the epoch.
     pub(crate) fn from_micros(micros: i64) -> Self {
         let seconds = micros.div_euclid(MICROS_PER_SECOND);
-        let of_day = seconds.rem_euclid(SECONDS_PER_DAY);
-        let (year, month, day) = date(seconds.div_euclid(SECONDS_PER_DAY));
-        // Each part is within its range, so no cast cuts anything off.
+        let second_of_day = seconds.rem_euclid(SECONDS_PER_DAY);
+        let (year, month, day) = date_from_days(seconds.div_euclid(SECONDS_PER_DAY));
+        // Every value is within its type's range, so no cast loses bits.
         Self {
             year,
             month: month as u8,
             day: day as u8,
-            hour: (of_day / 3_600) as u8,
-            minute: (of_day / 60 % 60) as u8,
-            second: (of_day % 60) as u8,
+            hour: (second_of_day / 3_600) as u8,
+            minute: (second_of_day / 60 % 60) as u8,
+            second: (second_of_day % 60) as u8,
             microsecond: micros.rem_euclid(MICROS_PER_SECOND) as u32,
         }
     }
 }
 
-/// Year, month and day of a day since 1970-01-01. Years begin in March, so that the leap
-/// day is the last of its year.
-fn date(days: i64) -> (i64, i64, i64) {
+/// Year, month and day of a number of days since 1970-01-01. Years are counted from March, so
+/// that the leap day is the last day of its year.
+fn date_from_days(days: i64) -> (i64, i64, i64) {
     let days = days + DAYS_TO_EPOCH;
-    let (era, of_era) = (days.div_euclid(DAYS_PER_ERA), days.rem_euclid(DAYS_PER_ERA));
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 {
-        from_march + 3
+    let (era, day_of_era) = (days.div_euclid(DAYS_PER_ERA), days.rem_euclid(DAYS_PER_ERA));
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
     } else {
-        from_march - 9
+        month_from_march - 9
     };
     (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
-/// Days since 1970-01-01, the inverse of [`date`].
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let (year, from_march) = if month > 2 {
+/// Days from 1970-01-01 to a date; the inverse of [`date_from_days`].
+fn days_from_date(year: i64, month: i64, day: i64) -> i64 {
+    let (year, month_from_march) = if month > 2 {
         (year, month - 3)
     } else {
         (year - 1, month + 9)
     };
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let of_year = (153 * from_march + 2) / 5 + day - 1;
-    era * DAYS_PER_ERA + 365 * of_era + of_era / 4 - of_era / 100 + of_year - DAYS_TO_EPOCH
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    era * DAYS_PER_ERA + 365 * year_of_era + year_of_era / 4 - year_of_era / 100 + day_of_year
+        - DAYS_TO_EPOCH
 }
 
 /// Reads an ISO 8601 date, or date and time, into microseconds since the epoch; see
@@ -85,8 +89,8 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
         Some(at) => time.split_at(at),
         None => (time, "Z"),
     };
-    let (of_day, fraction) = time_of_day(time)?;
-    let seconds = day_seconds(day)? + of_day - offset_seconds(offset)?;
+    let (second_of_day, fraction) = time_of_day(time)?;
+    let seconds = day_seconds(day)? + second_of_day - offset_seconds(offset)?;
     seconds
         .checked_mul(MICROS_PER_SECOND)?
         .checked_add(fraction)
@@ -96,13 +100,13 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
 fn day_seconds(text: &str) -> Option<i64> {
     let mut parts = text.splitn(3, '-').map(digits);
     let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
-    let days = days(year, month, day);
-    // A day that its month lacks comes back as another date.
-    let exists = (1..=12).contains(&month) && date(days) == (year, month, day);
+    let days = days_from_date(year, month, day);
+    // A day that does not exist, such as February 30, converts back to another date.
+    let exists = (1..=12).contains(&month) && date_from_days(days) == (year, month, day);
     (text.len() == "YYYY-MM-DD".len() && exists).then_some(days * SECONDS_PER_DAY)
 }
 
-/// Seconds and microseconds since midnight of `HH:MM`, `HH:MM:SS` or `HH:MM:SS.ffffff`.
+/// Seconds and microseconds since midnight, from `HH:MM`, `HH:MM:SS` or `HH:MM:SS.ffffff`.
 /// Decimals beyond the sixth are cut off.
 fn time_of_day(text: &str) -> Option<(i64, i64)> {
     let mut parts = text.splitn(3, ':');
@@ -112,12 +116,12 @@ fn time_of_day(text: &str) -> Option<(i64, i64)> {
     digits(fraction)?;
     let fraction: String = fraction.chars().chain("000000".chars()).take(6).collect();
     let second = digits(second)?;
-    // 60 is a leap second, which is the next minute's first here.
+    // 60 is a leap second. It counts as the first second of the next minute.
     let valid = hour < 24 && minute < 60 && second <= 60;
     valid.then_some((hour * 3_600 + minute * 60 + second, digits(&fraction)?))
 }
 
-/// `Z`, `+HH:MM`, `+HHMM` or `+HH`, and the same with `-`.
+/// Seconds east of UTC, from `Z`, `+HH:MM`, `+HHMM` or `+HH`, or the same with `-`.
 fn offset_seconds(text: &str) -> Option<i64> {
     let (sign, rest) = match text.split_at_checked(1)? {
         ("Z" | "z", "") => return Some(0),
@@ -134,9 +138,10 @@ fn offset_seconds(text: &str) -> Option<i64> {
     (hours < 24 && minutes < 60).then_some(sign * (hours * 3_600 + minutes * 60))
 }
 
+/// A number of decimal digits only, without a sign. Digits beyond the 18th are ignored, because
+/// they may not fit; only decimals of a second can be that long.
 fn digits(text: &str) -> Option<i64> {
     let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    // Eighteen digits fit; more decimals than that are nanoseconds nobody sends.
     plain.then(|| text.get(..text.len().min(18))?.parse().ok())?
 }
 
@@ -147,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_times_are_read_to_the_microsecond() {
+    fn iso_8601_is_read_to_the_microsecond() {
         for (text, micros) in [
             ("1970-01-01T00:00:00.000Z", 0),
             ("1970-01-01T00:00Z", 0),
@@ -167,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_refused() {
+    fn any_other_text_is_rejected() {
         for text in [
             "",
             "now",
@@ -195,7 +200,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_ends_the_reader(text in "[-0-9TZ:.+ ]{0,40}") {
+        fn no_text_causes_a_panic(text in "[-0-9TZ:.+ ]{0,40}") {
             parse(&text);
         }
     }

@@ -2,49 +2,63 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::SegmentId;
 
-/// Why an entity failed: the exceptions themselves, or the id of one that another
-/// entity of the trace recorded.
+/// The `cause` field: the exceptions that made a segment or subsegment fail, or the id of an
+/// exception that another segment or subsegment of the trace records (X-Ray Developer Guide,
+/// segment documents).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Cause {
+    /// Id of an exception that is recorded elsewhere in the trace.
     Reference(SegmentId),
+    /// The exceptions.
     Exceptions(Exceptions),
 }
 
+/// Exceptions and the process in which they occurred.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Exceptions {
+    /// Working directory of the process when the exception occurred.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub working_directory: Option<String>,
+    /// Paths of the libraries or modules in use when the exception occurred.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<String>,
+    /// The exceptions. [`Exception::cause`] connects them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exceptions: Vec<Exception>,
 }
 
+/// One exception. Only its id is mandatory (X-Ray Developer Guide, segment documents).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Exception {
+    /// Id of the exception, unique in its trace.
     pub id: SegmentId,
+    /// Message of the exception.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// Type of the exception, for example `TimeoutError`; the field `type`.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// Caused by an error that a downstream service returned.
-    #[serde(default, skip_serializing_if = "is_false_option")]
+    /// `Some(true)` if an error that a downstream service returned caused the exception.
+    #[serde(default, skip_serializing_if = "is_not_true")]
     pub remote: Option<bool>,
-    /// Frames left out of `stack`.
+    /// Number of frames that are left out of `stack`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truncated: Option<i64>,
-    /// Exceptions left out between this one and its child.
+    /// Number of exceptions that are left out between this one and its child, the exception
+    /// that it caused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped: Option<i64>,
-    /// The exception that caused this one.
+    /// Id of this exception's parent, the exception that caused it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<SegmentId>,
+    /// Stack trace. SDKs keep up to [`MAX_STACK_FRAMES`](crate::limits::MAX_STACK_FRAMES).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stack: Vec<StackFrame>,
 }
 
 impl Exception {
+    /// Creates an exception with a random id, without a stack.
     pub fn new(kind: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             id: SegmentId::random(),
@@ -59,17 +73,21 @@ impl Exception {
     }
 }
 
+/// One frame of a stack trace. All fields are optional.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct StackFrame {
+    /// Path of the source file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// Line in the source file. Node.js has frames without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<i64>,
+    /// Name of the function or method.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-fn is_false_option(value: &Option<bool>) -> bool {
+fn is_not_true(value: &Option<bool>) -> bool {
     value != &Some(true)
 }

@@ -2,30 +2,38 @@ use std::fmt;
 
 use serde::Deserialize;
 
-/// The line before a document in a datagram to the X-Ray daemon.
+/// Header line in front of a document in a datagram to the X-Ray daemon (aws-xray-daemon 3.6).
 pub const DATAGRAM_HEADER: &[u8] = b"{\"format\":\"json\",\"version\":1}\n";
 
-/// The line before the wrapper's own signals. The daemon answers an unknown format by
-/// counting the datagram as rejected, so a signal that reaches one does no harm.
+/// `format` in the header of a signal from the wrapper. The X-Ray daemon counts a datagram of
+/// an unknown format as rejected, so a signal that reaches a daemon does no harm.
 const SIGNAL_FORMAT: &str = "xray-lambda";
 
-/// One UDP datagram of the X-Ray daemon's protocol: a JSON header, the first `\n`, and
-/// exactly one document (aws-xray-daemon 3.6).
+/// One UDP datagram of the X-Ray daemon's protocol: a JSON header, `\n`, and exactly one
+/// document (aws-xray-daemon 3.6).
+///
+/// A datagram has up to [`MAX_DATAGRAM_BYTES`](crate::limits::MAX_DATAGRAM_BYTES). The daemon
+/// never replies to one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Datagram<'a> {
-    /// A segment or subsegment, unparsed, as the daemon forwards it.
+    /// JSON of a segment or subsegment, unparsed. The daemon does not parse it, either.
     Document(&'a str),
-    /// The wrapper's word that this invocation's documents have all been sent: it
-    /// travels behind them on the same socket.
-    Done { request_id: &'a str },
+    /// A signal from the wrapper: it has sent all documents of an invocation. The signal
+    /// follows them on the same socket. It is our extension of the protocol.
+    Done {
+        /// Request id of the invocation.
+        request_id: &'a str,
+    },
 }
 
 impl<'a> Datagram<'a> {
-    /// Reads a datagram as the daemon does: split at the first `\n`; `format` is `json`
-    /// in any case, `version` is 1, other members of the header are ignored.
+    /// Reads a datagram as the daemon does (aws-xray-daemon 3.6): the first `\n` ends the
+    /// header, whose `format` is `json` in any case and whose `version` is 1. Other fields of
+    /// the header are ignored.
     ///
     /// # Errors
-    /// What the daemon counts as rejected, and a body that is not UTF-8.
+    /// The datagram is one that the daemon counts as rejected, or its body is not UTF-8, or it is
+    /// a malformed signal.
     pub fn parse(datagram: &'a [u8]) -> Result<Self, DatagramError> {
         #[derive(Deserialize)]
         struct Header<'h> {
@@ -82,13 +90,18 @@ impl<'a> Datagram<'a> {
     }
 }
 
-/// Why a datagram was not taken.
+/// The reason to reject a datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DatagramError {
+    /// No `\n` ends the header.
     NoSeparator,
+    /// Nothing follows the header.
     Empty,
+    /// The header is not JSON, or has another format or version.
     BadHeader,
+    /// The body is not UTF-8.
     NotUtf8,
+    /// The body of a signal is not JSON, or has no `done`.
     BadSignal,
 }
 
@@ -111,13 +124,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_newline_ends_the_header_and_later_ones_belong_to_the_body() {
+    fn only_the_first_newline_ends_the_header() {
         let datagram = b"{\"version\": 1, \"format\": \"JSON\", \"more\": true}\n{\n}";
         assert_eq!(Datagram::parse(datagram), Ok(Datagram::Document("{\n}")));
     }
 
     #[test]
-    fn what_the_daemon_rejects_is_rejected_with_its_reason() {
+    fn a_datagram_that_the_daemon_rejects_is_rejected_with_the_reason() {
         let cases: [(&[u8], DatagramError); 7] = [
             (b"", DatagramError::NoSeparator),
             (
@@ -153,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_is_read_back_and_no_daemon_takes_it_for_a_document() {
+    fn a_signal_reads_back_and_has_another_format_than_a_document() {
         let mut bytes = Vec::new();
         Datagram::Done { request_id: "8b2c" }.write_to(&mut bytes);
         assert_eq!(

@@ -2,34 +2,34 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use crate::error::{DocumentError, ErrorCode};
+use crate::error::{DocumentError, ErrorCode, excerpt};
 use crate::ids::{SegmentId, TraceId};
 use crate::limits::MAX_DOCUMENT_BYTES;
 use crate::timestamp::Timestamp;
 
-/// The mandatory fields of a document, read in one pass and without copying the rest: all
-/// that a receiver needs to know a document by, and to know that X-Ray will accept it.
+/// The mandatory fields of a document, read in one pass without copying the others: enough for a
+/// receiver to identify the document and to check it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DocumentHead {
-    /// The trace.
+    /// Id of the trace.
     pub trace_id: TraceId,
-    /// The segment or subsegment, unique within its trace.
+    /// Id of the segment or subsegment, unique in its trace.
     pub id: SegmentId,
-    /// Whether the document is a subsegment on its own (`"type": "subsegment"`).
+    /// `true` for an independent subsegment (`"type": "subsegment"`).
     pub is_subsegment: bool,
-    /// Whether a complete version of the document is to follow.
+    /// `true` if the complete version of the document follows later and replaces this one.
     pub in_progress: bool,
 }
 
 impl DocumentHead {
-    /// Reads the fields without which X-Ray leaves a document unprocessed (X-Ray Developer
-    /// Guide, segment documents). The characters of the name are not checked.
+    /// Reads the fields that X-Ray requires (X-Ray Developer Guide, segment documents). The
+    /// characters and the length of the name are not checked.
     ///
     /// # Errors
-    /// The text is not a JSON object or over [`MAX_DOCUMENT_BYTES`], or a mandatory field is
-    /// missing or malformed. The error's detail quotes the malformed value.
+    /// The text is not a JSON object or has more than [`MAX_DOCUMENT_BYTES`], or a mandatory
+    /// field is missing or malformed. The error's detail quotes the malformed value.
     pub fn parse(json: &str) -> Result<Self, DocumentError> {
-        let refuse = |code, detail| DocumentError {
+        let error = |code, detail| DocumentError {
             id: None,
             code,
             detail,
@@ -37,15 +37,15 @@ impl DocumentHead {
         if json.trim_start().starts_with('[') {
             // The service answers a bare array with MissingId (humanmade/aws-xray#29).
             let detail = "an array, not a document".to_owned();
-            return Err(refuse(ErrorCode::MissingId, detail));
+            return Err(error(ErrorCode::MissingId, detail));
         }
         let fields: Mandatory<'_> = serde_json::from_str(json)
-            .map_err(|error| refuse(ErrorCode::ParseError, error.to_string()))?;
+            .map_err(|cause| error(ErrorCode::ParseError, cause.to_string()))?;
         fields.check(json.len())
     }
 }
 
-/// The mandatory fields, each unread, so that an error names the one at fault.
+/// The mandatory fields as raw JSON. Each is parsed on its own, so that an error names it.
 #[derive(Deserialize)]
 struct Mandatory<'a> {
     #[serde(borrow, default)]
@@ -67,28 +67,27 @@ struct Mandatory<'a> {
 impl<'a> Mandatory<'a> {
     fn check(&self, bytes: usize) -> Result<DocumentHead, DocumentError> {
         if bytes > MAX_DOCUMENT_BYTES {
-            let detail = format!("{bytes} bytes, the limit is {MAX_DOCUMENT_BYTES}");
-            return Err(self.error(ErrorCode::SegmentTooLarge, detail));
+            return Err(DocumentError::too_large(self.readable_id(), bytes));
         }
-        let id = self.read(self.id, ErrorCode::MissingId, ErrorCode::InvalidId)?;
-        let trace_id = self.read(
+        let id = self.parse(self.id, ErrorCode::MissingId, ErrorCode::InvalidId)?;
+        let trace_id = self.parse(
             self.trace_id,
             ErrorCode::MissingTraceId,
             ErrorCode::InvalidTraceId,
         )?;
-        let name = self.present(self.name, ErrorCode::MissingName)?;
-        // Quotes and at least one character: nothing is copied to know that.
+        let name = self.require(self.name, ErrorCode::MissingName)?;
+        // A string that is not empty: both quotes and at least one byte between them.
         if !(name.get().starts_with('"') && name.get().len() > 2) {
             return Err(self.error(ErrorCode::InvalidName, excerpt(name.get())));
         }
-        self.read::<Timestamp>(
+        self.parse::<Timestamp>(
             self.start_time,
             ErrorCode::MissingStartTime,
             ErrorCode::InvalidTime,
         )?;
         let is_subsegment = self.kind.is_some_and(|kind| kind.get() == "\"subsegment\"");
         if is_subsegment {
-            self.read::<SegmentId>(
+            self.parse::<SegmentId>(
                 self.parent_id,
                 ErrorCode::MissingParentId,
                 ErrorCode::InvalidParentId,
@@ -104,17 +103,17 @@ impl<'a> Mandatory<'a> {
         })
     }
 
-    fn read<T: DeserializeOwned>(
+    fn parse<T: DeserializeOwned>(
         &self,
         field: Option<&'a RawValue>,
         missing: ErrorCode,
         invalid: ErrorCode,
     ) -> Result<T, DocumentError> {
-        let value = self.present(field, missing)?;
+        let value = self.require(field, missing)?;
         serde_json::from_str(value.get()).map_err(|_| self.error(invalid, excerpt(value.get())))
     }
 
-    fn present(
+    fn require(
         &self,
         field: Option<&'a RawValue>,
         missing: ErrorCode,
@@ -123,42 +122,44 @@ impl<'a> Mandatory<'a> {
     }
 
     fn error(&self, code: ErrorCode, detail: String) -> DocumentError {
-        let id = self.id.and_then(|id| serde_json::from_str(id.get()).ok());
-        DocumentError { id, code, detail }
+        DocumentError {
+            id: self.readable_id(),
+            code,
+            detail,
+        }
     }
-}
 
-/// The start of a value, for an error message.
-pub(crate) fn excerpt(value: &str) -> String {
-    value.chars().take(80).collect()
+    fn readable_id(&self) -> Option<SegmentId> {
+        serde_json::from_str(self.id?.get()).ok()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const GOOD: &str = r#"{"id":"53995c3f42cd8ad8","name":"a","trace_id":"1-5759e988-bd862e3fe1be46a994272793","start_time":1.5E9,"type":"subsegment","parent_id":"53995c3f42cd8ad9","end_time":1500000001.5,"annotations":{"k":[1]}}"#;
+    const VALID: &str = r#"{"id":"53995c3f42cd8ad8","name":"a","trace_id":"1-5759e988-bd862e3fe1be46a994272793","start_time":1.5E9,"type":"subsegment","parent_id":"53995c3f42cd8ad9","end_time":1500000001.5,"annotations":{"k":[1]}}"#;
 
     fn code(json: &str) -> Option<ErrorCode> {
         DocumentHead::parse(json).err().map(|error| error.code)
     }
 
     #[test]
-    fn a_good_document_gives_its_ids_and_whether_it_is_complete() {
+    fn a_valid_document_yields_its_ids_and_whether_it_is_in_progress() {
         let mut head = DocumentHead {
             trace_id: "1-5759e988-bd862e3fe1be46a994272793".parse().unwrap(),
             id: "53995c3f42cd8ad8".parse().unwrap(),
             is_subsegment: true,
             in_progress: false,
         };
-        assert_eq!(DocumentHead::parse(GOOD), Ok(head));
+        assert_eq!(DocumentHead::parse(VALID), Ok(head));
         head.in_progress = true;
-        let in_progress = GOOD.replace(r#""end_time":1500000001.5"#, r#""in_progress":true"#);
+        let in_progress = VALID.replace(r#""end_time":1500000001.5"#, r#""in_progress":true"#);
         assert_eq!(DocumentHead::parse(&in_progress), Ok(head));
     }
 
     #[test]
-    fn the_mandatory_field_at_fault_is_named() {
+    fn the_error_code_names_the_invalid_field() {
         for (from, to, expected) in [
             ("53995c3f42cd8ad8", "x", ErrorCode::InvalidId),
             ("\"id\"", "\"no\"", ErrorCode::MissingId),
@@ -170,15 +171,15 @@ mod tests {
             ("{", "[", ErrorCode::MissingId),
             ("{", "T1S", ErrorCode::ParseError),
         ] {
-            assert_eq!(code(&GOOD.replacen(from, to, 1)), Some(expected), "{to}");
+            assert_eq!(code(&VALID.replacen(from, to, 1)), Some(expected), "{to}");
         }
-        let padded = format!("{GOOD}{}", " ".repeat(MAX_DOCUMENT_BYTES));
+        let padded = format!("{VALID}{}", " ".repeat(MAX_DOCUMENT_BYTES));
         assert_eq!(code(&padded), Some(ErrorCode::SegmentTooLarge));
     }
 
     #[test]
-    fn a_segment_needs_no_parent() {
-        let segment = GOOD
+    fn a_segment_needs_no_parent_id() {
+        let segment = VALID
             .replace("subsegment", "segment")
             .replace("parent_id", "other");
         assert_eq!(code(&segment), None);

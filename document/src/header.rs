@@ -3,36 +3,44 @@ use std::fmt;
 use crate::ids::{SegmentId, TraceId};
 use crate::limits::MAX_HEADER_EXTRA_BYTES;
 
-/// The HTTP header that carries a trace from one service to the next.
+/// Name of the HTTP header that passes a trace from one service to the next. Its case does
+/// not matter.
 pub const TRACE_HEADER: &str = "X-Amzn-Trace-Id";
 
-/// The value of [`TRACE_HEADER`]: `Root=…;Parent=…;Sampled=…` and whatever else
-/// the caller put there, such as Lambda's `Lineage`.
+/// The value of [`TRACE_HEADER`]: `Root=…;Parent=…;Sampled=…` and the caller's other fields,
+/// for example Lambda's `Lineage`.
+///
+/// `Display` writes these fields in this order and leaves out the ones that are not set, as the
+/// SDKs do. The default is a header without fields.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TraceHeader {
+    /// `Root`: the trace.
     pub root: Option<TraceId>,
+    /// `Parent`: the segment or subsegment that made the call.
     pub parent: Option<SegmentId>,
+    /// `Sampled`: the sampling decision.
     pub sampled: Sampled,
-    /// Fields that X-Ray does not define, in their order: opaque, and sent on.
+    /// Fields that X-Ray does not define, as keys and values in their order. They are sent on
+    /// unread.
     pub extra: Vec<(String, String)>,
 }
 
 /// The sampling decision in a trace header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Sampled {
-    /// `Sampled=1`
+    /// `Sampled=1`: the trace is recorded.
     Yes,
-    /// `Sampled=0`
+    /// `Sampled=0`: the trace is not recorded.
     No,
-    /// `Sampled=?`: the callee decides and reports back.
+    /// `Sampled=?`: the callee decides and reports its decision in the response.
     Requested,
-    /// No `Sampled` field.
+    /// The field is missing or has another value.
     #[default]
     Undecided,
 }
 
 impl TraceHeader {
-    /// A header for a call made by `parent` in the trace `root`.
+    /// Creates the header of a call that `parent` makes in the trace `root`.
     pub fn new(root: TraceId, parent: SegmentId, sampled: Sampled) -> Self {
         Self {
             root: Some(root),
@@ -42,9 +50,12 @@ impl TraceHeader {
         }
     }
 
-    /// Reads a header. Never fails: the order is free, keys are compared without
-    /// case, `Self` (a load balancer's) is dropped as every SDK drops it, and a pair
-    /// without `=` or an id that is none is left out.
+    /// Reads a header. Never fails, because a malformed header must not fail a request.
+    ///
+    /// The order of the fields is free, and keys are compared without case. Left out are:
+    /// a field without `=`, an id that is malformed, `Self` (load balancers add it, and every
+    /// SDK drops it), an unknown field with characters other than printable ASCII, and unknown
+    /// fields beyond [`MAX_HEADER_EXTRA_BYTES`] in total.
     pub fn parse(text: &str) -> Self {
         let mut header = Self::default();
         let mut extra_bytes = 0;
@@ -75,8 +86,9 @@ impl TraceHeader {
         header
     }
 
-    /// Reads W3C's `traceparent`: `00-<32 hex>-<16 hex>-<flags>`, flag bit 0 being
-    /// `Sampled`. Later versions are read by their first four fields, as W3C asks.
+    /// Reads W3C's `traceparent`: `00-<32 hex>-<16 hex>-<flags>`, with `Sampled` in bit 0 of
+    /// the flags. Of later versions, the first four fields are read (W3C Trace Context).
+    /// Returns `None` if the text is malformed.
     pub fn from_traceparent(text: &str) -> Option<Self> {
         let mut fields = text.trim().split('-');
         let (version, trace, parent, flags) = (
@@ -89,10 +101,10 @@ impl TraceHeader {
             s.bytes()
                 .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
         };
-        let shaped =
+        let lengths =
             version.len() == 2 && trace.len() == 32 && parent.len() == 16 && flags.len() == 2;
         let hex = [version, trace, parent, flags].into_iter().all(lower_hex);
-        if !shaped || !hex || version == "ff" || (version == "00" && fields.next().is_some()) {
+        if !lengths || !hex || version == "ff" || (version == "00" && fields.next().is_some()) {
             return None;
         }
         let root = u128::from_str_radix(trace, 16).ok().filter(|&id| id != 0)?;
@@ -110,8 +122,8 @@ impl TraceHeader {
         ))
     }
 
-    /// Writes W3C's `traceparent`; `None` without a root and a parent. What is not
-    /// `Sampled=1` has flags `00`.
+    /// Writes W3C's `traceparent`. Returns `None` if the root or the parent is missing. The
+    /// flags are `01` for `Sampled=1`, else `00`.
     pub fn to_traceparent(&self) -> Option<String> {
         let (root, parent) = (self.root?, self.parent?);
         let flags = u8::from(self.sampled == Sampled::Yes);
@@ -164,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pass_through_header_stays_without_parent_and_sampled() {
+    fn a_header_of_pass_through_mode_gains_no_parent_and_no_decision() {
         let text = format!("Root={ROOT};Lineage=2:c3e4b99a:0");
         let header = TraceHeader::parse(&text);
         assert_eq!((header.parent, header.sampled), (None, Sampled::Undecided));
@@ -172,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_traceparent_and_back_is_the_same() {
+    fn a_traceparent_is_read_and_written_unchanged() {
         let text = "00-4efaaf4d1e8720b39541901950019ee5-53995c3f42cd8ad8-01";
         let header = TraceHeader::from_traceparent(text).unwrap();
         assert_eq!(
@@ -183,13 +195,13 @@ mod tests {
     }
 
     #[test]
-    fn no_line_break_enters_by_an_extra_field() {
+    fn an_unknown_field_with_a_line_break_is_left_out() {
         let header = TraceHeader::parse(&format!("Root={ROOT};Evil=a\r\nX: y"));
         assert!(header.extra.is_empty());
     }
 
     #[test]
-    fn w3c_forbids_version_ff_zero_ids_and_upper_case() {
+    fn a_traceparent_that_w3c_forbids_is_rejected() {
         for text in [
             "ff-4efaaf4d1e8720b39541901950019ee5-53995c3f42cd8ad8-01",
             "00-00000000000000000000000000000000-53995c3f42cd8ad8-01",

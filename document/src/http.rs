@@ -4,15 +4,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::tolerant;
 
-/// The `http` object: a request that was served (segments) or made (subsegments).
+/// The `http` object: the request that a segment served, or that a subsegment made (X-Ray
+/// Developer Guide, segment documents).
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Http {
+    /// The request.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "tolerant::optional"
     )]
     pub request: Option<HttpRequest>,
+    /// The response.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -21,41 +24,46 @@ pub struct Http {
     pub response: Option<HttpResponse>,
 }
 
+/// The request of an [`Http`] object.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct HttpRequest {
+    /// Method, for example `GET`.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "tolerant::optional"
     )]
     pub method: Option<String>,
-    /// Scheme, host and path; SDKs leave the query out.
+    /// Scheme, host and path. SDKs leave out the query (aws-xray-sdk-node, -go).
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "tolerant::optional"
     )]
     pub url: Option<String>,
+    /// `User-Agent` of the client.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "tolerant::optional"
     )]
     pub user_agent: Option<String>,
+    /// IP address of the client.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "tolerant::optional"
     )]
     pub client_ip: Option<String>,
-    /// `client_ip` came from `X-Forwarded-For`. Segments only.
+    /// `true` if `client_ip` comes from `X-Forwarded-For`. Segments only.
     #[serde(
         default,
         skip_serializing_if = "Not::not",
         deserialize_with = "tolerant::or_default"
     )]
     pub x_forwarded_for: bool,
-    /// The callee will send a segment of its own. Subsegments only.
+    /// `true` if the callee sends its own segment, with this subsegment as the parent. X-Ray
+    /// waits for that segment and infers none. Subsegments only.
     #[serde(
         default,
         skip_serializing_if = "Not::not",
@@ -64,15 +72,18 @@ pub struct HttpRequest {
     pub traced: bool,
 }
 
+/// The response of an [`Http`] object.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct HttpResponse {
+    /// Status code. A number in a string is read, too.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "tolerant::whole_number"
     )]
     pub status: Option<i64>,
-    /// Bytes; -1 where the SDK did not know.
+    /// Bytes of the body; -1 if the SDK did not know them. A number in a string is read, too
+    /// (aws-xray-sdk-node#488).
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",

@@ -3,30 +3,33 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A trace's id: `1-` + 8 hex digits + `-` + 24 hex digits, 35 characters.
+/// Id of a trace: `1-`, 8 hex digits, `-` and 24 hex digits; 35 characters.
 ///
-/// The first group is normally epoch seconds, but ids made from W3C ones are
-/// legal too (X-Ray API reference). Read case-insensitively, written lower case.
+/// The first 8 digits are normally epoch seconds. X-Ray does not validate them, so that ids
+/// converted from W3C's are valid, too (X-Ray API reference). Hex digits are read in either
+/// case and written in lower case.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TraceId(u128);
 
 impl TraceId {
-    /// A new id for a trace that begins at `epoch_seconds`.
+    /// Creates a random id for a trace that begins at `epoch_seconds`.
     pub fn random(epoch_seconds: u32) -> Self {
         let low = fastrand::u128(..) & ((1 << 96) - 1);
         Self(u128::from(epoch_seconds) << 96 | low)
     }
 
-    /// From the 128 bits that W3C writes as 32 hex digits.
+    /// Creates an id from the 128 bits that W3C writes as 32 hex digits.
     pub const fn from_u128(bits: u128) -> Self {
         Self(bits)
     }
 
+    /// The 128 bits that W3C writes as 32 hex digits.
     pub const fn as_u128(self) -> u128 {
         self.0
     }
 
-    /// The first group: epoch seconds, where X-Ray or an SDK made the id.
+    /// The first 8 digits: the epoch seconds at which the trace began, if X-Ray or an SDK
+    /// created the id.
     pub const fn epoch_seconds(self) -> u32 {
         (self.0 >> 96) as u32
     }
@@ -54,8 +57,8 @@ impl FromStr for TraceId {
 
     fn from_str(text: &str) -> Result<Self, IdError> {
         let bytes = text.as_bytes();
-        let shaped = bytes.len() == 35 && &bytes[..2] == b"1-" && bytes[10] == b'-';
-        if !shaped {
+        let well_formed = bytes.len() == 35 && &bytes[..2] == b"1-" && bytes[10] == b'-';
+        if !well_formed {
             return Err(IdError::TraceId);
         }
         let epoch = hex(&bytes[2..10]).ok_or(IdError::TraceId)?;
@@ -64,20 +67,24 @@ impl FromStr for TraceId {
     }
 }
 
-/// The id of a segment or subsegment: 16 hex digits, unique in its trace.
+/// Id of a segment, subsegment or exception: 16 hex digits, unique in its trace (X-Ray
+/// Developer Guide, segment documents). Hex digits are read in either case and written in
+/// lower case.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SegmentId(u64);
 
 impl SegmentId {
-    /// A new id; never zero, which W3C forbids.
+    /// Creates a random id. It is never zero, because W3C forbids that.
     pub fn random() -> Self {
         Self(fastrand::u64(1..))
     }
 
+    /// Creates an id from its 64 bits.
     pub const fn from_u64(bits: u64) -> Self {
         Self(bits)
     }
 
+    /// The 64 bits of the id.
     pub const fn as_u64(self) -> u64 {
         self.0
     }
@@ -104,10 +111,12 @@ impl FromStr for SegmentId {
     }
 }
 
-/// A text that is not an id of X-Ray's.
+/// The error of a text that is not an X-Ray id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdError {
+    /// The text is not a [`TraceId`].
     TraceId,
+    /// The text is not a [`SegmentId`].
     SegmentId,
 }
 
@@ -125,7 +134,7 @@ impl fmt::Display for IdError {
 
 impl std::error::Error for IdError {}
 
-/// The value of up to 32 hex digits of either case.
+/// Value of up to 32 hex digits in either case.
 fn hex(digits: &[u8]) -> Option<u128> {
     let mut value = 0;
     for &digit in digits {
@@ -134,7 +143,7 @@ fn hex(digits: &[u8]) -> Option<u128> {
     Some(value)
 }
 
-macro_rules! as_string {
+macro_rules! serialize_as_string {
     ($id:ty) => {
         impl Serialize for $id {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -149,8 +158,8 @@ macro_rules! as_string {
         }
     };
 }
-as_string!(TraceId);
-as_string!(SegmentId);
+serialize_as_string!(TraceId);
+serialize_as_string!(SegmentId);
 
 #[cfg(test)]
 mod tests {
@@ -163,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn upper_case_hex_is_read_and_written_lower() {
+    fn upper_case_hex_is_read_and_written_in_lower_case() {
         let id: TraceId = "1-6750A1B2-00112233445566778899AABB".parse().unwrap();
         assert_eq!(id.to_string(), "1-6750a1b2-00112233445566778899aabb");
         let id: SegmentId = "53995C3F42CD8AD8".parse().unwrap();
@@ -171,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_random_trace_id_carries_its_second() {
+    fn a_random_trace_id_contains_its_epoch_seconds() {
         assert_eq!(
             TraceId::random(1_733_337_522).epoch_seconds(),
             1_733_337_522
@@ -179,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_id_is_refused() {
+    fn a_malformed_id_is_rejected() {
         for text in [
             "",
             "1-",

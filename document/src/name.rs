@@ -2,10 +2,12 @@ use std::borrow::Cow;
 
 use crate::limits::MAX_NAME_CHARS;
 
-/// A name that X-Ray accepts: letters, numbers, whitespace and `_ . : / % & # = + \ - @`,
-/// at most 200 characters (X-Ray Developer Guide, segment documents).
+/// Returns a name that X-Ray accepts: up to [`MAX_NAME_CHARS`] letters, numbers, whitespace and
+/// `_ . : / % & # = + \ - @` (X-Ray Developer Guide, segment documents).
 ///
-/// Other characters become `_`, so that two names stay two; an empty one becomes `unknown`.
+/// Each other character becomes `_` and is not removed, because `a?b` and `ab` may name
+/// different things. An empty name, or one of whitespace only, becomes `unknown`. A longer
+/// name is cut.
 pub fn sanitize_name(name: &str) -> Cow<'_, str> {
     if name.trim().is_empty() {
         return Cow::Borrowed("unknown");
@@ -20,6 +22,7 @@ pub fn sanitize_name(name: &str) -> Cow<'_, str> {
     )
 }
 
+/// Returns `true` if X-Ray accepts the name as it is.
 pub(crate) fn is_name(name: &str) -> bool {
     !name.is_empty() && name.chars().count() <= MAX_NAME_CHARS && name.chars().all(is_name_char)
 }
@@ -33,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_good_name_is_borrowed() {
+    fn a_valid_name_is_borrowed() {
         assert!(matches!(
             sanitize_name("## größe_1.2:3/4%5&6#7=8+9\\-@"),
             Cow::Borrowed(_)
@@ -41,13 +44,13 @@ mod tests {
     }
 
     #[test]
-    fn what_x_ray_refuses_becomes_an_underscore() {
+    fn an_invalid_character_becomes_an_underscore() {
         assert_eq!(sanitize_name("a?b*c(d)"), "a_b_c_d_");
         assert_eq!(sanitize_name("  "), "unknown");
     }
 
     #[test]
-    fn a_long_name_is_cut_at_200_characters_not_bytes() {
+    fn a_long_name_is_cut_to_200_characters() {
         assert_eq!(sanitize_name(&"é".repeat(201)).chars().count(), 200);
     }
 }

@@ -1,25 +1,30 @@
 use serde::{Deserialize, Serialize};
 
-/// A call to an SQL database.
+/// The `sql` object: a query to an SQL database (X-Ray Developer Guide, segment documents).
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Sql {
-    /// Without a password.
+    /// Connection string of a database that is not addressed by a URL, without its password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection_string: Option<String>,
-    /// Without a password.
+    /// URL of the database, without its password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// Query with the user's values removed or replaced by placeholders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sanitized_query: Option<String>,
+    /// Name of the database engine, for example `PostgreSQL`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database_type: Option<String>,
+    /// Version of the database engine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database_version: Option<String>,
+    /// Name and version of the database driver.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver_version: Option<String>,
+    /// User name in the database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// `call` or `statement`.
+    /// `call` for a prepared call, `statement` for a prepared statement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preparation: Option<String>,
 }

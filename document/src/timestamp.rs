@@ -5,18 +5,19 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::calendar::{self, UtcTime};
 
-/// A time as X-Ray writes it: epoch seconds, a JSON number, held here in whole
-/// microseconds (the precision the Developer Guide recommends).
+/// A time in X-Ray's form: epoch seconds as a JSON number, scientific notation included.
+/// Stored in whole microseconds, the precision that the X-Ray Developer Guide recommends
+/// (segment documents). The default is the epoch, 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The wall clock's time.
+    /// The current time of the wall clock.
     pub fn now() -> Self {
         Self::from(SystemTime::now())
     }
 
-    /// From microseconds since the epoch, 1970-01-01T00:00:00Z.
+    /// Creates a time from microseconds since the epoch.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
@@ -26,27 +27,29 @@ impl Timestamp {
         self.0
     }
 
-    /// From epoch seconds, rounded to the microsecond. `None` if the number is not finite or
-    /// its microseconds do not fit in 64 bits.
+    /// Creates a time from epoch seconds, rounded to the microsecond. Returns `None` if the
+    /// number is not finite or its microseconds do not fit in 64 bits.
     pub fn from_seconds(seconds: f64) -> Option<Self> {
         let micros = (seconds * 1e6).round();
         (micros.abs() < 9e18).then_some(Self(micros as i64))
     }
 
-    /// Seconds since the epoch, as a document writes them.
+    /// Seconds since the epoch, as documents contain them.
     pub fn as_seconds(self) -> f64 {
         self.0 as f64 / 1e6
     }
 
-    /// From an ISO 8601 text: a date, or a date and a time, with any number of decimals and
-    /// an offset; without an offset, in UTC. `2026-01-10T09:00:00.120Z`, as the Telemetry API
-    /// writes it, `2026-01-10 09:00`, `2026-01-10T10:00:00+01:00`. `None` for every other text.
+    /// Reads an ISO 8601 date, or date and time. Returns `None` for any other text.
+    ///
+    /// A time without an offset is in UTC. Decimals beyond the microsecond are cut off.
+    /// Examples: `2026-01-10T09:00:00.120Z` (the Telemetry API's form), `2026-01-10`,
+    /// `2026-01-10 09:00`, `2026-01-10T10:00:00+01:00`.
     pub fn from_iso8601(text: &str) -> Option<Self> {
         calendar::parse(text).map(Self)
     }
 
-    /// ISO 8601 in UTC with milliseconds, `2026-01-10T09:00:00.120Z`, as Lambda writes times
-    /// in telemetry and in logs. Microseconds are cut off.
+    /// Writes ISO 8601 in UTC with milliseconds, for example `2026-01-10T09:00:00.120Z`: Lambda's
+    /// form in telemetry and in logs. Microseconds are cut off.
     pub fn to_iso8601(self) -> String {
         let utc = self.utc();
         format!(
@@ -66,7 +69,7 @@ impl Timestamp {
         UtcTime::from_micros(self.0)
     }
 
-    /// The time from `earlier` to `self`; zero if `earlier` is later.
+    /// Duration from `earlier` to `self`; zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
@@ -119,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn microseconds_survive_json() {
+    fn json_keeps_the_microseconds() {
         let time = Timestamp::from_micros(1_733_337_522_136_204);
         let json = serde_json::to_string(&time).unwrap();
         assert_eq!(json, "1733337522.136204");
@@ -127,18 +130,18 @@ mod tests {
     }
 
     #[test]
-    fn scientific_notation_is_a_time() {
+    fn a_time_in_scientific_notation_is_read() {
         let time: Timestamp = serde_json::from_str("1.478293361271E9").unwrap();
         assert_eq!(time.as_micros(), 1_478_293_361_271_000);
     }
 
     #[test]
-    fn a_time_beyond_every_era_is_refused() {
+    fn a_time_out_of_range_is_rejected() {
         assert!(serde_json::from_str::<Timestamp>("1e300").is_err());
     }
 
     #[test]
-    fn leap_days_year_ends_and_centuries_are_right() {
+    fn leap_days_year_ends_and_centuries_are_written_correctly() {
         for (seconds, text) in [
             (0, "1970-01-01T00:00:00.000Z"),
             (951_782_399, "2000-02-28T23:59:59.000Z"),
@@ -154,7 +157,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_time_that_is_written_and_read_is_the_same_to_the_millisecond(
+        fn iso_8601_keeps_the_milliseconds(
             millis in -62_135_596_800_000_i64..253_402_300_800_000,
         ) {
             let time = Timestamp::from_micros(millis * 1_000);

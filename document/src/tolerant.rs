@@ -1,4 +1,6 @@
-//! How a foreign document is read: what has the wrong shape is left out, not refused.
+//! Tolerant reading of documents that others wrote: a value of the wrong type is left out, and
+//! the document is still accepted. X-Ray also drops fields that do not fit its schema (X-Ray
+//! Developer Guide).
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -7,7 +9,7 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// `None` for `null` and for a value of another shape.
+/// Reads a `T`; `None` for `null` and for a value of another type.
 pub(crate) fn optional<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     T: DeserializeOwned,
@@ -17,7 +19,7 @@ where
     Ok(serde_json::from_str(raw.get()).ok())
 }
 
-/// Like [`optional`], for a value whose absence is its default.
+/// Reads a `T`; its default for `null` and for a value of another type.
 pub(crate) fn or_default<'de, T, D>(deserializer: D) -> Result<T, D::Error>
 where
     T: DeserializeOwned + Default,
@@ -26,34 +28,34 @@ where
     optional(deserializer).map(Option::unwrap_or_default)
 }
 
-/// An object of which only the entries that are a `T` are kept.
+/// Reads an object and keeps the entries whose value is a `T`.
 pub(crate) fn entries<'de, T, D>(deserializer: D) -> Result<BTreeMap<String, T>, D::Error>
 where
     T: DeserializeOwned,
     D: Deserializer<'de>,
 {
     let raw: BTreeMap<String, Box<RawValue>> = or_default(deserializer)?;
-    let kept = raw.into_iter().filter_map(|(key, value)| {
+    let entries = raw.into_iter().filter_map(|(key, value)| {
         let value = serde_json::from_str(value.get()).ok()?;
         Some((key, value))
     });
-    Ok(kept.collect())
+    Ok(entries.collect())
 }
 
-/// An array of which only the elements that are a `T` are kept.
+/// Reads an array and keeps the elements that are a `T`.
 pub(crate) fn elements<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     T: DeserializeOwned,
     D: Deserializer<'de>,
 {
     let raw: Vec<Box<RawValue>> = or_default(deserializer)?;
-    let kept = raw
+    let elements = raw
         .iter()
         .filter_map(|element| serde_json::from_str(element.get()).ok());
-    Ok(kept.collect())
+    Ok(elements.collect())
 }
 
-/// An array of subsegments; `null` is an empty one.
+/// Reads an array; `null` is an empty one. An element that is not a `T` is an error.
 pub(crate) fn null_is_empty<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     T: Deserialize<'de>,
@@ -62,7 +64,8 @@ where
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-/// A whole number, also where it comes as `"2"` (aws-xray-sdk-node#488) or `2.0`.
+/// Reads a whole number, also from `"2"` (aws-xray-sdk-node#488) and `2.0`; `None` for any
+/// other value.
 pub(crate) fn whole_number<'de, D>(deserializer: D) -> Result<Option<i64>, D::Error>
 where
     D: Deserializer<'de>,
@@ -76,7 +79,7 @@ where
     Ok(text.parse().ok().or(whole.map(|number| number as i64)))
 }
 
-/// A string that `T` reads.
+/// Reads a string and parses it as a `T`. Any other value is an error.
 pub(crate) fn from_str<'de, T, D>(deserializer: D) -> Result<T, D::Error>
 where
     T: FromStr<Err: std::fmt::Display>,
