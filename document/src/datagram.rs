@@ -108,11 +108,11 @@ pub enum DatagramError {
 impl fmt::Display for DatagramError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoSeparator => "no newline between the header and the document",
-            Self::Empty => "no document after the header",
-            Self::BadHeader => "the header is not {\"format\":\"json\",\"version\":1}",
+            Self::NoSeparator => "the datagram has no newline between header and document",
+            Self::Empty => "the datagram has no document after its header",
+            Self::BadHeader => "the datagram's header is not {\"format\":\"json\",\"version\":1}",
             Self::NotUtf8 => "the document is not UTF-8",
-            Self::BadSignal => "a signal without \"done\"",
+            Self::BadSignal => "the signal has no \"done\"",
         })
     }
 }

@@ -91,11 +91,11 @@ impl Document {
             }
             Self::Subsegment(subsegment) => {
                 if subsegment.trace_id.is_none() {
-                    let detail = "no trace_id".to_owned();
+                    let detail = "trace_id is missing".to_owned();
                     return Err(error(ErrorCode::MissingTraceId, detail));
                 }
                 if subsegment.parent_id.is_none() {
-                    let detail = "no parent_id".to_owned();
+                    let detail = "parent_id is missing".to_owned();
                     return Err(error(ErrorCode::MissingParentId, detail));
                 }
                 subsegment.kind = Some(Kind::Subsegment);

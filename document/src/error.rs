@@ -23,7 +23,7 @@ impl DocumentError {
         Self {
             id,
             code: ErrorCode::SegmentTooLarge,
-            detail: format!("{bytes} bytes, the limit is {MAX_DOCUMENT_BYTES}"),
+            detail: format!("the document has {bytes} bytes, the limit is {MAX_DOCUMENT_BYTES}"),
         }
     }
 }

@@ -36,7 +36,7 @@ impl DocumentHead {
         };
         if json.trim_start().starts_with('[') {
             // The service answers a bare array with MissingId (humanmade/aws-xray#29).
-            let detail = "an array, not a document".to_owned();
+            let detail = "the document is an array, not an object".to_owned();
             return Err(error(ErrorCode::MissingId, detail));
         }
         let fields: Mandatory<'_> = serde_json::from_str(json)

@@ -127,7 +127,9 @@ impl fmt::Display for IdError {
                 "not a trace id: expected 1-, 8 hex digits, -, 24 hex digits \
                  (for example 1-5759e988-bd862e3fe1be46a994272793)"
             }
-            Self::SegmentId => "not a segment id: expected 16 hex digits",
+            Self::SegmentId => {
+                "not a segment id: expected 16 hex digits (for example 53995c3f42cd8ad8)"
+            }
         })
     }
 }

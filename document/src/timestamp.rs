@@ -111,7 +111,8 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let seconds = f64::deserialize(deserializer)?;
-        Self::from_seconds(seconds).ok_or_else(|| serde::de::Error::custom("not a time"))
+        Self::from_seconds(seconds)
+            .ok_or_else(|| serde::de::Error::custom("the time is out of range"))
     }
 }
 
