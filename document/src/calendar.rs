@@ -98,12 +98,16 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
 
 /// Seconds from the epoch to the start of `YYYY-MM-DD`.
 fn day_seconds(text: &str) -> Option<i64> {
+    // Longer years, months and days would overflow the arithmetic below.
+    if text.len() != "YYYY-MM-DD".len() {
+        return None;
+    }
     let mut parts = text.splitn(3, '-').map(digits);
     let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
     let days = days_from_date(year, month, day);
     // A day that does not exist, such as February 30, converts back to another date.
     let exists = (1..=12).contains(&month) && date_from_days(days) == (year, month, day);
-    (text.len() == "YYYY-MM-DD".len() && exists).then_some(days * SECONDS_PER_DAY)
+    exists.then_some(days * SECONDS_PER_DAY)
 }
 
 /// Seconds and microseconds since midnight, from `HH:MM`, `HH:MM:SS` or `HH:MM:SS.ffffff`.
@@ -118,7 +122,10 @@ fn time_of_day(text: &str) -> Option<(i64, i64)> {
     let second = digits(second)?;
     // 60 is a leap second. It counts as the first second of the next minute.
     let valid = hour < 24 && minute < 60 && second <= 60;
-    valid.then_some((hour * 3_600 + minute * 60 + second, digits(&fraction)?))
+    if !valid {
+        return None;
+    }
+    Some((hour * 3_600 + minute * 60 + second, digits(&fraction)?))
 }
 
 /// Seconds east of UTC, from `Z`, `+HH:MM`, `+HHMM` or `+HH`, or the same with `-`.
@@ -135,7 +142,7 @@ fn offset_seconds(text: &str) -> Option<i64> {
         _ => rest.split_once(':')?,
     };
     let (hours, minutes) = (digits(hours)?, digits(minutes)?);
-    (hours < 24 && minutes < 60).then_some(sign * (hours * 3_600 + minutes * 60))
+    (hours < 24 && minutes < 60).then(|| sign * (hours * 3_600 + minutes * 60))
 }
 
 /// A number of decimal digits only, without a sign. Digits beyond the 18th are ignored, because
@@ -193,6 +200,9 @@ mod tests {
             "2026-01-10T09:00:00+25:00",
             "2026-01-10T09:00:00é",
             "+026-01-10",
+            "999999999999999999-01-01",
+            "2026-01-10T999999999999999999:00",
+            "2026-01-10T09:00+999999999999999999:00",
         ] {
             assert_eq!(parse(text), None, "{text}");
         }
