@@ -1,8 +1,5 @@
-//! Datagrams that the official SDKs really send.
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on stops where it is"
-)]
+//! Datagrams captured from the official SDKs.
+#![allow(clippy::unwrap_used, reason = "a test fails at the first error")]
 
 use xray_document::{AnnotationValue, Cause, Datagram, Document, Namespace, Segment, Subsegment};
 
@@ -39,7 +36,7 @@ fn types(cause: Option<&Cause>) -> Vec<String> {
 }
 
 #[test]
-fn pythons_segment_is_read_whole() {
+fn a_segment_of_the_python_sdk_is_read_completely() {
     let segment = segment(include_bytes!("fixtures/py-segment.bin"));
     assert_eq!(
         (segment.name.as_str(), segment.id.to_string().as_str()),
@@ -67,13 +64,13 @@ fn pythons_segment_is_read_whole() {
     assert_eq!(
         (work.name.as_str(), work.namespace),
         ("work", None),
-        "`local` is no namespace"
+        "`local` reads as no namespace"
     );
     assert_eq!(work.annotations["n"], AnnotationValue::from(1));
     assert_eq!(
         work.parent_id,
         Some(segment.id),
-        "Python repeats it on embedded ones"
+        "the Python SDK repeats it on embedded subsegments"
     );
     assert_eq!(
         (call.namespace, call.fault),
@@ -83,7 +80,7 @@ fn pythons_segment_is_read_whole() {
 }
 
 #[test]
-fn nodes_segment_is_read_whole() {
+fn a_segment_of_the_node_sdk_is_read_completely() {
     let segment = segment(include_bytes!("fixtures/node-plain-1.bin"));
     assert_eq!(segment.name, "node-svc");
     assert_eq!(
@@ -106,7 +103,7 @@ fn nodes_segment_is_read_whole() {
     assert_eq!(
         (stack.len(), stack[0].line, stack[9].line),
         (10, Some(6), None),
-        "Node's own frames have `line: null`"
+        "frames of Node.js itself have `line: null`"
     );
     assert_eq!(
         call.http
@@ -123,7 +120,7 @@ fn nodes_segment_is_read_whole() {
 }
 
 #[test]
-fn in_lambda_every_subsegment_comes_alone_under_the_headers_parent() {
+fn in_lambda_each_subsegment_is_an_independent_document() {
     for (inner, outer) in [
         (
             include_bytes!("fixtures/py-lambda-1.bin").as_slice(),
@@ -153,7 +150,7 @@ fn in_lambda_every_subsegment_comes_alone_under_the_headers_parent() {
 }
 
 #[test]
-fn a_call_of_the_aws_sdk_keeps_what_it_says_of_the_table() {
+fn an_aws_sdk_call_keeps_its_operation_table_and_region() {
     let call = subsegment(include_bytes!("fixtures/py-lambda-3.bin"));
     assert_eq!(
         (call.name.as_str(), call.namespace),
@@ -165,7 +162,7 @@ fn a_call_of_the_aws_sdk_keeps_what_it_says_of_the_table() {
 }
 
 #[test]
-fn what_an_sdk_sent_is_written_and_read_again_without_a_loss() {
+fn an_sdks_document_is_written_without_loss() {
     for bytes in [
         include_bytes!("fixtures/py-segment.bin").as_slice(),
         include_bytes!("fixtures/py-lambda-1.bin"),
@@ -177,38 +174,38 @@ fn what_an_sdk_sent_is_written_and_read_again_without_a_loss() {
     ] {
         let json = document(bytes).to_json().unwrap();
         assert_eq!(Document::parse(&json).unwrap().to_json().unwrap(), json);
-        // Every member that was sent is there, but for what says nothing.
         let sent = bytes.split(|&byte| byte == b'\n').nth(1).unwrap();
         let sent: serde_json::Value = serde_json::from_slice(sent).unwrap();
-        assert_holds(&sent, &serde_json::from_str(&json).unwrap());
+        assert_contains(&serde_json::from_str(&json).unwrap(), &sent);
     }
 }
 
-/// Whether `written` says what `sent` says. `false`, `null`, `namespace: local` and digits
-/// beyond the microsecond may be gone.
-fn assert_holds(sent: &serde_json::Value, written: &serde_json::Value) {
+/// Asserts that `written` has every value of `sent`. It may lack `false`, `null`,
+/// `namespace: local` and digits beyond the microsecond, because they carry no information.
+fn assert_contains(written: &serde_json::Value, sent: &serde_json::Value) {
     use serde_json::Value;
-    match (sent, written) {
-        (Value::Object(sent), Value::Object(written)) => {
+    match (written, sent) {
+        (Value::Object(written), Value::Object(sent)) => {
             for (name, value) in sent {
-                let says_nothing =
+                let may_be_missing =
                     value == &Value::Bool(false) || value.is_null() || value == "local";
                 match written.get(name) {
-                    Some(written) => assert_holds(value, written),
-                    None => assert!(says_nothing, "{name}: {value} is lost"),
+                    Some(written) => assert_contains(written, value),
+                    None => assert!(may_be_missing, "{name}: {value} is lost"),
                 }
             }
         }
-        (Value::Array(sent), Value::Array(written)) => {
+        (Value::Array(written), Value::Array(sent)) => {
             assert_eq!(sent.len(), written.len());
-            sent.iter()
-                .zip(written)
-                .for_each(|(sent, written)| assert_holds(sent, written));
+            written
+                .iter()
+                .zip(sent)
+                .for_each(|(written, sent)| assert_contains(written, sent));
         }
-        (Value::Number(sent), Value::Number(written)) => {
+        (Value::Number(written), Value::Number(sent)) => {
             let difference = sent.as_f64().unwrap() - written.as_f64().unwrap();
             assert!(difference.abs() < 1e-6, "{sent} became {written}");
         }
-        _ => assert_eq!(sent, written),
+        _ => assert_eq!(written, sent),
     }
 }

@@ -1,8 +1,5 @@
-//! The daemon's datagram, for any bytes.
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on stops where it is"
-)]
+//! Property tests of the daemon's datagram.
+#![allow(clippy::unwrap_used, reason = "a test fails at the first error")]
 
 use proptest::prelude::*;
 use xray_document::{DATAGRAM_HEADER, Datagram};
@@ -28,23 +25,23 @@ proptest! {
     }
 
     #[test]
-    fn a_header_may_have_spaces_other_members_and_any_order(
+    fn a_header_may_have_spaces_other_fields_and_any_order(
         swap in any::<bool>(),
         space in "[ \t]{0,2}",
         format in "json|JSON|Json",
         value in "[a-z0-9]{0,8}",
     ) {
-        let mut members = [format!("\"format\"{space}:{space}\"{format}\""), format!("\"version\":{space}1")];
+        let mut fields = [format!("\"format\"{space}:{space}\"{format}\""), format!("\"version\":{space}1")];
         if swap {
-            members.reverse();
+            fields.reverse();
         }
-        let [first, second] = members;
+        let [first, second] = fields;
         let bytes = format!("{{{first},{space}\"other\":[\"{value}\"],{second}}}{space}\n{{}}");
         prop_assert_eq!(Datagram::parse(bytes.as_bytes()), Ok(Datagram::Document("{}")));
     }
 
     #[test]
-    fn any_bytes_are_read_or_refused(
+    fn any_bytes_are_read_or_rejected(
         header in proptest::collection::vec(any::<u8>(), 0..60),
         body in proptest::collection::vec(any::<u8>(), 0..60),
     ) {
@@ -60,7 +57,7 @@ proptest! {
 }
 
 #[test]
-fn a_header_nested_deeper_than_any_stack_is_refused() {
+fn a_deeply_nested_header_or_signal_is_rejected() {
     for open in ["[", "{\"a\":"] {
         let header = format!(
             "{{\"format\":\"json\",\"version\":1,\"deep\":{}",

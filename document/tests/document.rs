@@ -1,8 +1,5 @@
-//! Documents of any content: read or refused, and strict once written.
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on stops where it is"
-)]
+//! Property tests of documents: any text is read or rejected, and a written document is valid.
+#![allow(clippy::unwrap_used, reason = "a test fails at the first error")]
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -42,8 +39,8 @@ fn value() -> impl Strategy<Value = Value> {
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
-        // Up to ten digits: serde_json reads longer fractions to within one unit in the last
-        // place.
+        // Up to ten digits, because serde_json may read a longer fraction with an error in the
+        // last place.
         any::<i32>().prop_map(|number| Value::from(f64::from(number) / 1e3)),
         "\\PC{0,10}".prop_map(Value::from),
         "[0-9a-f]{16}|aws|remote|subsegments|1-[0-9a-f]{8}-[0-9a-f]{24}|GET|200"
@@ -54,31 +51,31 @@ fn value() -> impl Strategy<Value = Value> {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
             proptest::collection::vec((key, inner), 0..4)
-                .prop_map(|members| Value::Object(members.into_iter().collect())),
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
         ]
     })
 }
 
-fn members() -> impl Strategy<Value = Map<String, Value>> {
-    let member = (
+fn optional_fields() -> impl Strategy<Value = Map<String, Value>> {
+    let field = (
         proptest::sample::select(OPTIONAL.as_slice()).prop_map(str::to_owned),
         value(),
     );
-    proptest::collection::vec(member, 0..8).prop_map(|members| members.into_iter().collect())
+    proptest::collection::vec(field, 0..8).prop_map(|fields| fields.into_iter().collect())
 }
 
-/// A time of this era: JSON keeps its microseconds.
+/// Epoch seconds up to the year 2096. A JSON number keeps their microseconds.
 fn time() -> impl Strategy<Value = f64> {
     prop_oneof![0.0..4e9, (0_u32..4_000_000_000).prop_map(f64::from)]
 }
 
-/// An entity whose mandatory members are right; the others may be anything.
+/// A segment or subsegment with valid mandatory fields; the other fields may be anything.
 fn entity(name: impl Strategy<Value = String>) -> impl Strategy<Value = Map<String, Value>> {
-    (members(), name, any::<u64>(), time()).prop_map(|(mut members, name, id, time)| {
-        members.insert("name".to_owned(), name.into());
-        members.insert("id".to_owned(), SegmentId::from_u64(id).to_string().into());
-        members.insert("start_time".to_owned(), time.into());
-        members
+    (optional_fields(), name, any::<u64>(), time()).prop_map(|(mut fields, name, id, time)| {
+        fields.insert("name".to_owned(), name.into());
+        fields.insert("id".to_owned(), SegmentId::from_u64(id).to_string().into());
+        fields.insert("start_time".to_owned(), time.into());
+        fields
     })
 }
 
@@ -94,41 +91,43 @@ fn document() -> impl Strategy<Value = Map<String, Value>> {
             )
         });
     let top = entity("[\\p{L}\\p{N} _.:/%&#=+\\\\@-]{1,200}");
-    let lone = any::<bool>();
+    let independent = any::<bool>();
     (
         top,
         any::<u128>(),
         any::<u64>(),
-        lone,
+        independent,
         proptest::option::of(proptest::collection::vec(children, 0..3)),
     )
-        .prop_map(|(mut document, trace_id, parent_id, lone, children)| {
-            document.insert(
-                "trace_id".to_owned(),
-                TraceId::from_u128(trace_id).to_string().into(),
-            );
-            if lone {
-                document.insert("type".to_owned(), "subsegment".into());
+        .prop_map(
+            |(mut document, trace_id, parent_id, independent, children)| {
                 document.insert(
-                    "parent_id".to_owned(),
-                    SegmentId::from_u64(parent_id).to_string().into(),
+                    "trace_id".to_owned(),
+                    TraceId::from_u128(trace_id).to_string().into(),
                 );
-            } else if document
-                .get("type")
-                .is_some_and(|kind| kind == "subsegment")
-            {
-                document.remove("type");
-            }
-            if let Some(children) = children {
-                document.insert("subsegments".to_owned(), children.into());
-            }
-            document
-        })
+                if independent {
+                    document.insert("type".to_owned(), "subsegment".into());
+                    document.insert(
+                        "parent_id".to_owned(),
+                        SegmentId::from_u64(parent_id).to_string().into(),
+                    );
+                } else if document
+                    .get("type")
+                    .is_some_and(|kind| kind == "subsegment")
+                {
+                    document.remove("type");
+                }
+                if let Some(children) = children {
+                    document.insert("subsegments".to_owned(), children.into());
+                }
+                document
+            },
+        )
 }
 
 proptest! {
     #[test]
-    fn whatever_the_optional_members_are_the_document_is_read(document in document()) {
+    fn a_document_is_read_whatever_its_optional_fields_are(document in document()) {
         let json = Value::Object(document.clone()).to_string();
         prop_assume!(json.len() <= MAX_DOCUMENT_BYTES);
         let read = Document::parse(&json);
@@ -136,63 +135,63 @@ proptest! {
         let read = read.unwrap();
         prop_assert_eq!(read.id().to_string(), document["id"].as_str().unwrap());
         prop_assert_eq!(read.trace_id().unwrap().to_string(), document["trace_id"].as_str().unwrap());
-        let lone = matches!(read, Document::Subsegment(_));
-        prop_assert_eq!(lone, document.get("type").is_some_and(|kind| kind == "subsegment"));
+        let independent = matches!(read, Document::Subsegment(_));
+        prop_assert_eq!(independent, document.get("type").is_some_and(|kind| kind == "subsegment"));
     }
 
     #[test]
-    fn what_is_written_is_strict_and_reads_back_the_same(document in document()) {
+    fn a_written_document_is_valid_and_reads_back_the_same(document in document()) {
         let Ok(read) = Document::parse(&Value::Object(document).to_string()) else { return Ok(()) };
         let written = read.to_json().unwrap();
         let again = Document::parse(&written);
         prop_assert!(again.is_ok(), "{:?} of {}", again, written);
         prop_assert_eq!(again.unwrap().to_json().unwrap(), written.clone());
-        assert_strict(&serde_json::from_str(&written).unwrap())?;
+        assert_valid(&serde_json::from_str(&written).unwrap())?;
     }
 
     #[test]
-    fn any_text_is_read_or_refused(text in "\\PC{0,100}|(\\[|\\{|\\}|\\]|\"[a-z_]{0,10}\"|:|,|1|null| ){0,40}") {
+    fn any_text_is_read_or_rejected(text in "\\PC{0,100}|(\\[|\\{|\\}|\\]|\"[a-z_]{0,10}\"|:|,|1|null| ){0,40}") {
         let _ = Document::parse(&text);
     }
 
     #[test]
-    fn any_json_is_read_or_refused(value in value()) {
+    fn any_json_is_read_or_rejected(value in value()) {
         let _ = Document::parse(&value.to_string());
     }
 
     #[test]
-    fn without_a_mandatory_member_or_with_a_wrong_one_the_error_names_it(
+    fn the_error_names_the_mandatory_field_that_is_missing_or_invalid(
         mut document in document(),
         which in 0_usize..5,
         wrong in proptest::option::of(value()),
     ) {
-        let (member, missing, invalid) = [
+        let (field, missing, invalid) = [
             ("id", ErrorCode::MissingId, ErrorCode::InvalidId),
             ("trace_id", ErrorCode::MissingTraceId, ErrorCode::InvalidTraceId),
             ("name", ErrorCode::MissingName, ErrorCode::InvalidName),
             ("start_time", ErrorCode::MissingStartTime, ErrorCode::InvalidTime),
             ("parent_id", ErrorCode::MissingParentId, ErrorCode::InvalidParentId),
         ][which];
-        // Only a lone subsegment must have a parent.
-        prop_assume!(member != "parent_id" || document.get("type").is_some_and(|kind| kind == "subsegment"));
+        // Only an independent subsegment needs a parent id.
+        prop_assume!(field != "parent_id" || document.get("type").is_some_and(|kind| kind == "subsegment"));
         let expected = match wrong {
             None | Some(Value::Null) => missing,
             Some(_) => invalid,
         };
-        document.remove(member);
+        document.remove(field);
         if let Some(wrong) = wrong {
-            document.insert(member.to_owned(), wrong);
+            document.insert(field.to_owned(), wrong);
         }
         let json = Value::Object(document).to_string();
         prop_assume!(json.len() <= MAX_DOCUMENT_BYTES);
-        // A value that happens to be right is no error.
+        // A random value may be valid.
         if let Err(error) = Document::parse(&json) {
             prop_assert_eq!(error.code, expected, "{}", error);
         }
     }
 
     #[test]
-    fn a_name_made_valid_is_valid_and_stays(name in "\\PC{0,300}") {
+    fn a_sanitized_name_is_valid_and_stays_the_same(name in "\\PC{0,300}") {
         let valid = sanitize_name(&name).into_owned();
         prop_assert_eq!(sanitize_name(&valid).into_owned(), valid.clone());
         let json = json!({ "name": valid, "id": "0a1b2c3d4e5f6071", "start_time": 1, "trace_id": "1-6750a1b2-00112233445566778899aabb" });
@@ -200,20 +199,20 @@ proptest! {
     }
 
     #[test]
-    fn times_read_back_to_the_microsecond(micros in 0_i64..4_000_000_000_000_000) {
+    fn a_time_reads_back_to_the_microsecond(micros in 0_i64..4_000_000_000_000_000) {
         let time = Timestamp::from_micros(micros);
         let json = serde_json::to_string(&time).unwrap();
         prop_assert_eq!(serde_json::from_str::<Timestamp>(&json).unwrap(), time);
     }
 
     #[test]
-    fn any_number_is_a_time_or_refused(seconds in any::<f64>()) {
+    fn any_number_is_a_time_or_rejected(seconds in any::<f64>()) {
         let time = Timestamp::from_seconds(seconds);
         prop_assert!(time.is_some() || !seconds.is_finite() || seconds.abs() > 1e12);
     }
 }
 
-fn assert_strict(entity: &Value) -> Result<(), TestCaseError> {
+fn assert_valid(entity: &Value) -> Result<(), TestCaseError> {
     prop_assert!(
         entity.get("end_time").is_some() != (entity.get("in_progress") == Some(&json!(true))),
         "{}",
@@ -229,13 +228,13 @@ fn assert_strict(entity: &Value) -> Result<(), TestCaseError> {
     let namespace = entity.get("namespace").and_then(Value::as_str);
     prop_assert!(namespace.is_none_or(|namespace| ["aws", "remote"].contains(&namespace)));
     let children = entity.get("subsegments").and_then(Value::as_array);
-    children.into_iter().flatten().try_for_each(assert_strict)
+    children.into_iter().flatten().try_for_each(assert_valid)
 }
 
 const MANDATORY: &str = r#""name":"n","id":"0a1b2c3d4e5f6071","trace_id":"1-6750a1b2-00112233445566778899aabb","start_time":1"#;
 
 #[test]
-fn json_nested_deeper_than_any_stack_is_read_or_refused() {
+fn deeply_nested_json_is_read_or_rejected() {
     for depth in [200, 10_000] {
         for (open, close) in [
             ("[", "]"),
@@ -246,7 +245,7 @@ fn json_nested_deeper_than_any_stack_is_read_or_refused() {
             let deep = format!("{}1{}", open.repeat(depth), close.repeat(depth));
             let _ = Document::parse(&deep);
             let _ = Document::parse(&open.repeat(depth));
-            for member in OPTIONAL.iter().copied().chain([
+            for field in OPTIONAL.iter().copied().chain([
                 "subsegments",
                 "name",
                 "id",
@@ -254,15 +253,15 @@ fn json_nested_deeper_than_any_stack_is_read_or_refused() {
                 "trace_id",
                 "parent_id",
             ]) {
-                let _ = Document::parse(&format!("{{{MANDATORY},\"{member}\":{deep}}}"));
-                let _ = Document::parse(&format!("{{{MANDATORY},\"{member}\":{{\"k\":{deep}}}}}"));
+                let _ = Document::parse(&format!("{{{MANDATORY},\"{field}\":{deep}}}"));
+                let _ = Document::parse(&format!("{{{MANDATORY},\"{field}\":{{\"k\":{deep}}}}}"));
             }
         }
     }
 }
 
 #[test]
-fn a_million_brackets_are_refused() {
+fn a_million_brackets_are_rejected() {
     for open in ["[", "{\"a\":", "{\"subsegments\":["] {
         let deep = open.repeat(1_000_000);
         assert!(Document::parse(&deep).is_err());
@@ -271,7 +270,7 @@ fn a_million_brackets_are_refused() {
 }
 
 #[test]
-fn a_name_that_is_empty_is_written_as_unknown_also_within() {
+fn an_empty_name_is_written_as_unknown_in_subsegments_too() {
     let (id, time) = (SegmentId::from_u64(1), Timestamp::default());
     for name in ["", "  "] {
         let mut segment = Segment::new(name, TraceId::from_u128(1), id, time);
@@ -286,7 +285,7 @@ fn a_name_that_is_empty_is_written_as_unknown_also_within() {
 }
 
 #[test]
-fn what_metadata_and_aws_hold_may_be_nested_deeper_than_any_stack() {
+fn values_of_metadata_and_aws_may_be_deeply_nested() {
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     let json = format!(
         "{{{MANDATORY},\"metadata\":{{\"debug\":{deep}}},\"aws\":{{\"k\":{deep}}},\"end_time\":2}}"
@@ -298,7 +297,7 @@ fn what_metadata_and_aws_hold_may_be_nested_deeper_than_any_stack() {
 }
 
 #[test]
-fn subsegments_nest_fifty_deep() {
+fn subsegments_may_be_nested_50_levels_deep() {
     let mut json = String::new();
     for _ in 0..50 {
         json += &format!(",\"end_time\":2,\"subsegments\":[{{{MANDATORY}");
@@ -314,7 +313,7 @@ fn subsegments_nest_fifty_deep() {
 }
 
 #[test]
-fn a_document_over_64_kb_is_refused_reading_and_writing() {
+fn a_document_over_64_kb_is_neither_read_nor_written() {
     let with = |bytes: usize| format!("{{{MANDATORY},\"user\":\"{}\"}}", "a".repeat(bytes));
     let fits = with(MAX_DOCUMENT_BYTES - with(0).len());
     assert!(Document::parse(&fits).is_ok());
@@ -334,7 +333,7 @@ fn a_document_over_64_kb_is_refused_reading_and_writing() {
 }
 
 #[test]
-fn a_lone_subsegment_is_not_written_without_its_trace_and_parent() {
+fn an_independent_subsegment_is_written_only_with_trace_id_and_parent_id() {
     let subsegment = Subsegment::new("n", SegmentId::from_u64(1), Timestamp::default());
     let code = |subsegment: &Subsegment| {
         Document::Subsegment(Box::new(subsegment.clone()))

@@ -1,8 +1,5 @@
-//! Documents as they are written, member by member: reviewed like code.
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on stops where it is"
-)]
+//! Golden files: the exact documents that are written. A change of one is reviewed like code.
+#![allow(clippy::unwrap_used, reason = "a test fails at the first error")]
 
 use std::time::Duration;
 
@@ -18,7 +15,7 @@ fn id(bits: u64) -> SegmentId {
     SegmentId::from_u64(bits)
 }
 
-/// Milliseconds after the trace began.
+/// The time `milliseconds` after the start of the trace.
 fn at(milliseconds: u64) -> Timestamp {
     Timestamp::from_micros(1_733_337_522_125_000) + Duration::from_millis(milliseconds)
 }
@@ -27,7 +24,7 @@ fn raw(value: &Value) -> Box<serde_json::value::RawValue> {
     serde_json::value::to_raw_value(value).unwrap()
 }
 
-/// Holds what is written against the file, both ways: the file reads as this document.
+/// Asserts that the document is written as `golden`, and that `golden` reads as the document.
 fn assert_golden(document: &Document, golden: &str) {
     let written = document.to_json().unwrap();
     let expected: Value = serde_json::from_str(golden).unwrap();
@@ -40,7 +37,7 @@ fn assert_golden(document: &Document, golden: &str) {
 }
 
 #[test]
-fn an_api_gateway_stage_with_its_call_of_a_function() {
+fn an_api_gateway_stage_is_written_with_its_call_of_a_function() {
     let mut stage = Segment::new("demo/Prod", TRACE, id(0x0a1b_2c3d_4e5f_6071), at(0));
     stage.end_time = Some(at(355));
     stage.parent_id = Some(id(0x5399_5c3f_42cd_8ad8));
@@ -93,7 +90,7 @@ fn an_api_gateway_stage_with_its_call_of_a_function() {
 }
 
 #[test]
-fn a_function_with_its_service_user_and_links() {
+fn a_function_is_written_with_its_service_and_user_and_20_links() {
     let mut function = Segment::new("orders", TRACE, id(0xe6a9_e00f_59b5_0801), at(11));
     function.end_time = Some(at(653));
     function.origin = Some("AWS::Lambda::Function".to_owned());
@@ -117,7 +114,7 @@ fn a_function_with_its_service_user_and_links() {
         id: id(2),
         attributes: [("kind".to_owned(), "producer".into())].into(),
     };
-    // X-Ray takes twenty links.
+    // X-Ray accepts 20 links.
     function.links = vec![link; 25];
     let expected = include_str!("golden/function.json");
     let mut golden: Value = serde_json::from_str(expected).unwrap();
@@ -127,7 +124,7 @@ fn a_function_with_its_service_user_and_links() {
 }
 
 #[test]
-fn a_lone_subsegment_that_failed_with_its_causes() {
+fn a_failed_independent_subsegment_is_written_with_its_exceptions() {
     let mut query = Subsegment::new("orders@db?", id(0x1af5_50e1_e5dd_e8b7), at(40))
         .independent(TRACE, id(0xe6a9_e00f_59b5_0801));
     query.end_time = Some(at(140));
@@ -168,7 +165,7 @@ fn a_lone_subsegment_that_failed_with_its_causes() {
 }
 
 #[test]
-fn a_segment_in_progress_with_only_what_it_must_have() {
+fn a_segment_in_progress_is_written_with_its_mandatory_fields_only() {
     let segment = Segment::new("", TRACE, id(0x0a1b_2c3d_4e5f_6071), at(0));
     assert_golden(
         &Document::Segment(Box::new(segment)),
@@ -177,7 +174,7 @@ fn a_segment_in_progress_with_only_what_it_must_have() {
 }
 
 #[test]
-fn a_cause_may_be_the_id_of_an_exception_told_elsewhere() {
+fn a_cause_may_be_the_id_of_an_exception_recorded_elsewhere() {
     let mut outer = Subsegment::new("outer", id(3), at(0)).independent(TRACE, id(4));
     outer.end_time = Some(at(1));
     outer.fault = true;

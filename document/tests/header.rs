@@ -1,8 +1,5 @@
-//! The trace header, for any text and any header.
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on stops where it is"
-)]
+//! Property tests of the trace header and the ids.
+#![allow(clippy::unwrap_used, reason = "a test fails at the first error")]
 
 use proptest::prelude::*;
 use xray_document::limits::MAX_HEADER_EXTRA_BYTES;
@@ -17,9 +14,9 @@ fn sampled() -> impl Strategy<Value = Sampled> {
     ]
 }
 
-/// Fields that X-Ray does not define, few enough to be kept.
+/// Fields that X-Ray does not define, within the limit of bytes that are kept.
 fn extra() -> impl Strategy<Value = Vec<(String, String)>> {
-    let key = "[A-Za-z][A-Za-z0-9_.-]{0,8}".prop_filter("a field of X-Ray's", |key| {
+    let key = "[A-Za-z][A-Za-z0-9_.-]{0,8}".prop_filter("X-Ray defines the field", |key| {
         !["root", "parent", "sampled", "self"].contains(&key.to_ascii_lowercase().as_str())
     });
     let value = "[!-:<-~]{0,12}|[a-f0-9]{8}:1\\|[a-f0-9]{8}:5";
@@ -48,7 +45,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_the_fields_their_case_and_spaces_do_not_matter(
+    fn order_case_and_spaces_of_the_fields_do_not_matter(
         header in header(),
         seed in any::<u64>(),
         spaces in " {0,3}",
@@ -57,8 +54,8 @@ proptest! {
         let text = header.to_string();
         let mut pairs: Vec<String> = text.split(';').filter(|pair| !pair.is_empty()).map(|pair| {
             let (key, value) = pair.split_once('=').unwrap();
-            let own = ["Root", "Parent", "Sampled"].contains(&key);
-            let key = if upper && own { key.to_uppercase() } else { key.to_owned() };
+            let defined = ["Root", "Parent", "Sampled"].contains(&key);
+            let key = if upper && defined { key.to_uppercase() } else { key.to_owned() };
             format!("{spaces}{key}{spaces}={spaces}{value}{spaces}")
         }).collect();
         let mut random = seed;
@@ -81,7 +78,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_reads_and_what_is_written_of_it_is_a_header_of_bounded_length(
+    fn any_text_reads_as_a_header_of_bounded_length(
         text in "(([a-zA-Z ]{0,8}|Root|Parent|Sampled|Self|Lineage)=?([ -~]{0,60}|1|0|\\?|\\PC{0,9})[;\r\n]?){0,30}",
     ) {
         let header = TraceHeader::parse(&text);
@@ -101,14 +98,14 @@ proptest! {
     }
 
     #[test]
-    fn any_text_as_a_traceparent_is_read_or_refused(text in "\\PC{0,80}|[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-\\PC{0,9})?") {
+    fn any_traceparent_is_read_or_rejected(text in "\\PC{0,80}|[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-\\PC{0,9})?") {
         if let Some(header) = TraceHeader::from_traceparent(&text) {
             prop_assert!(header.root.is_some() && header.parent.is_some());
         }
     }
 
     #[test]
-    fn ids_read_back_as_they_were_written_and_any_text_is_read_or_refused(trace in any::<u128>(), id in any::<u64>(), text in "\\PC{0,40}|1-[0-9a-fA-Fé]{8}-[0-9a-fA-F]{24}") {
+    fn an_id_reads_back_as_it_was_written_and_any_text_is_read_or_rejected(trace in any::<u128>(), id in any::<u64>(), text in "\\PC{0,40}|1-[0-9a-fA-Fé]{8}-[0-9a-fA-F]{24}") {
         prop_assert_eq!(TraceId::from_u128(trace).to_string().parse(), Ok(TraceId::from_u128(trace)));
         prop_assert_eq!(SegmentId::from_u64(id).to_string().parse(), Ok(SegmentId::from_u64(id)));
         if let Ok(id) = text.parse::<TraceId>() {

@@ -1,6 +1,6 @@
 #![no_main]
-//! Any bytes are a datagram or are refused; a datagram reads back as it is written, and its
-//! document is read or refused.
+//! Any bytes are read as a datagram or rejected. A datagram reads back as it was written, and
+//! its document is read or rejected.
 
 use libfuzzer_sys::fuzz_target;
 use xray_document::{Datagram, Document};

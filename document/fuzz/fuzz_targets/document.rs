@@ -1,6 +1,6 @@
 #![no_main]
-//! Any text is a document or is refused; what is written of a document is a document, and
-//! stays as it is when it is read and written again.
+//! Any text is read as a document or rejected. A written document is valid, and stays the same
+//! if it is read and written again.
 
 use libfuzzer_sys::fuzz_target;
 use xray_document::Document;
@@ -9,13 +9,15 @@ fuzz_target!(|text: &str| {
     let Ok(document) = Document::parse(text) else {
         return;
     };
-    // Too large once its numbers are written out, at most.
+    // A written document may be too large, because a number may be written with more digits.
     let Ok(once) = document.to_json() else { return };
-    let again = Document::parse(&once).expect("what was written is a document");
+    let again = Document::parse(&once).expect("the first written document is valid");
     let Ok(twice) = again.to_json() else { return };
-    let third = Document::parse(&twice).expect("and so is this").to_json();
-    // Times beyond the year 2255 have no exact microseconds as JSON numbers: they may move
-    // once more, but stay times.
+    let third = Document::parse(&twice)
+        .expect("the second written document is valid")
+        .to_json();
+    // A JSON number cannot represent the exact microseconds of a time beyond the year 2255, so
+    // that such a time may change once more. It stays valid.
     if once != twice {
         assert!(third.is_ok());
     }

@@ -1,5 +1,5 @@
 #![no_main]
-//! Any text reads as a header, and what is written of it reads back the same.
+//! Any text reads as a header, and a header reads back as it was written.
 
 use libfuzzer_sys::fuzz_target;
 use xray_document::{SegmentId, TraceHeader, TraceId};
@@ -10,7 +10,9 @@ fuzz_target!(|text: &str| {
     assert_eq!(TraceHeader::parse(&written), header);
     assert!(written.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
     if let Some(header) = TraceHeader::from_traceparent(text) {
-        let written = header.to_traceparent().expect("it has a root and a parent");
+        let written = header
+            .to_traceparent()
+            .expect("a traceparent has a root and a parent");
         assert_eq!(TraceHeader::from_traceparent(&written), Some(header));
     }
     if let Ok(id) = text.parse::<TraceId>() {
