@@ -1,5 +1,5 @@
-//! The UDP socket of an X-Ray daemon, as far as it depends on the kernel: the size of its
-//! receive buffer, and the datagrams that the kernel dropped because that buffer was full.
+//! Kernel settings and counters of an X-Ray daemon's UDP socket: the size of its receive
+//! buffer, and the number of datagrams that the kernel dropped because that buffer was full.
 //!
 //! The extension and `xray-local` both receive documents on such a socket. On loopback the
 //! kernel drops a datagram without an error to its sender, so the receiver must count.
@@ -8,16 +8,16 @@
 
 use std::os::fd::{AsFd, AsRawFd};
 
-/// Asks the kernel for a receive buffer of `bytes`. The kernel grants at most
-/// `net.core.rmem_max` (Linux: 212,992 bytes unless raised) and keeps the default size if it
-/// refuses, which also works; so there is no error to report.
+/// Asks the kernel for a receive buffer of `bytes`. The kernel grants up to
+/// `net.core.rmem_max` (Linux: 212,992 bytes by default). If it refuses, the buffer keeps its
+/// size, and the socket still works. For this reason the function returns no error.
 pub fn enlarge_receive_buffer(socket: &impl AsFd, bytes: usize) {
     let _ = socket2::SockRef::from(socket).set_recv_buffer_size(bytes);
 }
 
-/// Datagrams that the kernel dropped so far because this socket's receive buffer was full.
-/// `None` if the kernel does not report the count: other systems than Linux, and sandboxes
-/// without `/proc`.
+/// Number of datagrams that the kernel has dropped because this socket's receive buffer was
+/// full. Returns `None` if the kernel does not report the number: on systems other than Linux,
+/// and in sandboxes without `/proc`.
 pub fn dropped_datagrams(socket: &impl AsFd) -> Option<u64> {
     let fd = socket.as_fd().as_raw_fd();
     let link = std::fs::read_link(format!("/proc/self/fd/{fd}")).ok()?;
@@ -32,7 +32,8 @@ pub fn dropped_datagrams(socket: &impl AsFd) -> Option<u64> {
         .find_map(|table| drops_of(&table, &inode))
 }
 
-/// Reads the last column of the inode's line (Linux, `net/ipv4/udp.c`, `udp4_format_sock`).
+/// Reads the last column, `drops`, of the inode's line (Linux, `net/ipv4/udp.c`,
+/// `udp4_format_sock`).
 fn drops_of(table: &str, inode: &str) -> Option<u64> {
     table.lines().skip(1).find_map(|line| {
         let mut columns = line.split_ascii_whitespace();
@@ -40,7 +41,8 @@ fn drops_of(table: &str, inode: &str) -> Option<u64> {
     })
 }
 
-/// `sl local rem st tx:rx tr:tm->when retrnsmt uid timeout inode ref pointer drops`
+/// Index of `inode` in `sl local rem st tx:rx tr:tm->when retrnsmt uid timeout inode ref pointer
+/// drops`.
 const INODE_COLUMN: usize = 9;
 
 #[cfg(all(test, target_os = "linux"))]
@@ -50,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_drops_are_read_from_the_line_of_the_inode() {
+    fn drops_are_read_from_the_line_of_the_inode() {
         let table = "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n 1316: 0100007F:07D0 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4711 2 0000000000000000 12\n 1317: 0100007F:07D1 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4712 2 0000000000000000 3\n";
         assert_eq!(drops_of(table, "4711"), Some(12));
         assert_eq!(drops_of(table, "4712"), Some(3));
@@ -59,9 +61,9 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_of_either_ip_version_is_found_in_the_kernels_table() {
+    fn a_socket_of_either_ip_version_is_found_in_the_kernel_tables() {
         for address in ["127.0.0.1:0", "0.0.0.0:0", "[::1]:0"] {
-            // A machine may have no IPv6.
+            // A machine may lack IPv6.
             let Ok(socket) = UdpSocket::bind(address) else {
                 assert!(address.starts_with('['));
                 continue;
@@ -71,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn datagrams_that_a_full_buffer_lost_are_counted() {
+    fn datagrams_dropped_by_a_full_buffer_are_counted() {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let before = dropped_datagrams(&socket);
         let datagram = [0; 60_000];
@@ -82,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_larger_buffer_than_the_kernel_grants_is_not_an_error() {
+    fn a_buffer_larger_than_the_kernel_grants_is_not_an_error() {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let before = socket2::SockRef::from(&socket).recv_buffer_size().unwrap();
         enlarge_receive_buffer(&socket, 1 << 30);
