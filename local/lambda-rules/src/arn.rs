@@ -1,5 +1,5 @@
-/// The partition of a region, the second part of each of its ARNs (partitions and region
-/// prefixes: AWS SDKs, `partitions.json`).
+/// Returns the partition of a region, the second part of an ARN; `aws` for an unknown region
+/// (partitions and region prefixes: AWS SDKs, `partitions.json`).
 pub fn partition(region: &str) -> &'static str {
     PARTITIONS
         .iter()
@@ -17,7 +17,7 @@ const PARTITIONS: [(&str, &str); 7] = [
     ("eu-isoe-", "aws-iso-e"),
 ];
 
-/// The unqualified ARN of a function.
+/// Returns the unqualified ARN of a function.
 pub fn function_arn(region: &str, account_id: &str, name: &str) -> String {
     let partition = partition(region);
     format!("arn:{partition}:lambda:{region}:{account_id}:function:{name}")
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_arn_names_the_partition_of_its_region() {
+    fn an_arn_contains_the_partition_of_its_region() {
         for (region, partition) in [
             ("eu-west-1", "aws"),
             ("us-iso-east-1", "aws-iso"),

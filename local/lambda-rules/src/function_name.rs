@@ -1,20 +1,20 @@
-/// A function as a caller of the Lambda API names it: a name, a partial ARN
+/// The name of a function in a request to the Lambda API: a name, a partial ARN
 /// (`123456789012:function:name`) or an ARN, each with an optional qualifier (Lambda API
 /// reference, `Invoke`, `FunctionName`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FunctionName<'a> {
-    /// The function's own name.
+    /// Name of the function.
     pub name: &'a str,
-    /// The account, if the caller named one.
+    /// Id of the account, if the request contains it.
     pub account_id: Option<&'a str>,
-    /// The region, if the caller gave an ARN.
+    /// Region, if the request contains an ARN.
     pub region: Option<&'a str>,
-    /// A version or an alias.
+    /// Version or alias, if the request contains one.
     pub qualifier: Option<&'a str>,
 }
 
 impl<'a> FunctionName<'a> {
-    /// `None` if the text has none of the forms that Lambda accepts.
+    /// Reads a name. Returns `None` if the text does not have a form that Lambda accepts.
     pub fn parse(text: &'a str) -> Option<Self> {
         let parts: Vec<&str> = text.split(':').collect();
         let (account_id, region, rest) = match parts.as_slice() {
@@ -44,12 +44,14 @@ impl<'a> FunctionName<'a> {
         })
     }
 
-    /// Whether this names the function `name` of the account and the region. The qualifier
-    /// is not compared.
+    /// Returns `true` if this is the function `name` of the account and the region. A missing
+    /// account or region matches any. The qualifier is not compared.
     pub fn matches(&self, region: &str, account_id: &str, name: &str) -> bool {
         self.name == name
-            && self.account_id.is_none_or(|own| own == account_id)
-            && self.region.is_none_or(|own| own == region)
+            && self
+                .account_id
+                .is_none_or(|expected| expected == account_id)
+            && self.region.is_none_or(|expected| expected == region)
     }
 }
 
@@ -58,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_of_a_functions_name_is_read() {
+    fn each_form_of_a_function_name_is_read() {
         for (text, qualifier) in [
             ("orders", None),
             ("orders:live", Some("live")),
@@ -84,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn another_account_region_or_name_is_another_function() {
+    fn a_function_of_another_account_region_or_name_does_not_match() {
         for text in [
             "payments",
             "999999999999:function:orders",
@@ -99,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_refused() {
+    fn any_other_text_is_rejected() {
         for text in [
             "",
             ":",

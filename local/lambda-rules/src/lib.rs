@@ -1,5 +1,5 @@
-//! Rules of AWS Lambda that several parts of `xray-local` keep, each in one place with
-//! its source. No I/O, no dependencies.
+//! Rules of AWS Lambda that several parts of `xray-local` apply, each in one place with its
+//! source. The crate does no I/O and has no dependencies.
 
 #![warn(missing_docs)]
 

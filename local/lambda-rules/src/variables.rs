@@ -1,8 +1,8 @@
-/// Environment variables that only Lambda sets: a function's configuration that names one
-/// is refused.
+/// Environment variables that only Lambda may set. Lambda rejects a function configuration that
+/// sets one.
 ///
-/// From the Lambda Developer Guide, "Defined runtime environment variables", and from
-/// AWS's Runtime Interface Emulator for the ones that only newer environments have.
+/// The sources are the Lambda Developer Guide, "Defined runtime environment variables", and, for
+/// the variables that only newer environments have, AWS's Runtime Interface Emulator.
 pub const RESERVED_VARIABLES: [&str; 20] = [
     "_HANDLER",
     "_X_AMZN_TRACE_ID",
@@ -26,8 +26,8 @@ pub const RESERVED_VARIABLES: [&str; 20] = [
     "LAMBDA_RUNTIME_DIR",
 ];
 
-/// Whether only Lambda may set the variable `name`. All names that begin with `_` are the
-/// platform's.
+/// Returns `true` if only Lambda may set the variable `name`: one of [`RESERVED_VARIABLES`], or a
+/// name that begins with `_`.
 pub fn is_reserved_variable(name: &str) -> bool {
     name.starts_with('_') || RESERVED_VARIABLES.contains(&name)
 }
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_platforms_variables_are_reserved() {
+    fn only_lambdas_own_variables_are_reserved() {
         for name in ["AWS_REGION", "AWS_LAMBDA_METADATA_API", "_X_AMZN_NEW"] {
             assert!(is_reserved_variable(name), "{name}");
         }
