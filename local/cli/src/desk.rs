@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinHandle;
-use xray_local_api::Hosts;
+use xray_local_listener::AllowedHosts;
 use xray_local_sandbox::{SamplingMode, Sandbox, SandboxConfig};
 use xray_local_store::Store;
 use xray_local_template::Template;
@@ -144,12 +144,7 @@ impl XRay {
                 }
             }));
         }
-        let hosts = if api.ip().is_loopback() {
-            Hosts::Loopback
-        } else {
-            Hosts::Any
-        };
-        let router = xray_local_api::router_for(store, hosts);
+        let router = xray_local_api::router_for(store, AllowedHosts::for_address(api));
         let stopped = wait(stopped);
         tasks.push(tokio::spawn(async move {
             let server = axum::serve(listener, router).with_graceful_shutdown(stopped);
@@ -219,14 +214,10 @@ pub(crate) async fn bind(
     })
 }
 
-/// On loopback, only for requests that were meant for loopback: a web page must not reach a
-/// developer's traces by a name that it makes resolve to 127.0.0.1.
+/// Rejects requests of foreign hosts and origins if `address` is loopback: a web page must
+/// not call a developer's functions.
 pub(crate) fn guarded(router: axum::Router, address: SocketAddr) -> axum::Router {
-    if address.ip().is_loopback() {
-        xray_local_gateway::loopback_only(router)
-    } else {
-        router
-    }
+    xray_local_gateway::host_check(router, AllowedHosts::for_address(address))
 }
 
 /// What functions sign with: the caller's own credentials where the environment has some,

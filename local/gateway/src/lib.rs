@@ -6,18 +6,18 @@
 //! functions through [`Invoke`], which the sandbox implements.
 //!
 //! Serve a router with `into_make_service_with_connect_info::<SocketAddr>()`, so that the
-//! caller's address is known, and wrap it in [`loopback_only`] unless other machines are
-//! meant to call it.
+//! caller's address is known, and wrap it in [`host_check`], which rejects requests of
+//! foreign hosts and origins.
 
 mod access;
 mod api_gateway;
 mod clock;
+mod host_check;
 mod invoke;
 mod lambda_api;
-mod loopback;
 
 pub use access::{Access, AccessLog};
 pub use api_gateway::{ApiGateway, GatewayError};
+pub use host_check::host_check;
 pub use invoke::{Invoke, InvokeFuture};
 pub use lambda_api::lambda_router;
-pub use loopback::loopback_only;

@@ -10,7 +10,6 @@ mod body;
 mod complaints;
 mod daemon;
 mod error;
-mod guard;
 mod json;
 mod operation;
 mod router;
@@ -18,6 +17,5 @@ mod time;
 mod welcome;
 
 pub use daemon::{DaemonCounts, daemon};
-pub use guard::Hosts;
 pub use json::{summary_json, trace_json};
 pub use router::{router, router_for};

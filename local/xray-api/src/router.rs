@@ -4,16 +4,16 @@ use std::time::Instant;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use xray_local_listener::{AllowedHosts, ForeignCaller, host_check};
 use xray_local_store::Store;
 
 use crate::complaints::Complaints;
 use crate::error::{ApiError, json};
-use crate::guard::{self, Hosts};
 use crate::{body, operation, welcome};
 
 /// Of all routers together: they share one terminal.
@@ -21,11 +21,11 @@ static COMPLAINTS: Complaints = Complaints::new();
 
 /// The X-Ray API in front of `store`, for callers on this machine.
 pub fn router(store: Arc<Store>) -> Router {
-    router_for(store, Hosts::Loopback)
+    router_for(store, AllowedHosts::Loopback)
 }
 
-/// The X-Ray API in front of `store`, for callers under the names that `hosts` allows.
-pub fn router_for(store: Arc<Store>, hosts: Hosts) -> Router {
+/// The X-Ray API in front of `store`, for the `allowed` hosts.
+pub fn router_for(store: Arc<Store>, allowed: AllowedHosts) -> Router {
     let mut router = Router::new()
         .route("/", get(welcome::welcome))
         .route("/TraceSegments", answered_by(operation::put_trace_segments))
@@ -41,12 +41,19 @@ pub fn router_for(store: Arc<Store>, hosts: Hosts) -> Router {
     for (path, name) in operation::LATER {
         router = router.route(path, post(move || async move { operation::not_yet(name) }));
     }
-    router
+    let router = router
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
-        .layer(from_fn_with_state(hosts, guard::check))
-        .layer(from_fn(name_request))
-        .with_state(store)
+        .with_state(store);
+    host_check(router, allowed, reject).layer(from_fn(name_request))
+}
+
+fn reject(foreign: &ForeignCaller) -> Response {
+    let message = format!(
+        "{foreign}; to let other machines call the X-Ray API, start `serve` with --listen, \
+         other commands with --xray-listen, and this machine's address"
+    );
+    ApiError::new(StatusCode::FORBIDDEN, "AccessDeniedException", message).into_response()
 }
 
 /// The route of an operation that is a function of the store and the request's JSON.

@@ -6,6 +6,7 @@
 )]
 
 mod arbitrary;
+mod host_check;
 mod http_api_events;
 mod invoke_api;
 mod responses;

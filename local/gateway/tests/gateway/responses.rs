@@ -397,20 +397,3 @@ async fn several_apis_share_an_address_unless_they_share_a_route() {
         "{error}"
     );
 }
-
-#[tokio::test]
-async fn only_loopback_hosts_are_answered_where_the_guard_is_on() {
-    let gateway = Gateway::new(rest(), &["GET /"], FakeInvoke::answering(ok()));
-    let guarded = Gateway {
-        router: xray_local_gateway::loopback_only(gateway.router.clone()),
-        ..gateway
-    };
-    assert_eq!(guarded.get("/").await.status, 200);
-    let foreign = Request::get("/")
-        .header("host", "attacker.example:3000")
-        .body(Body::empty())
-        .unwrap();
-    let answer = guarded.send(foreign).await;
-    assert_eq!(answer.status, 403);
-    assert!(answer.message().contains("attacker.example"));
-}

@@ -7,7 +7,7 @@
 
 mod client;
 mod daemon;
-mod guard;
+mod host_check;
 mod protocol;
 mod reading;
 mod writing;

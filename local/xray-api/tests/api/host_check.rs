@@ -3,7 +3,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use xray_local_api::{Hosts, router_for};
+use xray_local_api::router_for;
+use xray_local_listener::AllowedHosts;
 use xray_local_store::Store;
 
 use crate::client::{Answer, api, send};
@@ -55,7 +56,7 @@ async fn a_page_that_rebinds_its_name_or_posts_across_origins_is_turned_away() {
 
 #[tokio::test]
 async fn a_service_that_was_opened_to_others_answers_under_any_name() {
-    let api = router_for(Arc::new(Store::in_memory().unwrap()), Hosts::Any);
+    let api = router_for(Arc::new(Store::in_memory().unwrap()), AllowedHosts::Any);
     assert_eq!(from(&api, "host", "xray.lan:2001").await.status, 200);
     assert_eq!(
         from(&api, "origin", "https://grafana.lan").await.status,
