@@ -33,9 +33,17 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, "SerializationException", message)
     }
 
-    /// What is wrong on this side, such as with the disk: whoever runs the service is to
-    /// know it, too.
-    pub(crate) fn is_ours(&self) -> Option<&str> {
+    /// The service itself failed, for example because the disk is full.
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "InternalFailure",
+            message,
+        )
+    }
+
+    /// The message of an [`internal`](Self::internal) failure.
+    pub(crate) fn internal_failure(&self) -> Option<&str> {
         (self.status == StatusCode::INTERNAL_SERVER_ERROR).then_some(&self.message)
     }
 
@@ -46,11 +54,7 @@ impl ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "InternalFailure",
-            error.to_string(),
-        )
+        Self::internal(error.to_string())
     }
 }
 

@@ -3,18 +3,26 @@
 //! [`daemon`]'s UDP socket in front of the same store.
 //!
 //! The protocol is AWS's rest-json: each operation is a POST of a JSON object. SigV4
-//! signatures are accepted and not looked at. Operations that this version does not have
-//! answer 501 and say so.
+//! signatures are accepted and not looked at.
+//!
+//! This version answers these operations:
+//!
+//! - `BatchGetTraces`
+//! - `GetTraceSummaries`
+//! - `PutTelemetryRecords`
+//! - `PutTraceSegments`
+//!
+//! The other operations of the API answer 501 `NotImplementedException`.
 
 mod body;
 mod complaints;
 mod daemon;
 mod error;
+mod index_page;
 mod json;
 mod operation;
 mod router;
 mod time;
-mod welcome;
 
 pub use daemon::{DaemonCounts, daemon};
 pub use json::{summary_json, trace_json};

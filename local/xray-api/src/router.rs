@@ -7,16 +7,16 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use xray_local_listener::{AllowedHosts, ForeignCaller, host_check};
 use xray_local_store::Store;
 
+use crate::body;
 use crate::complaints::Complaints;
 use crate::error::{ApiError, json};
-use crate::{body, operation, welcome};
+use crate::index_page::index_page;
+use crate::operation::{Handler, OPERATIONS, Operation, not_implemented};
 
-/// Of all routers together: they share one terminal.
+/// One for all routers of the process, because they share its stderr.
 static COMPLAINTS: Complaints = Complaints::new();
 
 /// The X-Ray API in front of `store`, for callers on this machine.
@@ -26,26 +26,44 @@ pub fn router(store: Arc<Store>) -> Router {
 
 /// The X-Ray API in front of `store`, for the `allowed` hosts.
 pub fn router_for(store: Arc<Store>, allowed: AllowedHosts) -> Router {
-    let mut router = Router::new()
-        .route("/", get(welcome::welcome))
-        .route("/TraceSegments", answered_by(operation::put_trace_segments))
-        .route(
-            "/TelemetryRecords",
-            answered_by(operation::put_telemetry_records),
-        )
-        .route("/Traces", answered_by(operation::batch_get_traces))
-        .route(
-            "/TraceSummaries",
-            answered_by(operation::get_trace_summaries),
-        );
-    for (path, name) in operation::LATER {
-        router = router.route(path, post(move || async move { operation::not_yet(name) }));
+    let mut router = Router::new().route("/", get(index_page));
+    for operation in &OPERATIONS {
+        router = router.route(operation.path, route(operation));
     }
     let router = router
-        .fallback(unknown)
-        .method_not_allowed_fallback(unknown)
+        .fallback(unknown_operation)
+        .method_not_allowed_fallback(unknown_operation)
         .with_state(store);
-    host_check(router, allowed, reject).layer(from_fn(name_request))
+    host_check(router, allowed, reject).layer(from_fn(add_request_id))
+}
+
+fn route(operation: &Operation) -> MethodRouter<Arc<Store>> {
+    let name = operation.name;
+    match operation.handler {
+        Some(handler) => post(move |State(store), request| answer(handler, store, request)),
+        None => post(move || async move { not_implemented(name) }),
+    }
+}
+
+async fn answer(
+    handler: Handler,
+    store: Arc<Store>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    body::check_encoding(request.headers())?;
+    let body = body::read(request.into_body()).await?;
+    // Decompression, JSON and the store's disk would block the async threads.
+    let answer =
+        tokio::task::spawn_blocking(move || handler(&store, &body::decompress(body)?)).await;
+    let answer = answer.unwrap_or_else(|_panicked| {
+        Err(ApiError::internal(
+            "the operation panicked, which is a bug of xray-local",
+        ))
+    });
+    if let Some(message) = answer.as_ref().err().and_then(ApiError::internal_failure) {
+        COMPLAINTS.say(Instant::now(), message, &mut std::io::stderr());
+    }
+    Ok(json(StatusCode::OK, answer?))
 }
 
 fn reject(foreign: &ForeignCaller) -> Response {
@@ -56,69 +74,17 @@ fn reject(foreign: &ForeignCaller) -> Response {
     ApiError::new(StatusCode::FORBIDDEN, "AccessDeniedException", message).into_response()
 }
 
-/// The route of an operation that is a function of the store and the request's JSON.
-/// Reading it, the store's disk and writing the answer are kept off the async threads.
-fn answered_by<I, O>(run: fn(&Store, I) -> Result<O, ApiError>) -> MethodRouter<Arc<Store>>
-where
-    I: DeserializeOwned + Send + 'static,
-    O: Serialize + Send + 'static,
-{
-    post(
-        move |State(store): State<Arc<Store>>, request: Request| async move {
-            if let Err(error) = body::check_encoding(request.headers()) {
-                return error.into_response();
-            }
-            let body = match body::read(request.into_body()).await {
-                Ok(body) => body,
-                Err(error) => return error.into_response(),
-            };
-            let answer = tokio::task::spawn_blocking(move || {
-                let body = body::decompress(body)?;
-                // The CLI may send nothing for an operation without required members.
-                let body = if body.is_empty() { b"{}" } else { &body[..] };
-                let input = serde_json::from_slice(body).map_err(|error| {
-                    ApiError::serialization(format!(
-                        "the request is not the JSON expected: {error}"
-                    ))
-                })?;
-                let output = run(&store, input)?;
-                serde_json::to_string(&output).map_err(|error| internal(&error.to_string()))
-            });
-            match answer.await {
-                Ok(Ok(answer)) => json(StatusCode::OK, answer),
-                Ok(Err(error)) => {
-                    if let Some(message) = error.is_ours() {
-                        COMPLAINTS.say(Instant::now(), message, &mut std::io::stderr());
-                    }
-                    error.into_response()
-                }
-                Err(_) => {
-                    internal("the operation panicked, which is a bug of xray-local").into_response()
-                }
-            }
-        },
-    )
-}
-
-fn internal(message: &str) -> ApiError {
-    ApiError::new(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "InternalFailure",
-        message,
-    )
-}
-
-async fn unknown(request: Request) -> ApiError {
+async fn unknown_operation(request: Request) -> ApiError {
     let message = format!(
-        "{} {} is no operation of the X-Ray API: each is a POST to a path such as /TraceSegments",
+        "{} {} is not an operation of the X-Ray API: each is a POST to a path such as /TraceSegments",
         request.method(),
         request.uri().path()
     );
     ApiError::new(StatusCode::NOT_FOUND, "UnknownOperationException", message)
 }
 
-/// Gives each answer the id that SDKs show as `RequestId`.
-async fn name_request(request: Request, next: Next) -> Response {
+/// Adds the id that SDKs show as `RequestId`.
+async fn add_request_id(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let bits = fastrand::u128(..);
     let id = format!(

@@ -1,16 +1,16 @@
-//! One file for each operation: its request, its answer and the rules between them.
+//! The operations of the API. Each answered operation has a file of its own, with its
+//! request, its response and its rules, and a handler in its row of [`OPERATIONS`].
 
 mod batch_get_traces;
 mod get_trace_summaries;
-mod later;
+mod not_implemented;
 mod page_token;
 mod put_telemetry_records;
 mod put_trace_segments;
+mod table;
 mod trace_summary;
 
-pub(crate) use batch_get_traces::{TraceBody, batch_get_traces};
-pub(crate) use get_trace_summaries::get_trace_summaries;
-pub(crate) use later::{LATER, not_yet};
-pub(crate) use put_telemetry_records::put_telemetry_records;
-pub(crate) use put_trace_segments::put_trace_segments;
+pub(crate) use batch_get_traces::TraceBody;
+pub(crate) use not_implemented::not_implemented;
+pub(crate) use table::{Handler, OPERATIONS, Operation, answered_names};
 pub(crate) use trace_summary::SummaryBody;

@@ -1,8 +1,10 @@
 use axum::http::HeaderMap;
 use axum::http::header::HOST;
 
-/// What a person sees who opens the address in a browser.
-pub(crate) async fn welcome(headers: HeaderMap) -> String {
+use crate::operation::answered_names;
+
+/// The text for a person who opens the listener's address in a browser.
+pub(crate) async fn index_page(headers: HeaderMap) -> String {
     let host = headers
         .get(HOST)
         .and_then(|host| host.to_str().ok())
@@ -10,17 +12,18 @@ pub(crate) async fn welcome(headers: HeaderMap) -> String {
     format!(
         "xray-local {version}: the AWS X-Ray API on this machine.
 
-Traces are shown by
-  xray-local traces        the latest, one a line
-  xray-local trace ID      one of them, as a tree
-(A console on this page comes with a later version.)
+To see traces:
+  xray-local traces        lists the latest traces, one per line
+  xray-local trace ID      shows one trace as a tree
+(A later version shows them on this page.)
 
 Any X-Ray client works with this address as its endpoint, with any credentials:
   aws xray get-trace-summaries --endpoint-url http://{host} --region us-east-1 \\
       --start-time $(($(date +%s) - 3600)) --end-time $(date +%s)
 
-Answered: PutTraceSegments, PutTelemetryRecords, BatchGetTraces, GetTraceSummaries.
+Answered: {answered}.
 ",
         version = env!("CARGO_PKG_VERSION"),
+        answered = answered_names().join(", "),
     )
 }
