@@ -15,13 +15,13 @@
 //! The other operations of the API answer 501 `NotImplementedException`.
 
 mod body;
-mod complaints;
 mod daemon;
 mod error;
 mod index_page;
 mod json;
 mod operation;
 mod router;
+mod throttled_log;
 mod time;
 
 pub use daemon::{DaemonCounts, daemon};

@@ -11,13 +11,13 @@ use xray_local_listener::{AllowedHosts, ForeignCaller, host_check};
 use xray_local_store::Store;
 
 use crate::body;
-use crate::complaints::Complaints;
 use crate::error::{ApiError, json};
 use crate::index_page::index_page;
 use crate::operation::{Handler, OPERATIONS, Operation, not_implemented};
+use crate::throttled_log::ThrottledLog;
 
 /// One for all routers of the process, because they share its stderr.
-static COMPLAINTS: Complaints = Complaints::new();
+static FAILURES: ThrottledLog = ThrottledLog::new();
 
 /// The X-Ray API in front of `store`, for callers on this machine.
 pub fn router(store: Arc<Store>) -> Router {
@@ -61,7 +61,7 @@ async fn answer(
         ))
     });
     if let Some(message) = answer.as_ref().err().and_then(ApiError::internal_failure) {
-        COMPLAINTS.say(Instant::now(), message, &mut std::io::stderr());
+        FAILURES.log(Instant::now(), message, &mut std::io::stderr());
     }
     Ok(json(StatusCode::OK, answer?))
 }
