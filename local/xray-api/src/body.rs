@@ -1,44 +1,43 @@
 use std::io::Read;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::http::header::CONTENT_ENCODING;
 use axum::http::{HeaderMap, StatusCode};
 use flate2::read::MultiGzDecoder;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::error::ApiError;
 
-/// Bytes of a request, before and after decompression: 256 documents of the greatest
-/// size. (The API's model names no limit; the daemon sends 50 documents at most.)
-pub(crate) const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of a request, before and after decompression: 256 documents of the
+/// largest size fit. Our choice: the API's model has no limit, and the X-Ray daemon sends at
+/// most 50 documents per request.
+const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
-const READ_ENCODINGS: [&str; 4] = ["", "identity", "gzip", "x-gzip"];
+const SUPPORTED_ENCODINGS: [&str; 4] = ["", "identity", "gzip", "x-gzip"];
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// Reads a request's body whole.
+/// Reads the whole body.
 pub(crate) async fn read(body: Body) -> Result<Bytes, ApiError> {
-    to_bytes(body, MAX_BODY_BYTES).await.map_err(|error| {
-        use std::error::Error;
-        let too_long = error
-            .source()
-            .is_some_and(|source| source.to_string().contains("limit"));
-        if too_long {
-            return too_large();
-        }
-        ApiError::serialization(format!("the request's body broke off: {error}"))
-    })
+    match Limited::new(body, MAX_BODY_BYTES).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(error) => Err(ApiError::serialization(format!(
+            "the request's body ended early: {error}"
+        ))),
+    }
 }
 
-/// Refuses a body in an encoding that is not read here: it would be taken for broken JSON.
+/// Rejects unsupported encodings, whose bytes would else be reported as broken JSON.
 pub(crate) fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
     for value in headers.get_all(CONTENT_ENCODING) {
         let value = String::from_utf8_lossy(value.as_bytes());
-        let unknown = value.split(',').map(str::trim).find(|name| {
-            !READ_ENCODINGS
+        let unsupported = value.split(',').map(str::trim).find(|name| {
+            !SUPPORTED_ENCODINGS
                 .iter()
-                .any(|known| known.eq_ignore_ascii_case(name))
+                .any(|supported| supported.eq_ignore_ascii_case(name))
         });
-        if let Some(name) = unknown {
+        if let Some(name) = unsupported {
             return Err(ApiError::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "UnsupportedMediaTypeException",
@@ -49,17 +48,17 @@ pub(crate) fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Decompresses a body that begins as gzip does, whatever its `Content-Encoding` says:
-/// there are clients that name gzip over plain JSON (rotel).
+/// Decompresses a body that starts with gzip's magic bytes. `Content-Encoding` does not
+/// decide: some clients (rotel) declare gzip and send plain JSON.
 pub(crate) fn decompress(body: Bytes) -> Result<Bytes, ApiError> {
     if !body.starts_with(&GZIP_MAGIC) {
         return Ok(body);
     }
     let mut plain = Vec::new();
-    // One byte more than the limit tells a body that is too long from one that fits.
+    // One byte more than the limit shows that the body is too large.
     let mut decoder = MultiGzDecoder::new(&body[..]).take(MAX_BODY_BYTES as u64 + 1);
     decoder.read_to_end(&mut plain).map_err(|error| {
-        ApiError::serialization(format!("the request's body is broken gzip: {error}"))
+        ApiError::serialization(format!("the request's body is not valid gzip: {error}"))
     })?;
     if plain.len() > MAX_BODY_BYTES {
         return Err(too_large());

@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
+use uuid::Uuid;
 use xray_local_listener::{AllowedHosts, ForeignCaller, host_check};
 use xray_local_store::Store;
 
@@ -86,15 +87,7 @@ async fn unknown_operation(request: Request) -> ApiError {
 /// Adds the id that SDKs show as `RequestId`.
 async fn add_request_id(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    let bits = fastrand::u128(..);
-    let id = format!(
-        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
-        bits as u32,
-        (bits >> 32) as u16,
-        (bits >> 48) as u16 & 0xfff,
-        (bits >> 64) as u16 & 0x3fff | 0x8000,
-        bits >> 80
-    );
+    let id = Uuid::new_v4().to_string();
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-amzn-requestid", id);
     }
