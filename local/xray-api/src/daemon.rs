@@ -11,36 +11,37 @@ use xray_document::limits::DAEMON_RECEIVE_BUFFER_BYTES;
 use xray_document::{Datagram, DatagramError};
 use xray_local_store::Store;
 
-/// Bytes that may wait in the socket: a burst of some thousand segments.
+/// Bytes of the socket's receive buffer: enough for a burst of some thousand segments.
 const RECEIVE_BUFFER_BYTES: usize = 8 * 1024 * 1024;
 
-/// Bytes of documents that wait while the store writes. Beyond it, datagrams wait in the
-/// socket, and the kernel drops what does not fit there.
+/// Bytes of documents that may wait in memory while the store writes. Further datagrams
+/// wait in the socket, and the kernel drops those that do not fit there.
 const MAX_WAITING_BYTES: usize = 16 * 1024 * 1024;
 
-/// What a [`daemon`] did.
+/// What a [`daemon`] received, and what became of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DaemonCounts {
-    /// Datagrams that the kernel dropped, because the socket's buffer was full; 0 where it
-    /// does not say (Linux does).
+    /// Datagrams that the kernel dropped because the socket's buffer was full. Always 0 on
+    /// systems other than Linux, which do not report the count.
     pub dropped: u64,
-    /// Datagrams that arrived.
+    /// Datagrams that arrived. Empty ones are ignored, as the X-Ray daemon does.
     pub received: u64,
-    /// Documents that the store took.
+    /// Documents that the store accepted.
     pub stored: u64,
-    /// Datagrams and documents that were malformed, or that the store could not keep.
+    /// Malformed datagrams, invalid documents, and documents that could not be written.
     pub rejected: u64,
-    /// The wrapper's signals, which are for the layer: nothing is to be done for them here.
+    /// Signals of the wrapper to the layer, which the daemon ignores.
     pub signals: u64,
 }
 
-/// The X-Ray daemon's UDP socket in front of the same store: for functions without the
-/// layer, and for any program with an X-Ray SDK.
+/// Receives documents on `socket` as the X-Ray daemon does, and puts them into `store`:
+/// for functions without the layer, and for other programs that use an X-Ray SDK.
 ///
-/// What is waiting in the socket is put into the store together. What is refused is
-/// counted, and said on stderr once for each reason, what the kernel dropped included.
-/// The socket gets as large a buffer as the kernel allows. Runs until `shutdown` is ready; what
-/// had arrived by then is stored.
+/// Asks the kernel for a receive buffer of 8 MiB. Documents that wait in the socket are
+/// stored together. Rejected and dropped datagrams are counted, and each reason is logged
+/// once on stderr.
+///
+/// Runs until `shutdown` completes. Datagrams that arrived before that are still stored.
 pub async fn daemon(
     socket: UdpSocket,
     store: Arc<Store>,
@@ -48,89 +49,79 @@ pub async fn daemon(
 ) -> DaemonCounts {
     enlarge_receive_buffer(&socket, RECEIVE_BUFFER_BYTES);
     let mut shutdown = pin!(shutdown);
-    let mut intake = Intake::default();
+    let mut state = DaemonState::default();
     let mut buffer = vec![0; DAEMON_RECEIVE_BUFFER_BYTES];
-    let mut putting: Option<JoinHandle<Put>> = None;
+    let mut writing: Option<JoinHandle<BatchResult>> = None;
     loop {
-        let room = intake.bytes < MAX_WAITING_BYTES;
+        let may_receive = state.waiting_bytes < MAX_WAITING_BYTES;
         tokio::select! {
             () = &mut shutdown => break,
-            received = socket.recv(&mut buffer), if room => {
-                // An error here is ICMP's word on some earlier datagram of somebody's.
+            received = socket.recv(&mut buffer), if may_receive => {
+                // An error is an ICMP message about some earlier datagram: nothing is lost.
                 if let Ok(bytes) = received {
-                    intake.take(&buffer[..bytes]);
+                    state.receive(&buffer[..bytes]);
                 }
-                intake.drain(|buffer| socket.try_recv(buffer), &mut buffer);
+                state.receive_all(|buffer| socket.try_recv(buffer), &mut buffer);
             }
-            put = finished(&mut putting), if putting.is_some() => {
-                putting = None;
-                intake.account(put);
-                intake.note_dropped(dropped_datagrams(&socket));
+            result = finished(&mut writing), if writing.is_some() => {
+                writing = None;
+                state.count_batch(result);
+                state.count_dropped(dropped_datagrams(&socket));
             }
         }
-        if putting.is_none() {
-            putting = intake.put(&store);
+        if writing.is_none() {
+            writing = state.write_waiting(&store);
         }
     }
-    while let Some(put) = putting.take().or_else(|| intake.put(&store)) {
-        intake.account(put.await.unwrap_or_default());
+    while let Some(batch) = writing.take().or_else(|| state.write_waiting(&store)) {
+        state.count_batch(batch.await.unwrap_or_default());
     }
-    intake.note_dropped(dropped_datagrams(&socket));
-    // Asked directly: tokio may not have heard yet of what arrived last. Once, so that a
-    // sender that goes on does not keep us.
+    state.count_dropped(dropped_datagrams(&socket));
+    // tokio may not know yet of the last datagrams, so this reads the socket without it.
+    // It reads one batch only: a sender that continues must not delay the shutdown.
     if let Ok(socket) = socket.into_std() {
-        intake.drain(|buffer| socket.recv(buffer), &mut buffer);
+        state.receive_all(|buffer| socket.recv(buffer), &mut buffer);
     }
-    if let Some(put) = intake.put(&store) {
-        intake.account(put.await.unwrap_or_default());
+    if let Some(batch) = state.write_waiting(&store) {
+        state.count_batch(batch.await.unwrap_or_default());
     }
-    intake.counts
+    state.counts
 }
 
-/// What became of one batch: how many documents were stored, and why others were not.
-#[derive(Default)]
-struct Put {
-    documents: u64,
-    stored: u64,
-    /// Each with the sentence that is said of it.
-    reasons: Vec<(String, String)>,
-}
-
-async fn finished(putting: &mut Option<JoinHandle<Put>>) -> Put {
-    match putting {
-        Some(putting) => putting.await.unwrap_or_default(),
+async fn finished(writing: &mut Option<JoinHandle<BatchResult>>) -> BatchResult {
+    match writing {
+        Some(batch) => batch.await.unwrap_or_default(),
         None => std::future::pending().await,
     }
 }
 
-/// What has arrived and is not stored yet.
+/// The counts, and the documents that are not stored yet.
 #[derive(Default)]
-struct Intake {
+struct DaemonState {
     counts: DaemonCounts,
-    documents: Vec<String>,
-    bytes: usize,
-    said: HashSet<String>,
+    waiting: Vec<String>,
+    waiting_bytes: usize,
+    logged_reasons: HashSet<String>,
 }
 
-impl Intake {
-    /// Takes what is in the socket already; `receive` does not wait for more.
-    fn drain(&mut self, receive: impl Fn(&mut [u8]) -> io::Result<usize>, buffer: &mut [u8]) {
-        while self.bytes < MAX_WAITING_BYTES {
+impl DaemonState {
+    /// Receives the datagrams that wait in the socket. `receive` must not block.
+    fn receive_all(&mut self, receive: impl Fn(&mut [u8]) -> io::Result<usize>, buffer: &mut [u8]) {
+        while self.waiting_bytes < MAX_WAITING_BYTES {
             let Ok(bytes) = receive(buffer) else { return };
-            self.take(&buffer[..bytes]);
+            self.receive(&buffer[..bytes]);
         }
     }
 
-    fn take(&mut self, datagram: &[u8]) {
-        // The daemon ignores an empty datagram.
+    fn receive(&mut self, datagram: &[u8]) {
         if datagram.is_empty() {
             return;
         }
         self.counts.received += 1;
         match Datagram::parse(datagram) {
             Ok(Datagram::Document(json)) => {
-                self.bytes += json.len();
-                self.documents.push(json.to_owned());
+                self.waiting_bytes += json.len();
+                self.waiting.push(json.to_owned());
             }
             Ok(Datagram::Done { .. }) => self.counts.signals += 1,
             Err(error) => self.reject(error),
@@ -139,72 +130,86 @@ impl Intake {
 
     fn reject(&mut self, error: DatagramError) {
         self.counts.rejected += 1;
-        self.say(
+        self.log_once(
             format!("{error:?}"),
-            &format!("a datagram is refused: {error}"),
+            &format!("rejected a datagram: {error}"),
         );
     }
 
-    fn put(&mut self, store: &Arc<Store>) -> Option<JoinHandle<Put>> {
-        if self.documents.is_empty() {
+    /// Starts to write the waiting documents. Returns `None` if no document waits.
+    fn write_waiting(&mut self, store: &Arc<Store>) -> Option<JoinHandle<BatchResult>> {
+        if self.waiting.is_empty() {
             return None;
         }
-        self.bytes = 0;
-        let documents = std::mem::take(&mut self.documents);
+        self.waiting_bytes = 0;
+        let documents = std::mem::take(&mut self.waiting);
         let store = Arc::clone(store);
-        Some(tokio::task::spawn_blocking(move || put(&store, &documents)))
+        Some(tokio::task::spawn_blocking(move || {
+            write_batch(&store, &documents)
+        }))
     }
 
-    fn account(&mut self, put: Put) {
-        self.counts.stored += put.stored;
-        self.counts.rejected += put.documents - put.stored;
-        put.reasons
-            .into_iter()
-            .for_each(|(reason, sentence)| self.say(reason, &sentence));
+    fn count_batch(&mut self, batch: BatchResult) {
+        self.counts.stored += batch.stored;
+        self.counts.rejected += batch.documents - batch.stored;
+        for (reason, message) in batch.reasons {
+            self.log_once(reason, &message);
+        }
     }
 
-    fn note_dropped(&mut self, dropped: Option<u64>) {
+    /// `dropped` is the kernel's count since the socket was opened.
+    fn count_dropped(&mut self, dropped: Option<u64>) {
         let Some(dropped) = dropped.filter(|&dropped| dropped > self.counts.dropped) else {
             return;
         };
         self.counts.dropped = dropped;
-        self.say(
+        self.log_once(
             "dropped".to_owned(),
             &format!(
-                "{dropped} datagrams came faster than they could be read and were dropped by the kernel: raise the sysctl net.core.rmem_max"
+                "the kernel dropped {dropped} datagrams that arrived faster than they were read: raise the sysctl net.core.rmem_max"
             ),
         );
     }
 
-    /// Once for each reason.
-    fn say(&mut self, reason: String, sentence: &str) {
-        if self.said.insert(reason) {
-            eprintln!("xray-local: {sentence} (others like it are only counted)");
+    fn log_once(&mut self, reason: String, message: &str) {
+        if self.logged_reasons.insert(reason) {
+            eprintln!("xray-local: {message} (further ones are counted, not logged)");
         }
     }
 }
 
-fn put(store: &Store, documents: &[String]) -> Put {
+/// How many documents of a batch were stored, and why the others were not.
+#[derive(Default)]
+struct BatchResult {
+    documents: u64,
+    stored: u64,
+    /// Each distinct reason with the message to log.
+    reasons: Vec<(String, String)>,
+}
+
+fn write_batch(store: &Store, documents: &[String]) -> BatchResult {
     let texts: Vec<&str> = documents.iter().map(String::as_str).collect();
-    let mut put = Put {
+    let mut batch = BatchResult {
         documents: documents.len() as u64,
-        ..Put::default()
+        ..BatchResult::default()
     };
-    match store.put_json(&texts) {
-        Ok(taken) => {
-            for taken in taken {
-                match taken {
-                    Ok(()) => put.stored += 1,
-                    Err(error) => {
-                        let reason = format!("{:?}", error.code);
-                        if !put.reasons.iter().any(|(known, _)| *known == reason) {
-                            put.reasons.push((reason, error.to_string()));
-                        }
-                    }
-                }
-            }
+    let results = match store.put_json(&texts) {
+        Ok(results) => results,
+        Err(error) => {
+            batch.reasons.push(("disk".to_owned(), error.to_string()));
+            return batch;
         }
-        Err(error) => put.reasons.push(("disk".to_owned(), error.to_string())),
+    };
+    for result in results {
+        let Err(error) = result else {
+            batch.stored += 1;
+            continue;
+        };
+        let reason = format!("{:?}", error.code);
+        if !batch.reasons.iter().any(|(known, _)| *known == reason) {
+            let message = format!("rejected a document: {error}");
+            batch.reasons.push((reason, message));
+        }
     }
-    put
+    batch
 }
