@@ -1,5 +1,5 @@
-//! The X-Ray API alone: `cargo run -p xray-local-api --example serve -- [ADDRESS [DIRECTORY]]`.
-//! Without a directory, traces are kept in memory.
+//! Serves the X-Ray API alone: `cargo run -p xray-local-api --example serve -- [ADDRESS [DIRECTORY]]`.
+//! Without a directory, it keeps the traces in memory.
 
 use std::path::Path;
 use std::sync::Arc;

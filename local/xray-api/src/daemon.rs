@@ -18,7 +18,7 @@ const RECEIVE_BUFFER_BYTES: usize = 8 * 1024 * 1024;
 /// wait in the socket, and the kernel drops those that do not fit there.
 const MAX_WAITING_BYTES: usize = 16 * 1024 * 1024;
 
-/// What a [`daemon`] received, and what became of it.
+/// The datagrams and documents that a [`daemon`] received, by their outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DaemonCounts {
     /// Datagrams that the kernel dropped because the socket's buffer was full. Always 0 on
@@ -178,7 +178,7 @@ impl DaemonState {
     }
 }
 
-/// How many documents of a batch were stored, and why the others were not.
+/// The number of stored documents of a batch, and the reasons for the rejected ones.
 #[derive(Default)]
 struct BatchResult {
     documents: u64,

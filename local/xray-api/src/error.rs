@@ -5,8 +5,8 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use xray_local_store::StoreError;
 
-/// An error as an AWS rest-json service answers it: its name in `x-amzn-ErrorType` and in
-/// `__type`, and a sentence in `Message`.
+/// The error response of an AWS rest-json service: the error's name in the header
+/// `x-amzn-ErrorType` and in `__type`, and a sentence in `Message`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ApiError {
     status: StatusCode,
@@ -23,7 +23,7 @@ impl ApiError {
         }
     }
 
-    /// The request is JSON, but not one that the operation takes.
+    /// The request is JSON, but the operation does not accept its values.
     pub(crate) fn invalid_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "InvalidRequestException", message)
     }
@@ -47,6 +47,7 @@ impl ApiError {
         (self.status == StatusCode::INTERNAL_SERVER_ERROR).then_some(&self.message)
     }
 
+    /// The request lacks a required member.
     pub(crate) fn missing(member: &str) -> Self {
         Self::invalid_request(format!("the request has no {member}, which is required"))
     }
@@ -83,6 +84,7 @@ impl IntoResponse for ApiError {
     }
 }
 
+/// A response with a JSON body.
 pub(crate) fn json(status: StatusCode, body: String) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;

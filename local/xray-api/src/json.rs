@@ -3,13 +3,14 @@ use xray_local_store::{Trace, TraceSummary};
 
 use crate::operation::{SummaryBody, TraceBody};
 
-/// A trace as `BatchGetTraces` writes it, for whoever has the store at hand.
+/// The JSON of a trace in the response of `BatchGetTraces`, for programs that read the
+/// store directly.
 pub fn trace_json(trace: &Trace) -> Value {
-    // Strings, numbers and string keys: every one of these can be a value.
+    // Never fails: the body consists of strings and numbers under string keys.
     serde_json::to_value(TraceBody::from(trace)).unwrap_or_default()
 }
 
-/// A summary as `GetTraceSummaries` writes it.
+/// The JSON of a summary in the response of `GetTraceSummaries`.
 pub fn summary_json(summary: &TraceSummary) -> Value {
     serde_json::to_value(SummaryBody::from(summary)).unwrap_or_default()
 }

@@ -1,9 +1,9 @@
-//! The X-Ray API (version 2016-04-12) over HTTP, as boto3, the AWS CLI and Grafana speak
-//! it: [`router`] in front of a [`Store`](xray_local_store::Store). And the X-Ray
-//! [`daemon`]'s UDP socket in front of the same store.
+//! The X-Ray API (version 2016-04-12) over HTTP, for boto3, the AWS CLI, Grafana and other
+//! clients: a [`router`] in front of a [`Store`](xray_local_store::Store). Also the X-Ray
+//! [`daemon`]'s UDP receiver in front of the same store.
 //!
 //! The protocol is AWS's rest-json: each operation is a POST of a JSON object. SigV4
-//! signatures are accepted and not looked at.
+//! signatures are accepted but not verified.
 //!
 //! This version answers these operations:
 //!
@@ -13,6 +13,8 @@
 //! - `PutTraceSegments`
 //!
 //! The other operations of the API answer 501 `NotImplementedException`.
+
+#![warn(missing_docs)]
 
 mod body;
 mod daemon;

@@ -17,15 +17,16 @@ use crate::index_page::index_page;
 use crate::operation::{Handler, OPERATIONS, Operation, not_implemented};
 use crate::throttled_log::ThrottledLog;
 
-/// One for all routers of the process, because they share its stderr.
+/// Shared by all routers of the process, because they share its stderr.
 static FAILURES: ThrottledLog = ThrottledLog::new();
 
-/// The X-Ray API in front of `store`, for callers on this machine.
+/// The X-Ray API in front of `store`, for callers on this machine only.
 pub fn router(store: Arc<Store>) -> Router {
     router_for(store, AllowedHosts::Loopback)
 }
 
-/// The X-Ray API in front of `store`, for the `allowed` hosts.
+/// The X-Ray API in front of `store`. Requests of hosts and origins that are not `allowed`
+/// are answered with 403 `AccessDeniedException`.
 pub fn router_for(store: Arc<Store>, allowed: AllowedHosts) -> Router {
     let mut router = Router::new().route("/", get(index_page));
     for operation in &OPERATIONS {
@@ -54,23 +55,26 @@ async fn answer(
     body::check_encoding(request.headers())?;
     let body = body::read(request.into_body()).await?;
     // Decompression, JSON and the store's disk would block the async threads.
-    let answer =
-        tokio::task::spawn_blocking(move || handler(&store, &body::decompress(body)?)).await;
-    let answer = answer.unwrap_or_else(|_panicked| {
-        Err(ApiError::internal(
-            "the operation panicked, which is a bug of xray-local",
-        ))
+    let task = tokio::task::spawn_blocking(move || handler(&store, &body::decompress(body)?));
+    let result = task.await.unwrap_or_else(|_panic| {
+        let message = "the operation panicked, which is a bug in xray-local";
+        Err(ApiError::internal(message))
     });
-    if let Some(message) = answer.as_ref().err().and_then(ApiError::internal_failure) {
-        FAILURES.log(Instant::now(), message, &mut std::io::stderr());
+    match result {
+        Ok(output) => Ok(json(StatusCode::OK, output)),
+        Err(error) => {
+            if let Some(message) = error.internal_failure() {
+                FAILURES.log(Instant::now(), message, &mut std::io::stderr());
+            }
+            Err(error)
+        }
     }
-    Ok(json(StatusCode::OK, answer?))
 }
 
 fn reject(foreign: &ForeignCaller) -> Response {
     let message = format!(
-        "{foreign}; to let other machines call the X-Ray API, start `serve` with --listen, \
-         other commands with --xray-listen, and this machine's address"
+        "{foreign}; to let other machines call the X-Ray API, set this machine's address with \
+         --listen (serve) or --xray-listen (start-api, start-lambda)"
     );
     ApiError::new(StatusCode::FORBIDDEN, "AccessDeniedException", message).into_response()
 }

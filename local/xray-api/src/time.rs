@@ -3,8 +3,8 @@ use std::fmt;
 use serde::de::{Deserializer, Error, Visitor};
 use xray_document::Timestamp;
 
-/// A time in a request: epoch seconds, as SDKs send them, or an ISO 8601 text, which
-/// people write by hand.
+/// A time in a request: epoch seconds, which SDKs send, or an ISO 8601 text, which is
+/// easier to write by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RequestTime(pub(crate) Timestamp);
 
@@ -20,7 +20,8 @@ impl<'de> serde::Deserialize<'de> for RequestTime {
             }
 
             fn visit_f64<E: Error>(self, seconds: f64) -> Result<Timestamp, E> {
-                Timestamp::from_seconds(seconds).ok_or_else(|| E::custom("not a time of this era"))
+                Timestamp::from_seconds(seconds)
+                    .ok_or_else(|| E::custom("the time is too far from 1970"))
             }
 
             fn visit_u64<E: Error>(self, seconds: u64) -> Result<Timestamp, E> {
@@ -55,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_and_texts_are_the_same_times() {
+    fn a_number_and_a_text_give_the_same_time() {
         let second = 1_733_337_522_000_000;
         for json in [
             "1733337522",
@@ -77,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused() {
+    fn other_values_are_rejected() {
         for json in [
             "null",
             "true",

@@ -35,15 +35,15 @@ struct SegmentBody {
     document: String,
 }
 
-/// The texts of both refusals are the service's own (boto3#3924).
+/// The messages of both rejections are X-Ray's own (boto3#3924).
 pub(crate) fn batch_get_traces(
     store: &Store,
     request: BatchGetTraces,
 ) -> Result<BatchGetTracesResult, ApiError> {
-    let asked = request
+    let requested = request
         .trace_ids
         .ok_or_else(|| ApiError::missing("TraceIds"))?;
-    if asked.len() > MAX_TRACE_IDS_PER_BATCH_GET {
+    if requested.len() > MAX_TRACE_IDS_PER_BATCH_GET {
         let message = format!("Exceeding maximum query size: {MAX_TRACE_IDS_PER_BATCH_GET}");
         return Err(ApiError::invalid_request(message));
     }
@@ -53,7 +53,7 @@ pub(crate) fn batch_get_traces(
         ));
     }
     let mut ids: Vec<TraceId> = Vec::new();
-    for id in asked.iter().filter_map(|id| id.parse().ok()) {
+    for id in requested.iter().filter_map(|id| id.parse().ok()) {
         if !ids.contains(&id) {
             ids.push(id);
         }
@@ -63,7 +63,7 @@ pub(crate) fn batch_get_traces(
         id.parse()
             .is_ok_and(|id: TraceId| traces.iter().any(|t| t.id == id))
     };
-    let unprocessed_trace_ids = asked.into_iter().filter(|id| !found(id)).collect();
+    let unprocessed_trace_ids = requested.into_iter().filter(|id| !found(id)).collect();
     let traces = traces.iter().map(TraceBody::from).collect();
     Ok(BatchGetTracesResult {
         traces,

@@ -8,10 +8,10 @@ use super::trace_summary::SummaryBody;
 use crate::error::ApiError;
 use crate::time::RequestTime;
 
-/// Traces on a page. The API's model names no number.
+/// Traces on a page. Our choice: the API's model has no number.
 const PAGE_TRACES: usize = 100;
 
-/// The longest window (X-Ray Developer Guide: the console's and the API's queries).
+/// The longest time between `StartTime` and `EndTime` (X-Ray Developer Guide).
 const MAX_WINDOW_SECONDS: u64 = 6 * 60 * 60;
 
 #[derive(Deserialize)]
@@ -22,7 +22,7 @@ pub(crate) struct GetTraceSummaries {
     time_range_type: Option<String>,
     filter_expression: Option<String>,
     next_token: Option<String>,
-    /// Allows the service to leave traces out; this one never does.
+    /// `true` lets X-Ray return only some of the traces. This service always returns all.
     #[serde(rename = "Sampling")]
     _sampling: Option<bool>,
     #[serde(rename = "SamplingStrategy")]
@@ -50,8 +50,8 @@ pub(crate) fn get_trace_summaries(
 ) -> Result<GetTraceSummariesResult, ApiError> {
     let query = query(&request)?;
     let page = store.summaries(&query)?;
-    // "The start time of this page of results": its oldest trace, or, on the last page,
-    // the window's start.
+    // "The start time of this page of results" (API reference): its oldest trace, or on
+    // the last page the start of the window.
     let approximate_time = page.next.map_or(query.start, |next| next.time);
     Ok(GetTraceSummariesResult {
         trace_summaries: page.summaries,
@@ -91,7 +91,7 @@ fn query(request: &GetTraceSummaries) -> Result<SummaryQuery, ApiError> {
         Some("Event") => TimeRange::Event,
         Some("Service") => TimeRange::Service,
         Some(other) => {
-            let message = format!("TimeRangeType {other} is none of TraceId, Event, Service");
+            let message = format!("TimeRangeType {other} is not one of TraceId, Event, Service");
             return Err(ApiError::invalid_request(message));
         }
     };

@@ -13,7 +13,7 @@ pub(crate) struct PutTelemetryRecords {
 #[derive(Serialize)]
 pub(crate) struct PutTelemetryRecordsResult {}
 
-/// Records are kept as they come: the API has no operation that reads them.
+/// Stores the records as text, because the API has no operation that reads them.
 pub(crate) fn put_telemetry_records(
     store: &Store,
     request: PutTelemetryRecords,

@@ -25,7 +25,7 @@ struct UnprocessedTraceSegment {
     message: String,
 }
 
-/// Each document is taken or refused by itself: the answer is 200 even where all are refused.
+/// Accepts or rejects each document on its own: the status is 200 even if all are rejected.
 pub(crate) fn put_trace_segments(
     store: &Store,
     request: PutTraceSegments,
@@ -34,8 +34,8 @@ pub(crate) fn put_trace_segments(
         .trace_segment_documents
         .ok_or_else(|| ApiError::missing("TraceSegmentDocuments"))?;
     let documents: Vec<&str> = documents.iter().map(String::as_str).collect();
-    let taken = store.put_json(&documents)?;
-    let unprocessed = taken
+    let results = store.put_json(&documents)?;
+    let unprocessed = results
         .into_iter()
         .filter_map(Result::err)
         .map(unprocessed)

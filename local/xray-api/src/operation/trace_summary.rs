@@ -4,8 +4,8 @@ use serde::Serialize;
 use xray_document::{AnnotationValue, Timestamp, TraceId};
 use xray_local_store::{AnnotationWithServices, ServiceId, SummaryHttp, TraceSummary};
 
-/// `TraceSummary` as the API writes it. Lists are written even where they are empty;
-/// other members that have no value are left out.
+/// `TraceSummary` in a response. Empty lists are written; other members without a value
+/// are left out.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct SummaryBody<'a> {
@@ -119,7 +119,7 @@ impl<'a> From<&'a AnnotationWithServices> for AnnotationBody<'a> {
     }
 }
 
-/// A union: the one member that is there names the type.
+/// A union: the name of its only member gives the type.
 #[derive(Serialize)]
 enum ValueBody<'a> {
     #[serde(rename = "StringValue")]
