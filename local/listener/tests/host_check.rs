@@ -1,8 +1,8 @@
-//! The host check, as a client of a listener sees it.
+//! Tests of the host check through HTTP requests.
 
 #![allow(
     clippy::unwrap_used,
-    reason = "a test's helpers may fail as the test itself"
+    reason = "a helper of a test may panic, as the test itself"
 )]
 
 use axum::Router;

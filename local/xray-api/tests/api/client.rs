@@ -20,19 +20,19 @@ pub(crate) fn api() -> Router {
     router(Arc::new(Store::in_memory().unwrap()))
 }
 
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
     }
 
-    /// Status, name and message of an error, which says its name twice.
+    /// Status, name and message of an error. Checks that header and body name the same error.
     pub(crate) fn error(&self) -> (u16, String, String) {
         let body = self.json();
         let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
@@ -41,39 +41,39 @@ impl Answer {
     }
 }
 
-pub(crate) async fn send(api: &Router, request: Request<Body>) -> Answer {
+pub(crate) async fn send(api: &Router, request: Request<Body>) -> Response {
     let response = api.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
-    Answer {
+    Response {
         status: parts.status,
         headers: parts.headers,
         body,
     }
 }
 
-pub(crate) async fn post(api: &Router, path: &str, body: impl Into<Body>) -> Answer {
+pub(crate) async fn post(api: &Router, path: &str, body: impl Into<Body>) -> Response {
     send(api, Request::post(path).body(body.into()).unwrap()).await
 }
 
-/// An operation that succeeds.
+/// Calls an operation that succeeds, and returns its output.
 pub(crate) async fn call(api: &Router, path: &str, input: &Value) -> Value {
-    let answer = post(api, path, input.to_string()).await;
-    assert_eq!(answer.status, StatusCode::OK, "{:?}", answer.body);
-    assert_eq!(answer.headers["content-type"], "application/json");
-    answer.json()
+    let response = post(api, path, input.to_string()).await;
+    assert_eq!(response.status, StatusCode::OK, "{:?}", response.body);
+    assert_eq!(response.headers["content-type"], "application/json");
+    response.json()
 }
 
-/// Puts documents that are all taken.
+/// Puts documents that are all accepted.
 pub(crate) async fn put(api: &Router, documents: &[Value]) {
     let documents: Vec<String> = documents.iter().map(Value::to_string).collect();
-    let answer = call(
+    let response = call(
         api,
         "/TraceSegments",
         &json!({"TraceSegmentDocuments": documents}),
     )
     .await;
-    assert_eq!(answer, json!({"UnprocessedTraceSegments": []}));
+    assert_eq!(response, json!({"UnprocessedTraceSegments": []}));
 }
 
 pub(crate) fn segment(id: &str, more: Value) -> Value {

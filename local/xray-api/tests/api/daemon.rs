@@ -16,7 +16,7 @@ fn datagram(json: &str) -> Vec<u8> {
     bytes
 }
 
-/// Sends every datagram, waits until `stored` segments are there, and stops the daemon.
+/// Sends every datagram, waits until the trace has `stored` segments, and stops the daemon.
 async fn run(datagrams: Vec<Vec<u8>>, stored: usize) -> (DaemonCounts, Arc<Store>) {
     let store = Arc::new(Store::in_memory().unwrap());
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
@@ -30,7 +30,7 @@ async fn run(datagrams: Vec<Vec<u8>>, stored: usize) -> (DaemonCounts, Arc<Store
     for datagram in datagrams {
         sender.send_to(&datagram, address).await.unwrap();
     }
-    let arrived = async {
+    let all_stored = async {
         loop {
             let traces = store.traces(&[TRACE.parse().unwrap()]).unwrap();
             if traces.first().map_or(0, |trace| trace.segments.len()) >= stored {
@@ -39,9 +39,9 @@ async fn run(datagrams: Vec<Vec<u8>>, stored: usize) -> (DaemonCounts, Arc<Store
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), arrived)
+    tokio::time::timeout(Duration::from_secs(20), all_stored)
         .await
-        .expect("the documents arrive");
+        .expect("all documents are stored");
     stop.send(()).unwrap();
     let counts = tokio::time::timeout(Duration::from_secs(20), running)
         .await
@@ -51,7 +51,7 @@ async fn run(datagrams: Vec<Vec<u8>>, stored: usize) -> (DaemonCounts, Arc<Store
 }
 
 #[tokio::test]
-async fn datagrams_are_stored_and_malformed_ones_are_counted_and_passed_over() {
+async fn datagrams_are_stored_and_malformed_ones_are_counted() {
     let mut signal = Vec::new();
     Datagram::Done { request_id: "r" }.write_to(&mut signal);
     let mut datagrams = vec![b"no separator".to_vec(), datagram("{}"), signal, Vec::new()];
@@ -74,7 +74,7 @@ async fn datagrams_are_stored_and_malformed_ones_are_counted_and_passed_over() {
 }
 
 #[tokio::test]
-async fn what_waits_in_the_socket_at_the_end_is_stored() {
+async fn datagrams_that_wait_in_the_socket_at_shutdown_are_stored() {
     let store = Arc::new(Store::in_memory().unwrap());
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let sender = UdpSocket::bind("127.0.0.1:0").await.unwrap();
@@ -104,7 +104,7 @@ async fn every_datagram_of_a_burst_is_stored_or_counted_as_dropped() {
     let running = tokio::spawn(daemon(socket, store, async move {
         let _ = stopped.await;
     }));
-    // It has begun, and the socket its buffer, before the burst fills this thread.
+    // Lets the daemon start and enlarge the socket's buffer before the burst.
     tokio::task::yield_now().await;
     let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let burst = 6_000;

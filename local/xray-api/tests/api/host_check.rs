@@ -7,9 +7,9 @@ use xray_local_api::router_for;
 use xray_local_listener::AllowedHosts;
 use xray_local_store::Store;
 
-use crate::client::{Answer, api, send};
+use crate::client::{Response, api, send};
 
-async fn from(api: &Router, header: &str, value: &str) -> Answer {
+async fn put_from(api: &Router, header: &str, value: &str) -> Response {
     let request = Request::post("/TraceSegments").header(header, value);
     send(
         api,
@@ -21,7 +21,7 @@ async fn from(api: &Router, header: &str, value: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_page_that_rebinds_its_name_or_posts_across_origins_is_turned_away() {
+async fn foreign_hosts_and_origins_are_rejected() {
     let api = api();
     for (header, value) in [
         ("host", "evil.example:2001"),
@@ -29,7 +29,7 @@ async fn a_page_that_rebinds_its_name_or_posts_across_origins_is_turned_away() {
         ("origin", "https://evil.example"),
         ("origin", "null"),
     ] {
-        let (status, name, message) = from(&api, header, value).await.error();
+        let (status, name, message) = put_from(&api, header, value).await.error();
         assert_eq!(
             (status, name.as_str()),
             (403, "AccessDeniedException"),
@@ -47,7 +47,7 @@ async fn a_page_that_rebinds_its_name_or_posts_across_origins_is_turned_away() {
         ("origin", "http://localhost:2001"),
     ] {
         assert_eq!(
-            from(&api, header, value).await.status,
+            put_from(&api, header, value).await.status,
             200,
             "{header} {value}"
         );
@@ -55,11 +55,11 @@ async fn a_page_that_rebinds_its_name_or_posts_across_origins_is_turned_away() {
 }
 
 #[tokio::test]
-async fn a_service_that_was_opened_to_others_answers_under_any_name() {
+async fn an_open_listener_answers_every_host_and_origin() {
     let api = router_for(Arc::new(Store::in_memory().unwrap()), AllowedHosts::Any);
-    assert_eq!(from(&api, "host", "xray.lan:2001").await.status, 200);
+    assert_eq!(put_from(&api, "host", "xray.lan:2001").await.status, 200);
     assert_eq!(
-        from(&api, "origin", "https://grafana.lan").await.status,
+        put_from(&api, "origin", "https://grafana.lan").await.status,
         200
     );
 }

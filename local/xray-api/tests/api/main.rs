@@ -1,8 +1,8 @@
-//! The API as an HTTP client sees it, and the daemon as a datagram's sender does.
+//! Tests of the API through HTTP requests, and of the daemon through datagrams.
 
 #![allow(
     clippy::unwrap_used,
-    reason = "a test's helpers may fail as the test itself"
+    reason = "a helper of a test may panic, as the test itself"
 )]
 
 mod client;

@@ -92,21 +92,21 @@ async fn every_operation_of_the_api_is_answered_or_not_implemented() {
 }
 
 #[tokio::test]
-async fn what_is_no_operation_is_unknown() {
+async fn other_requests_are_unknown_operations() {
     let api = api();
     let get = Request::get("/Traces").body(Body::empty()).unwrap();
-    for answer in [
+    for response in [
         post(&api, "/Nope", "{}").await,
         post(&api, "/", "{}").await,
         send(&api, get).await,
     ] {
-        let (status, name, _) = answer.error();
+        let (status, name, _) = response.error();
         assert_eq!((status, name.as_str()), (404, "UnknownOperationException"));
     }
 }
 
 #[tokio::test]
-async fn what_is_not_the_json_expected_is_a_serialization_error() {
+async fn unexpected_json_is_a_serialization_error() {
     let api = api();
     for body in [
         "{",
@@ -138,7 +138,7 @@ async fn what_is_not_the_json_expected_is_a_serialization_error() {
 }
 
 #[tokio::test]
-async fn signatures_are_accepted_and_not_looked_at() {
+async fn signatures_are_accepted_but_not_verified() {
     let api = api();
     for authorization in [
         "AWS4-HMAC-SHA256 Credential=a/20261122/eu-west-1/xray/aws4_request",
@@ -153,7 +153,7 @@ async fn signatures_are_accepted_and_not_looked_at() {
 }
 
 #[tokio::test]
-async fn each_answer_has_a_request_id_of_its_own() {
+async fn each_response_has_its_own_request_id() {
     let api = api();
     let mut ids = HashSet::new();
     for path in ["/Traces", "/Nope", "/Traces"] {
@@ -169,26 +169,26 @@ async fn each_answer_has_a_request_id_of_its_own() {
 }
 
 #[tokio::test]
-async fn the_front_page_says_what_this_is_and_how_to_see_traces() {
+async fn the_index_page_explains_how_to_see_traces() {
     let request = Request::get("/")
         .header("host", "localhost:2345")
         .body(Body::empty())
         .unwrap();
-    let answer = send(&api(), request).await;
-    assert_eq!(answer.status, 200);
+    let response = send(&api(), request).await;
+    assert_eq!(response.status, 200);
     assert!(
-        answer.headers["content-type"]
+        response.headers["content-type"]
             .to_str()
             .unwrap()
             .starts_with("text/plain")
     );
-    let text = String::from_utf8(answer.body.to_vec()).unwrap();
-    for said in [
+    let text = String::from_utf8(response.body.to_vec()).unwrap();
+    for expected in [
         "xray-local traces",
         "xray-local trace ID",
         "aws xray get-trace-summaries --endpoint-url http://localhost:2345",
         "later version",
     ] {
-        assert!(text.contains(said), "{said} is not in: {text}");
+        assert!(text.contains(expected), "{expected} is not in: {text}");
     }
 }

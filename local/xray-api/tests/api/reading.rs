@@ -17,7 +17,7 @@ async fn summaries_error(input: Value) -> String {
 }
 
 #[tokio::test]
-async fn traces_are_given_whole_and_unknown_ids_as_unprocessed() {
+async fn traces_are_returned_whole_and_unknown_ids_as_unprocessed() {
     let api = api();
     put(
         &api,
@@ -28,8 +28,8 @@ async fn traces_are_given_whole_and_unknown_ids_as_unprocessed() {
     )
     .await;
     let asked = json!({"TraceIds": [TRACE, OTHER, "nonsense", TRACE.to_uppercase()]});
-    let mut answer = call(&api, "/Traces", &asked).await;
-    let document = answer["Traces"][0]["Segments"][0]["Document"].take();
+    let mut response = call(&api, "/Traces", &asked).await;
+    let document = response["Traces"][0]["Segments"][0]["Document"].take();
     let document: Value = serde_json::from_str(document.as_str().unwrap()).unwrap();
     assert_eq!(
         document,
@@ -39,7 +39,7 @@ async fn traces_are_given_whole_and_unknown_ids_as_unprocessed() {
         )
     );
     assert_eq!(
-        answer,
+        response,
         json!({
             "Traces": [{"Id": TRACE, "Duration": 0.5, "LimitExceeded": false,
                         "Segments": [{"Id": "0a1b2c3d4e5f6071", "Document": null}]}],
@@ -49,7 +49,7 @@ async fn traces_are_given_whole_and_unknown_ids_as_unprocessed() {
 }
 
 #[tokio::test]
-async fn batch_get_traces_refuses_what_the_service_refuses_in_its_words() {
+async fn batch_get_traces_rejects_what_x_ray_rejects_in_its_words() {
     let api = api();
     for (input, expected) in [
         (
@@ -82,12 +82,12 @@ async fn a_summary_has_every_member_under_x_rays_name() {
     });
     put(&api, &[segment("0a1b2c3d4e5f6071", more)]).await;
     let window = json!({"StartTime": EPOCH, "EndTime": EPOCH + 1});
-    let answer = call(&api, "/TraceSummaries", &window).await;
+    let response = call(&api, "/TraceSummaries", &window).await;
     let service = json!({"Name": "orders", "Names": ["orders"], "AccountId": "123456789012",
                          "Type": "AWS::Lambda::Function"});
     let annotation = |value: Value| json!([{"AnnotationValue": value, "ServiceIds": [service]}]);
     assert_eq!(
-        answer,
+        response,
         json!({
             "TraceSummaries": [{
                 "Id": TRACE, "StartTime": 1_733_337_522.25, "Duration": 0.5, "ResponseTime": 0.5,
@@ -117,16 +117,16 @@ async fn members_without_a_value_are_left_out() {
     let alone = json!({"type": "subsegment", "parent_id": "00000000000000ff"});
     put(&api, &[segment("0a1b2c3d4e5f6071", alone)]).await;
     let window = json!({"StartTime": EPOCH, "EndTime": EPOCH + 1, "FilterExpression": " "});
-    let answer = call(&api, "/TraceSummaries", &window).await;
-    let summary = &answer["TraceSummaries"][0];
+    let response = call(&api, "/TraceSummaries", &window).await;
+    let summary = &response["TraceSummaries"][0];
     assert_eq!(summary["Id"], TRACE);
     assert_eq!(summary["Http"], json!({}));
     assert_eq!(summary["Users"], json!([]));
     for absent in ["ResponseTime", "EntryPoint"] {
         assert_eq!(summary.get(absent), None);
     }
-    assert_eq!(answer.get("NextToken"), None);
-    assert!(!answer.to_string().contains("null"), "{answer}");
+    assert_eq!(response.get("NextToken"), None);
+    assert!(!response.to_string().contains("null"), "{response}");
 }
 
 #[tokio::test]
@@ -140,9 +140,9 @@ async fn times_are_numbers_or_texts() {
                "SamplingStrategy": {"Name": "FixedRate", "Value": 0.5}}),
         json!({"StartTime": EPOCH, "EndTime": EPOCH + 1, "TimeRangeType": "Service"}),
     ] {
-        let answer = call(&api, "/TraceSummaries", &window).await;
+        let response = call(&api, "/TraceSummaries", &window).await;
         assert_eq!(
-            answer["TraceSummaries"].as_array().unwrap().len(),
+            response["TraceSummaries"].as_array().unwrap().len(),
             1,
             "{window}"
         );
@@ -150,7 +150,7 @@ async fn times_are_numbers_or_texts() {
 }
 
 #[tokio::test]
-async fn windows_that_x_ray_does_not_take_are_refused() {
+async fn windows_that_x_ray_rejects_are_rejected() {
     let six_hours = 6 * 3600;
     let message = summaries_error(json!({"StartTime": 0, "EndTime": six_hours + 1})).await;
     assert_eq!(message, "Time range cannot be longer than 6 hours");
@@ -178,7 +178,7 @@ async fn windows_that_x_ray_does_not_take_are_refused() {
 }
 
 #[tokio::test]
-async fn a_filter_expression_is_refused_rather_than_ignored() {
+async fn a_filter_expression_is_rejected_not_ignored() {
     let message =
         summaries_error(json!({"StartTime": 1, "EndTime": 2, "FilterExpression": "fault"})).await;
     assert!(
@@ -203,11 +203,11 @@ async fn pages_follow_each_other_by_token() {
     let mut sizes = Vec::new();
     let mut ids = std::collections::HashSet::new();
     loop {
-        let answer = call(&api, "/TraceSummaries", &input).await;
-        let summaries = answer["TraceSummaries"].as_array().unwrap();
+        let response = call(&api, "/TraceSummaries", &input).await;
+        let summaries = response["TraceSummaries"].as_array().unwrap();
         sizes.push(summaries.len());
         ids.extend(summaries.iter().map(|summary| summary["Id"].to_string()));
-        match answer.get("NextToken") {
+        match response.get("NextToken") {
             Some(token) => input["NextToken"] = token.clone(),
             None => break,
         }
@@ -220,19 +220,19 @@ async fn pages_follow_each_other_by_token() {
 }
 
 #[tokio::test]
-async fn the_command_line_writes_traces_and_summaries_as_the_api_does() {
+async fn the_command_line_gets_the_same_json_as_clients_of_the_api() {
     let store = std::sync::Arc::new(xray_local_store::Store::in_memory().unwrap());
     let api = xray_local_api::router(store.clone());
     put(&api, &[segment("0a1b2c3d4e5f6071", json!({}))]).await;
     let id = TRACE.parse().unwrap();
     let trace = store.traces(&[id]).unwrap().pop().unwrap();
-    let answer = call(&api, "/Traces", &json!({"TraceIds": [TRACE]})).await;
-    assert_eq!(xray_local_api::trace_json(&trace), answer["Traces"][0]);
+    let response = call(&api, "/Traces", &json!({"TraceIds": [TRACE]})).await;
+    assert_eq!(xray_local_api::trace_json(&trace), response["Traces"][0]);
     let summary = store.summary(id).unwrap().unwrap();
     let window = json!({"StartTime": EPOCH, "EndTime": EPOCH + 1});
-    let answer = call(&api, "/TraceSummaries", &window).await;
+    let response = call(&api, "/TraceSummaries", &window).await;
     assert_eq!(
         xray_local_api::summary_json(&summary),
-        answer["TraceSummaries"][0]
+        response["TraceSummaries"][0]
     );
 }

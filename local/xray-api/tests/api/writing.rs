@@ -19,17 +19,17 @@ fn gzip(text: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn refused_documents_come_back_with_their_reason_and_the_others_are_kept() {
+async fn rejected_documents_are_returned_with_their_reason_and_the_others_are_stored() {
     let api = api();
     let good = segment("0a1b2c3d4e5f6071", json!({})).to_string();
     let nameless = segment("00000000000000ff", json!({"name": "what?"})).to_string();
-    let answer = call(
+    let response = call(
         &api,
         "/TraceSegments",
         &documents(&["{", &good, "[]", &nameless]),
     )
     .await;
-    let unprocessed = answer["UnprocessedTraceSegments"].as_array().unwrap();
+    let unprocessed = response["UnprocessedTraceSegments"].as_array().unwrap();
     let codes: Vec<_> = unprocessed
         .iter()
         .map(|u| (u.get("Id").cloned(), &u["ErrorCode"]))
@@ -52,7 +52,7 @@ async fn refused_documents_come_back_with_their_reason_and_the_others_are_kept()
 }
 
 #[tokio::test]
-async fn a_trace_that_grew_too_large_is_answered_in_x_rays_own_words() {
+async fn a_document_that_makes_its_trace_too_large_is_rejected_in_x_rays_words() {
     let api = api();
     let large = |n: u32| {
         segment(
@@ -63,9 +63,9 @@ async fn a_trace_that_grew_too_large_is_answered_in_x_rays_own_words() {
     };
     let all: Vec<String> = (1..=9).map(large).collect();
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
-    let answer = call(&api, "/TraceSegments", &documents(&all)).await;
+    let response = call(&api, "/TraceSegments", &documents(&all)).await;
     assert_eq!(
-        answer,
+        response,
         json!({"UnprocessedTraceSegments": [{
             "Id": "0000000000000009",
             "ErrorCode": "InvalidSegment",
@@ -77,7 +77,7 @@ async fn a_trace_that_grew_too_large_is_answered_in_x_rays_own_words() {
 }
 
 #[tokio::test]
-async fn gzip_is_read_by_its_first_bytes_whatever_the_header_says() {
+async fn gzip_is_recognized_by_its_first_bytes_not_by_the_header() {
     let api = api();
     let body = documents(&[&segment("0a1b2c3d4e5f6071", json!({})).to_string()]).to_string();
     let with = |encoding: &str, body: Vec<u8>| {
@@ -99,7 +99,7 @@ async fn gzip_is_read_by_its_first_bytes_whatever_the_header_says() {
 }
 
 #[tokio::test]
-async fn an_encoding_that_is_not_read_is_refused() {
+async fn an_unsupported_encoding_is_rejected() {
     let api = api();
     let with = |encoding: &str| {
         let request = Request::post("/TraceSegments").header("content-encoding", encoding);
@@ -121,7 +121,7 @@ async fn an_encoding_that_is_not_read_is_refused() {
 }
 
 #[tokio::test]
-async fn a_body_over_the_limit_is_refused_as_sent_and_as_unpacked() {
+async fn a_body_over_the_limit_is_rejected_before_and_after_decompression() {
     let api = api();
     let large = " ".repeat(16 * 1024 * 1024 + 1);
     for body in [gzip(&large), large.into_bytes()] {
@@ -135,7 +135,7 @@ async fn a_body_over_the_limit_is_refused_as_sent_and_as_unpacked() {
 }
 
 #[tokio::test]
-async fn a_put_without_documents_is_invalid_and_one_of_none_is_not() {
+async fn a_put_needs_a_list_of_documents_which_may_be_empty() {
     let api = api();
     for body in ["", "{}", r#"{"TraceSegmentDocuments":null}"#] {
         let (status, name, message) = post(&api, "/TraceSegments", body).await.error();
