@@ -1,10 +1,11 @@
 # Each target sets up all that it needs: Rust, a C compiler, Node 20, Python 3 and make
 # are enough. CARGO_TARGET_DIR is respected.
 
-.PHONY: help demo test bench layer lint audit clean
+.PHONY: help demo dev test bench layer lint audit clean
 
 help:
 	@echo 'make demo          build, run the demo API on this machine, show its traces (ONCE=1: exit afterwards)'
+	@echo 'make dev           formatting, clippy and fast tests of what differs from the last commit'
 	@echo 'make test          every test, those against real third-party parts included'
 	@echo 'make bench         the benchmarks, side by side with the named peers, as ratios'
 	@echo 'make layer         dist/: the layer as a zip for each architecture'
@@ -13,6 +14,9 @@ help:
 
 demo:
 	@python3 scripts/demo.py $(if $(filter-out 0 no false,$(ONCE)),--once)
+
+dev:
+	@bash scripts/dev.sh
 
 test:
 	@bash scripts/test.sh
