@@ -1,13 +1,13 @@
-# Each target sets up all that it needs: Rust, a C compiler, Node 20, Python 3 and make
-# are enough. CARGO_TARGET_DIR is respected.
+# Rust, a C compiler, Node 20, Python 3 and make must be installed; each target installs
+# whatever else it needs. CARGO_TARGET_DIR is respected.
 
 .PHONY: help demo dev test bench layer lint audit clean
 
 help:
 	@echo 'make demo          build, run the demo API on this machine, show its traces (ONCE=1: exit afterwards)'
 	@echo 'make dev           formatting, clippy and fast tests of what differs from the last commit'
-	@echo 'make test          every test, those against real third-party parts included'
-	@echo 'make bench         the benchmarks, side by side with the named peers, as ratios'
+	@echo 'make test          every test, with real third-party parts'
+	@echo 'make bench         the benchmarks, each beside its peer, as ratios'
 	@echo 'make layer         dist/: the layer as a zip for each architecture'
 	@echo 'make lint          formatting and lints'
 	@echo 'make audit         licences, sources and bans of every dependency (cargo-deny)'
@@ -24,7 +24,7 @@ test:
 bench:
 	@bash scripts/bench.sh
 
-# Where the other architecture's standard library cannot be had, layer.sh says so.
+# If the other architecture's standard library cannot be installed, layer.sh reports it.
 layer:
 	@rustup target add x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu >/dev/null 2>&1 || true
 	@bash scripts/layer.sh
