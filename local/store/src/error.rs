@@ -12,10 +12,11 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    pub(crate) fn directory(directory: &Path, source: std::io::Error) -> Self {
+    /// A file or directory of the store cannot be created.
+    pub(crate) fn create(path: &Path, source: std::io::Error) -> Self {
         let message = format!(
-            "cannot create the data directory {}: {source}; name another with --data",
-            directory.display()
+            "cannot create {}: {source}; name another directory with --data",
+            path.display()
         );
         Self {
             message,

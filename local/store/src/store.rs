@@ -43,7 +43,8 @@ struct IncomingDocument<'a> {
 
 impl Store {
     /// Opens the database `traces.sqlite` in `directory`. It creates the directory and
-    /// the file if they are missing.
+    /// the file if they are missing, both readable by their owner only (0700 and 0600), and
+    /// restricts them if they exist. A directory that holds other files keeps its mode.
     ///
     /// Opening removes traces whose last document arrived more than 30 days ago
     /// ([`RETENTION_SECONDS`](xray_document::limits::RETENTION_SECONDS)). Other processes
@@ -294,7 +295,7 @@ fn validate<'a>(
     let fields = DocumentFields::new(document, json.len()).ok_or_else(|| DocumentError {
         id: Some(document.id()),
         code: ErrorCode::MissingTraceId,
-        detail: "no trace_id".to_owned(),
+        detail: "trace_id is missing".to_owned(),
     })?;
     Ok(IncomingDocument { fields, json })
 }

@@ -1,6 +1,7 @@
 //! The database file. It opens the file, migrates it, and shares it with other processes.
 
 mod data_version;
+mod permissions;
 mod rows;
 mod schema;
 
@@ -18,6 +19,8 @@ pub(crate) use rows::{
 };
 
 use crate::error::StoreError;
+
+const FILE_NAME: &str = "traces.sqlite";
 
 /// The longest time that a write waits while another process writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,9 +41,10 @@ pub(crate) struct Database {
 
 impl Database {
     pub(crate) fn open(directory: &Path) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(directory)
-            .map_err(|source| StoreError::directory(directory, source))?;
-        let path = directory.join("traces.sqlite");
+        let path = directory.join(FILE_NAME);
+        permissions::restrict_directory(directory, FILE_NAME)
+            .map_err(|source| StoreError::create(directory, source))?;
+        permissions::restrict_files(&path).map_err(|source| StoreError::create(&path, source))?;
         let name = path.display().to_string();
         let error = |source| StoreError::database(format!("open {name}"), source);
         let mut writer = Connection::open(&path).map_err(error)?;

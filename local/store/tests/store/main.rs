@@ -11,5 +11,6 @@ mod documents;
 mod golden;
 mod ingestion;
 mod paging;
+mod permissions;
 mod sharing;
 mod summarizing;
