@@ -1,7 +1,5 @@
 use std::fmt;
 
-use super::routing::Routed;
-
 /// Why an API cannot be served: what API Gateway would refuse to deploy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GatewayError {
@@ -19,18 +17,6 @@ pub enum GatewayError {
         second_function: String,
         reason: &'static str,
     },
-}
-
-impl GatewayError {
-    pub(crate) fn ambiguous(first: &Routed, second: &Routed, reason: &'static str) -> Self {
-        Self::AmbiguousRoutes {
-            first: first.key(),
-            first_function: first.function.clone(),
-            second: second.key(),
-            second_function: second.function.clone(),
-            reason,
-        }
-    }
 }
 
 impl fmt::Display for GatewayError {

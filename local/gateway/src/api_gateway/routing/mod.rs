@@ -88,7 +88,7 @@ impl RoutingTable {
         for first in &self.routes {
             for second in &other.routes {
                 if first.equals(second) {
-                    return Err(GatewayError::ambiguous(
+                    return Err(ambiguous(
                         first,
                         second,
                         "both APIs are served at one address: give one of them another path",
@@ -207,7 +207,7 @@ impl Routed {
 
     fn check_against(&self, other: &Self, kind: ApiKind) -> Result<(), GatewayError> {
         if self.equals(other) {
-            return Err(GatewayError::ambiguous(
+            return Err(ambiguous(
                 self,
                 other,
                 "both answer the same requests: remove one",
@@ -227,7 +227,7 @@ impl Routed {
             .find(|(first, second)| first != second);
         match differing {
             Some((first, second)) if first.variable().is_some() && second.variable().is_some() => {
-                Err(GatewayError::ambiguous(
+                Err(ambiguous(
                     self,
                     other,
                     "a REST API allows one path parameter at a place: give both the same name",
@@ -235,6 +235,17 @@ impl Routed {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// An error that names both routes.
+fn ambiguous(first: &Routed, second: &Routed, reason: &'static str) -> GatewayError {
+    GatewayError::AmbiguousRoutes {
+        first: first.key(),
+        first_function: first.function.clone(),
+        second: second.key(),
+        second_function: second.function.clone(),
+        reason,
     }
 }
 
