@@ -1,5 +1,6 @@
 //! `xray-local`: Lambda, the X-Ray API and a trace store on one machine.
 
+mod api;
 mod arguments;
 mod commands;
 mod desk;

@@ -17,7 +17,7 @@ mod invoke;
 mod lambda_api;
 
 pub use access::{Access, AccessLog};
-pub use api_gateway::{ApiGateway, GatewayError};
+pub use api_gateway::{Api, ApiGateway, ApiKind, GatewayError, Route};
 pub use host_check::host_check;
 pub use invoke::{Invoke, InvokeFuture};
 pub use lambda_api::lambda_router;

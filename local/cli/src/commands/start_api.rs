@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use xray_local_gateway::ApiGateway;
-use xray_local_template::{Route, Template};
 
 use super::{announce, announce_desk, interrupted};
+use crate::api::gateway_api;
 use crate::arguments::StartApi;
 use crate::desk::{Desk, bind, guarded};
 
@@ -23,16 +23,16 @@ pub(crate) async fn start_api(arguments: StartApi) -> anyhow::Result<ExitCode> {
 
     let mut port = arguments.port;
     for api in &desk.template.apis {
-        let routes = routes(&desk.template, &api.logical_id);
+        let names = &desk.names;
+        let api = gateway_api(&desk.template, api, &names.region, &names.account_id);
         let name = api.name.clone();
-        let shown: Vec<_> = routes
+        let shown: Vec<_> = api
+            .routes
             .iter()
-            .map(|(route, function)| format!("{:<6} {:<24} {function}", route.method, route.path))
+            .map(|route| format!("{:<6} {:<24} {}", route.method, route.path, route.function))
             .collect();
         let gateway = ApiGateway::new(
-            api.clone(),
-            routes,
-            &desk.names,
+            api,
             Arc::new(desk.sandbox.clone()),
             desk.recorder.clone(),
             desk.terminal.clone(),
@@ -61,18 +61,4 @@ pub(crate) async fn start_api(arguments: StartApi) -> anyhow::Result<ExitCode> {
     interrupted().await?;
     desk.stop().await;
     Ok(ExitCode::SUCCESS)
-}
-
-fn routes(template: &Template, api: &str) -> Vec<(Route, String)> {
-    let of = |function: &xray_local_template::Function| {
-        let name = function.name.clone();
-        let own = function
-            .routes
-            .clone()
-            .into_iter()
-            .filter(|route| route.api == api);
-        own.map(move |route| (route, name.clone()))
-            .collect::<Vec<_>>()
-    };
-    template.functions.iter().flat_map(of).collect()
 }

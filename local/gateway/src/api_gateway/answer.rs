@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use xray_local_sandbox::InvokeError;
-use xray_local_template::ApiKind;
 
+use super::api::ApiKind;
 use super::proxy_result::ProxyResponse;
 
 /// A gateway response, and the reason for the log.

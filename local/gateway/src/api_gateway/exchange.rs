@@ -8,9 +8,9 @@ use http::{HeaderName, HeaderValue};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use xray_document::{Timestamp, TraceHeader};
 use xray_local_sandbox::Invocation;
-use xray_local_template::ApiKind;
 
 use super::answer::Answer;
+use super::api::ApiKind;
 use super::integration::Integration;
 use super::proxy_result::{self, ProxyResponse};
 use super::request::{Received, X_AMZN_TRACE_ID, response_trace_header};
@@ -105,7 +105,7 @@ impl<'a> Exchange<'a> {
             Err(_) => return Outcome::of(Answer::broken_body()),
         }
         let request = &self.request;
-        let function = found.routed.function.as_str();
+        let function = found.routed.route.function.as_str();
         let payload = event::payload(&api.stage, found, request);
         let mut segment = StageSegment::begin(&api.stage, request, function);
         let trace_header = match &segment {
@@ -166,7 +166,7 @@ impl<'a> Exchange<'a> {
             function: self
                 .found
                 .as_ref()
-                .map(|found| found.routed.function.clone()),
+                .map(|found| found.routed.route.function.clone()),
             trace_id: outcome.ran_under.as_ref().and_then(|header| header.root),
             note: outcome.note.clone(),
         });
@@ -223,7 +223,7 @@ fn read(
     integration: &Integration,
 ) -> (ProxyResponse, Option<String>) {
     let kind = api.stage.kind;
-    let function = &found.routed.function;
+    let function = &found.routed.route.function;
     let answer = match integration {
         Integration::Answered(outcome) if outcome.function_error.is_some() => {
             let error_type = error_type(&outcome.payload);

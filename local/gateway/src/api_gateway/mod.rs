@@ -1,6 +1,7 @@
 //! API Gateway: REST and HTTP APIs with Lambda proxy integrations.
 
 mod answer;
+mod api;
 mod error;
 mod event;
 mod exchange;
@@ -18,9 +19,9 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use xray_local_sandbox::SegmentSink;
-use xray_local_template::{Api, ApiKind, Desk, Route};
 
 use crate::{AccessLog, Invoke};
+pub use api::{Api, ApiKind, Route};
 pub use error::GatewayError;
 use exchange::Exchange;
 use routing::RoutingTable;
@@ -47,30 +48,25 @@ pub struct ApiGateway {
 }
 
 impl ApiGateway {
-    /// An API with its routes, each with the name of its function. Routes that name another
-    /// API are left out.
+    /// Prepares an API to be served.
     ///
     /// # Errors
     /// A route that API Gateway would not deploy, and two routes between which it could not
     /// decide, both named.
     pub fn new(
         api: Api,
-        routes: Vec<(Route, String)>,
-        desk: &Desk,
         invoke: Arc<dyn Invoke>,
         segments: Arc<dyn SegmentSink>,
         access: Arc<dyn AccessLog>,
     ) -> Result<Self, GatewayError> {
-        let own = routes
-            .into_iter()
-            .filter(|(route, _)| route.api == api.logical_id);
-        let routes = RoutingTable::new(api.kind, own.collect())?;
+        let stage = Stage::new(&api);
+        let routes = RoutingTable::new(api.kind, api.routes)?;
         let integration_timeout = match api.kind {
             ApiKind::Rest => REST_INTEGRATION_TIMEOUT,
             ApiKind::Http => HTTP_INTEGRATION_TIMEOUT,
         };
         Ok(Self {
-            stage: Stage::new(&api, desk),
+            stage,
             routes,
             integration_timeout,
             invoke,

@@ -8,8 +8,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::value::RawValue;
-use xray_local_template::ApiKind;
 
+use super::api::ApiKind;
 use super::routing::PayloadFormat;
 
 /// A response before the gateway adds its own headers.

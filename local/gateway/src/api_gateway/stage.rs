@@ -1,5 +1,6 @@
 use xray_local_lambda_rules::partition;
-use xray_local_template::{Api, ApiKind, Desk};
+
+use super::api::{Api, ApiKind};
 
 /// A deployed API: what events and segments say of it.
 #[derive(Debug)]
@@ -17,14 +18,14 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) fn new(api: &Api, desk: &Desk) -> Self {
+    pub(crate) fn new(api: &Api) -> Self {
         Self {
             api_name: api.name.clone(),
             api_id: stable_id(&api.logical_id, 10),
             name: api.stage.clone(),
             kind: api.kind,
-            region: desk.region.clone(),
-            account_id: desk.account_id.clone(),
+            region: api.region.clone(),
+            account_id: api.account_id.clone(),
             tracing: api.tracing && api.kind == ApiKind::Rest,
         }
     }

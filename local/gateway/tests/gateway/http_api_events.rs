@@ -1,6 +1,6 @@
 //! Events of an HTTP API, in both payload formats.
 
-use crate::support::{FakeInvoke, Gateway, http_api, ok};
+use crate::support::{FakeInvoke, Gateway, get, http_api, ok, with_routes};
 use axum::body::Body;
 use http::Request;
 use lambda_http::RequestExt as _;
@@ -67,7 +67,7 @@ async fn an_event_says_all_that_api_gateways_does() {
 
 #[tokio::test]
 async fn what_is_not_there_is_absent() {
-    let event = event_of(&["$default"], crate::support::get("/")).await;
+    let event = event_of(&["$default"], get("/")).await;
     assert_eq!(event["routeKey"], "$default");
     assert_eq!(event["rawQueryString"], "");
     for member in [
@@ -115,25 +115,9 @@ async fn lambda_http_reads_the_event() {
 
 #[tokio::test]
 async fn payload_format_1_0_is_the_rest_event_with_a_version_and_a_decoded_path() {
-    let api = http_api();
-    let mut routes = crate::support::routes(&api, &["ANY /items/{proxy+}"]);
-    routes[0].0.payload_format = "1.0".to_owned();
-    let invoke = FakeInvoke::answering(ok());
-    let gateway = xray_local_gateway::ApiGateway::new(
-        api,
-        routes,
-        &xray_local_template::Desk::default(),
-        invoke.clone(),
-        std::sync::Arc::<crate::support::Segments>::default(),
-        std::sync::Arc::<crate::support::Log>::default(),
-    );
-    let router = gateway.unwrap().router();
-    let gateway = Gateway {
-        router,
-        invoke,
-        segments: Default::default(),
-        log: Default::default(),
-    };
+    let mut api = with_routes(http_api(), &["ANY /items/{proxy+}"]);
+    api.routes[0].payload_format = "1.0".to_owned();
+    let gateway = Gateway::serve(api, FakeInvoke::answering(ok())).unwrap();
     assert_eq!(gateway.send(rich()).await.status, 200);
     let event = gateway.invoke.event();
     assert_eq!(event["version"], "1.0");
@@ -145,18 +129,10 @@ async fn payload_format_1_0_is_the_rest_event_with_a_version_and_a_decoded_path(
 
 #[tokio::test]
 async fn an_unknown_payload_format_is_an_error_that_names_the_route() {
-    let api = http_api();
-    let mut routes = crate::support::routes(&api, &["GET /a"]);
-    routes[0].0.payload_format = "3.0".to_owned();
-    let error = xray_local_gateway::ApiGateway::new(
-        api,
-        routes,
-        &xray_local_template::Desk::default(),
-        FakeInvoke::answering(ok()),
-        std::sync::Arc::<crate::support::Segments>::default(),
-        std::sync::Arc::<crate::support::Log>::default(),
-    );
-    let error = error.unwrap_err().to_string();
+    let mut api = with_routes(http_api(), &["GET /a"]);
+    api.routes[0].payload_format = "3.0".to_owned();
+    let gateway = Gateway::serve(api, FakeInvoke::answering(ok()));
+    let error = gateway.err().unwrap().to_string();
     assert!(
         error.contains("GET /a of function items") && error.contains("\"3.0\""),
         "{error}"

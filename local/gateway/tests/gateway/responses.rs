@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::support::{Answer, FakeInvoke, Gateway, http_api, ok, outcome, rest};
+use crate::support::{Answer, FakeInvoke, Gateway, http_api, ok, outcome, rest, with_routes};
 use axum::body::Body;
 use http::Request;
 use serde_json::{Value, json};
+use xray_local_gateway::{Api, ApiGateway};
 use xray_local_sandbox::InvokeError;
-use xray_local_template::Api;
 
 async fn answer_to(api: Api, result: Value) -> (Answer, Gateway) {
     let gateway = Gateway::new(api, &["GET /"], FakeInvoke::answering(result));
@@ -363,20 +363,18 @@ async fn a_function_that_makes_this_program_panic_is_an_error_and_the_next_reque
 #[tokio::test]
 async fn several_apis_share_an_address_unless_they_share_a_route() {
     let build = |api: Api, routes: &[&str], body: &str| {
-        let routes = crate::support::routes(&api, routes);
         let invoke = FakeInvoke::answering(json!({ "statusCode": 200, "body": body }));
         let (segments, log) = (
             std::sync::Arc::<crate::support::Segments>::default(),
             std::sync::Arc::<crate::support::Log>::default(),
         );
-        let desk = xray_local_template::Desk::default();
-        xray_local_gateway::ApiGateway::new(api, routes, &desk, invoke, segments, log).unwrap()
+        ApiGateway::new(with_routes(api, routes), invoke, segments, log).unwrap()
     };
     let apis = vec![
         build(rest(), &["GET /a"], "rest"),
         build(http_api(), &["GET /b"], "http"),
     ];
-    let router = xray_local_gateway::ApiGateway::router_of(apis).unwrap();
+    let router = ApiGateway::router_of(apis).unwrap();
     for (path, status, body) in [("/a", 200, "rest"), ("/b", 200, "http"), ("/c", 403, "")] {
         let response = tower::ServiceExt::oneshot(router.clone(), crate::support::get(path))
             .await
@@ -389,9 +387,7 @@ async fn several_apis_share_an_address_unless_they_share_a_route() {
         build(rest(), &["GET /a/{x}"], ""),
         build(http_api(), &["GET /a/{y}"], ""),
     ];
-    let error = xray_local_gateway::ApiGateway::router_of(apis)
-        .unwrap_err()
-        .to_string();
+    let error = ApiGateway::router_of(apis).unwrap_err().to_string();
     assert!(
         error.contains("GET /a/{x}") && error.contains("GET /a/{y}"),
         "{error}"

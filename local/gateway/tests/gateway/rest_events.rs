@@ -173,30 +173,3 @@ async fn lambda_http_reads_the_event() {
         &lambda_http::Body::from(r#"{"message":"hi"}"#)
     );
 }
-
-#[tokio::test]
-async fn a_route_of_another_api_is_not_served() {
-    let mut routes = crate::support::routes(&rest(), &["GET /mine"]);
-    routes.extend(crate::support::routes(
-        &crate::support::http_api(),
-        &["GET /theirs"],
-    ));
-    let invoke = FakeInvoke::answering(ok());
-    let log = std::sync::Arc::<crate::support::Log>::default();
-    let gateway = xray_local_gateway::ApiGateway::new(
-        rest(),
-        routes,
-        &xray_local_template::Desk::default(),
-        invoke.clone(),
-        std::sync::Arc::<crate::support::Segments>::default(),
-        log.clone(),
-    );
-    let gateway = Gateway {
-        router: gateway.unwrap().router(),
-        invoke,
-        segments: Default::default(),
-        log,
-    };
-    assert_eq!(gateway.get("/mine").await.status, 200);
-    assert_eq!(gateway.get("/theirs").await.status, 403);
-}

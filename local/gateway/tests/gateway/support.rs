@@ -12,9 +12,10 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use xray_document::{Document, Sampled, Segment, SegmentId, TraceHeader, TraceId};
-use xray_local_gateway::{Access, AccessLog, ApiGateway, GatewayError, Invoke, InvokeFuture};
+use xray_local_gateway::{
+    Access, AccessLog, Api, ApiGateway, ApiKind, GatewayError, Invoke, InvokeFuture, Route,
+};
 use xray_local_sandbox::{FunctionError, Invocation, InvokeError, InvokeOutcome, SegmentSink};
-use xray_local_template::{Api, ApiKind, Desk, Route};
 
 type Handler = dyn Fn(&str, &Invocation) -> Result<InvokeOutcome, InvokeError> + Send + Sync;
 
@@ -135,25 +136,14 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
+    /// Serves an API with these routes, such as `GET /items/{pk}`, to the function `items`.
     pub(crate) fn new(api: Api, routes: &[&str], invoke: Arc<FakeInvoke>) -> Self {
-        Self::try_new(api, routes, invoke).unwrap()
+        Self::serve(with_routes(api, routes), invoke).unwrap()
     }
 
-    pub(crate) fn try_new(
-        api: Api,
-        routes: &[&str],
-        invoke: Arc<FakeInvoke>,
-    ) -> Result<Self, GatewayError> {
+    pub(crate) fn serve(api: Api, invoke: Arc<FakeInvoke>) -> Result<Self, GatewayError> {
         let (segments, log) = (Arc::<Segments>::default(), Arc::<Log>::default());
-        let routes = self::routes(&api, routes);
-        let gateway = ApiGateway::new(
-            api,
-            routes,
-            &Desk::default(),
-            invoke.clone(),
-            segments.clone(),
-            log.clone(),
-        )?;
+        let gateway = ApiGateway::new(api, invoke.clone(), segments.clone(), log.clone())?;
         Ok(Self {
             router: gateway.router(),
             invoke,
@@ -187,23 +177,25 @@ impl Gateway {
     }
 }
 
-pub(crate) fn routes(api: &Api, keys: &[&str]) -> Vec<(Route, String)> {
+/// The API with these routes, all to the function `items`.
+pub(crate) fn with_routes(api: Api, keys: &[&str]) -> Api {
+    let payload_format = match api.kind {
+        ApiKind::Rest => "1.0",
+        ApiKind::Http => "2.0",
+    };
     let route = |key: &&str| {
         let (method, path) = key.split_once(' ').unwrap_or(("ANY", key));
-        let route = Route {
-            api: api.logical_id.clone(),
+        Route {
             method: method.to_owned(),
             path: path.to_owned(),
-            payload_format: if api.kind == ApiKind::Rest {
-                "1.0"
-            } else {
-                "2.0"
-            }
-            .to_owned(),
-        };
-        (route, "items".to_owned())
+            payload_format: payload_format.to_owned(),
+            function: "items".to_owned(),
+        }
     };
-    keys.iter().map(route).collect()
+    Api {
+        routes: keys.iter().map(route).collect(),
+        ..api
+    }
 }
 
 pub(crate) fn rest() -> Api {
@@ -213,6 +205,9 @@ pub(crate) fn rest() -> Api {
         kind: ApiKind::Rest,
         stage: "Prod".to_owned(),
         tracing: false,
+        region: "us-east-1".to_owned(),
+        account_id: "123456789012".to_owned(),
+        routes: Vec::new(),
     }
 }
 
@@ -230,6 +225,7 @@ pub(crate) fn http_api() -> Api {
         kind: ApiKind::Http,
         stage: "$default".to_owned(),
         tracing: true,
+        ..rest()
     }
 }
 

@@ -1,8 +1,8 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::header;
-use xray_local_template::ApiKind;
 
+use super::super::api::ApiKind;
 use super::super::request::Received;
 
 /// `body` and `isBase64Encoded`; no body at all where it is empty.

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use http::header;
 use serde::Serialize;
-use xray_local_template::ApiKind;
 
+use super::super::api::ApiKind;
 use super::super::decode;
 use super::super::request::Received;
 use super::super::routing::Match;

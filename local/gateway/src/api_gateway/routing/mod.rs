@@ -3,8 +3,8 @@
 mod pattern;
 
 use http::Method;
-use xray_local_template::{ApiKind, Route};
 
+use super::api::{ApiKind, Route};
 use super::error::GatewayError;
 use pattern::{Pattern, TrailingSlash};
 
@@ -19,7 +19,6 @@ pub(crate) struct RoutingTable {
 #[derive(Debug)]
 pub(crate) struct Routed {
     pub(crate) route: Route,
-    pub(crate) function: String,
     pub(crate) format: PayloadFormat,
     /// `None` for `$default`.
     pattern: Option<Pattern>,
@@ -44,10 +43,10 @@ impl RoutingTable {
     /// # Errors
     /// A path, method or payload format that API Gateway does not know, and two routes
     /// between which it could not decide.
-    pub(crate) fn new(kind: ApiKind, routes: Vec<(Route, String)>) -> Result<Self, GatewayError> {
+    pub(crate) fn new(kind: ApiKind, routes: Vec<Route>) -> Result<Self, GatewayError> {
         let mut routes: Vec<Routed> = routes
             .into_iter()
-            .map(|(route, function)| Routed::new(kind, route, function))
+            .map(|route| Routed::new(kind, route))
             .collect::<Result<_, _>>()?;
         for (index, second) in routes.iter().enumerate() {
             for first in &routes[..index] {
@@ -107,10 +106,10 @@ impl RoutingTable {
 }
 
 impl Routed {
-    fn new(kind: ApiKind, route: Route, function: String) -> Result<Self, GatewayError> {
+    fn new(kind: ApiKind, route: Route) -> Result<Self, GatewayError> {
         let bad = |reason: String| GatewayError::BadRoute {
             route: format!("{} {}", route.method, route.path),
-            function: function.clone(),
+            function: route.function.clone(),
             reason,
         };
         if Method::from_bytes(route.method.as_bytes()).is_err() {
@@ -137,7 +136,6 @@ impl Routed {
         };
         Ok(Self {
             route,
-            function,
             format,
             pattern,
         })
@@ -242,9 +240,9 @@ impl Routed {
 fn ambiguous(first: &Routed, second: &Routed, reason: &'static str) -> GatewayError {
     GatewayError::AmbiguousRoutes {
         first: first.key(),
-        first_function: first.function.clone(),
+        first_function: first.route.function.clone(),
         second: second.key(),
-        second_function: second.function.clone(),
+        second_function: second.route.function.clone(),
         reason,
     }
 }
@@ -256,13 +254,12 @@ mod tests {
     fn table(kind: ApiKind, keys: &[&str]) -> Result<RoutingTable, GatewayError> {
         let routes = keys.iter().map(|key| {
             let (method, path) = key.split_once(' ').unwrap_or(("ANY", key));
-            let route = Route {
-                api: "Api".to_owned(),
+            Route {
                 method: method.to_owned(),
                 path: path.to_owned(),
                 payload_format: "2.0".to_owned(),
-            };
-            (route, format!("function of {key}"))
+                function: format!("function of {key}"),
+            }
         });
         RoutingTable::new(kind, routes.collect())
     }

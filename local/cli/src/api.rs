@@ -1,0 +1,104 @@
+//! A template's API as the gateway serves it.
+
+use xray_local_gateway::{Api, ApiKind, Route};
+use xray_local_template::{self as template, Template};
+
+/// The API with the routes that the template's functions have on it.
+pub(crate) fn gateway_api(
+    template: &Template,
+    api: &template::Api,
+    region: &str,
+    account_id: &str,
+) -> Api {
+    let functions = template.functions.iter();
+    let routes = functions.flat_map(|function| {
+        let own = function.routes.iter();
+        own.filter(|route| route.api == api.logical_id)
+            .map(|route| gateway_route(route, &function.name))
+    });
+    Api {
+        logical_id: api.logical_id.clone(),
+        name: api.name.clone(),
+        kind: match api.kind {
+            template::ApiKind::Rest => ApiKind::Rest,
+            template::ApiKind::Http => ApiKind::Http,
+        },
+        stage: api.stage.clone(),
+        tracing: api.tracing,
+        region: region.to_owned(),
+        account_id: account_id.to_owned(),
+        routes: routes.collect(),
+    }
+}
+
+fn gateway_route(route: &template::Route, function: &str) -> Route {
+    Route {
+        method: route.method.clone(),
+        path: route.path.clone(),
+        payload_format: route.payload_format.clone(),
+        function: function.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn route(api: &str, path: &str) -> template::Route {
+        template::Route {
+            api: api.to_owned(),
+            method: "GET".to_owned(),
+            path: path.to_owned(),
+            payload_format: "1.0".to_owned(),
+        }
+    }
+
+    fn function(name: &str, routes: Vec<template::Route>) -> template::Function {
+        template::Function {
+            logical_id: name.to_owned(),
+            name: name.to_owned(),
+            handler: String::new(),
+            runtime: String::new(),
+            architecture: String::new(),
+            code_uri: "/".into(),
+            build_method: None,
+            binary: None,
+            timeout: Duration::from_secs(3),
+            memory_mb: 128,
+            environment: Default::default(),
+            active_tracing: false,
+            layers: Vec::new(),
+            routes,
+        }
+    }
+
+    #[test]
+    fn an_api_has_the_routes_of_every_function_and_of_no_other_api() {
+        let template = Template {
+            functions: vec![
+                function("items", vec![route("Mine", "/a"), route("Theirs", "/b")]),
+                function("orders", vec![route("Mine", "/c")]),
+            ],
+            ..Template::default()
+        };
+        let api = template::Api {
+            logical_id: "Mine".to_owned(),
+            name: "demo".to_owned(),
+            kind: template::ApiKind::Http,
+            stage: "$default".to_owned(),
+            tracing: false,
+        };
+        let api = gateway_api(&template, &api, "eu-west-1", "123456789012");
+        assert_eq!(
+            (api.kind, api.region.as_str()),
+            (ApiKind::Http, "eu-west-1")
+        );
+        let routes = api.routes.iter();
+        let routes: Vec<_> = routes
+            .map(|route| (route.path.as_str(), route.function.as_str()))
+            .collect();
+        assert_eq!(routes, [("/a", "items"), ("/c", "orders")]);
+    }
+}
