@@ -2,16 +2,20 @@ use std::future::Future;
 use std::pin::Pin;
 
 use http::StatusCode;
+use xray_local_lambda_rules::FunctionName;
 use xray_local_sandbox::{FunctionError, Invocation, InvokeError, InvokeOutcome, Sandbox};
 
-/// Whoever runs functions: the sandbox, or a test.
+/// Runs functions. The sandbox implements it.
 pub trait Invoke: Send + Sync + 'static {
-    /// Runs the function once and waits for its response.
+    /// Runs the function of this name once and waits for its response.
     fn invoke<'a>(&'a self, function: &'a str, invocation: Invocation) -> InvokeFuture<'a>;
 
-    /// Whether there is a function of this name. Asked before an asynchronous invocation
-    /// is accepted and for a dry run, where nothing runs that could say so.
-    fn has(&self, function: &str) -> bool;
+    /// Whether this function exists: its name, and the account and the region if the caller
+    /// gives them. The qualifier is not compared.
+    ///
+    /// The `Invoke` API asks before every invocation, because asynchronous invocations and
+    /// dry runs are answered before any function runs.
+    fn has(&self, function: &FunctionName<'_>) -> bool;
 }
 
 /// What [`Invoke::invoke`] gives.
@@ -23,8 +27,10 @@ impl Invoke for Sandbox {
         Box::pin(self.invoke(function, invocation))
     }
 
-    fn has(&self, function: &str) -> bool {
-        self.functions().iter().any(|known| known.name == function)
+    fn has(&self, function: &FunctionName<'_>) -> bool {
+        let functions = self.functions();
+        let mut functions = functions.iter();
+        functions.any(|known| function.matches(&known.region, &known.account_id, &known.name))
     }
 }
 

@@ -30,8 +30,10 @@ const EVENT_ATTEMPTS: u32 = 11;
 
 /// A call of `Invoke`.
 #[derive(Debug)]
-pub(super) struct InvokeRequest {
-    function: String,
+pub(super) struct InvokeRequest<'a> {
+    /// The function as the caller names it.
+    given: &'a str,
+    function: FunctionName<'a>,
     kind: InvocationType,
     /// `X-Amz-Log-Type: Tail`
     tail: bool,
@@ -46,11 +48,11 @@ enum InvocationType {
     DryRun,
 }
 
-impl InvokeRequest {
-    pub(super) async fn read(name: &str, request: Request) -> Result<Self, ApiError> {
+impl<'a> InvokeRequest<'a> {
+    pub(super) async fn read(given: &'a str, request: Request) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
-        let function = FunctionName::parse(name)
-            .ok_or_else(|| invalid("functionName", name, "a name or an ARN"))?;
+        let function = FunctionName::parse(given)
+            .ok_or_else(|| invalid("functionName", given, "a name or an ARN"))?;
         let in_query = parts
             .uri
             .query()
@@ -85,7 +87,8 @@ impl InvokeRequest {
         let tail =
             text(&parts.headers, "x-amz-log-type").is_some_and(|log_type| log_type == "Tail");
         Ok(Self {
-            function: function.name.to_owned(),
+            given,
+            function,
             kind,
             tail,
             invocation,
@@ -94,16 +97,18 @@ impl InvokeRequest {
 
     pub(super) async fn run(self, invoke: Arc<dyn Invoke>) -> Result<Response, ApiError> {
         if !invoke.has(&self.function) {
-            return Err(ApiError::not_found(&self.function));
+            return Err(ApiError::not_found(self.given));
         }
+        // Only `$LATEST` exists, so every qualifier runs it.
+        let name = self.function.name;
         match self.kind {
             InvocationType::DryRun => Ok(empty(StatusCode::NO_CONTENT)),
             InvocationType::Event => {
-                tokio::spawn(run_event(invoke, self.function, self.invocation));
+                tokio::spawn(run_event(invoke, name.to_owned(), self.invocation));
                 Ok(empty(StatusCode::ACCEPTED))
             }
             InvocationType::RequestResponse => {
-                let outcome = invoke.invoke(&self.function, self.invocation).await;
+                let outcome = invoke.invoke(name, self.invocation).await;
                 outcome
                     .map(|outcome| respond(outcome, self.tail))
                     .map_err(|error| ApiError::of(&error))

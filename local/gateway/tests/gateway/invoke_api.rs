@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{Answer, FakeInvoke, ROOT, failure, header, outcome};
+use crate::support::{Answer, FakeInvoke, ROOT, Segments, failure, header, outcome};
 use axum::body::Body;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -11,14 +11,16 @@ use http::{Request, request::Builder};
 use serde_json::json;
 use tower::ServiceExt as _;
 use xray_document::Sampled;
-use xray_local_gateway::lambda_router;
-use xray_local_sandbox::InvokeError;
+use xray_local_gateway::{Invoke, lambda_router};
+use xray_local_sandbox::{
+    FunctionConfig, InvokeError, LogSink, LogSource, Sandbox, SandboxConfig, TracingMode,
+};
 
 fn post(function: &str) -> Builder {
     Request::post(format!("/2015-03-31/functions/{function}/invocations"))
 }
 
-async fn send(invoke: &Arc<FakeInvoke>, request: Request<Body>) -> Answer {
+async fn send(invoke: &Arc<impl Invoke>, request: Request<Body>) -> Answer {
     Answer::of(
         lambda_router(invoke.clone())
             .oneshot(request)
@@ -181,6 +183,71 @@ async fn an_arn_names_the_function_as_the_sdks_encode_it() {
             "{name}"
         );
         assert_eq!(invoke.last().0, "items");
+    }
+}
+
+#[tokio::test]
+async fn a_function_of_another_account_or_region_is_not_found() {
+    let invoke = FakeInvoke::answering(json!(1));
+    for name in [
+        "arn:aws:lambda:eu-west-1:123456789012:function:items",
+        "arn:aws:lambda:us-east-1:999999999999:function:items:live",
+        "999999999999:function:items",
+    ] {
+        for kind in ["RequestResponse", "Event", "DryRun"] {
+            let request = post(name).header("x-amz-invocation-type", kind);
+            let answer = send(&invoke, request.body(Body::empty()).unwrap()).await;
+            assert_eq!(answer.status, 404, "{kind} of {name}");
+            assert_eq!(
+                answer.header("x-amzn-errortype"),
+                Some("ResourceNotFoundException")
+            );
+            let message = format!("Function not found: {name}");
+            assert_eq!(answer.json(), json!({ "Type": "User", "Message": message }));
+        }
+    }
+    assert!(invoke.seen.lock().unwrap().is_empty());
+}
+
+struct NoLog;
+
+impl LogSink for NoLog {
+    fn line(&self, _function: &str, _source: LogSource, _line: &str) {}
+}
+
+#[tokio::test]
+async fn the_sandbox_has_only_the_functions_of_its_account_and_region() {
+    let sandbox = Sandbox::new(
+        SandboxConfig::default(),
+        Arc::<Segments>::default(),
+        Arc::new(NoLog),
+    );
+    sandbox.add_function(FunctionConfig {
+        name: "items".to_owned(),
+        region: "us-east-1".to_owned(),
+        account_id: "123456789012".to_owned(),
+        handler: "app.handler".to_owned(),
+        task_root: "/".into(),
+        bootstrap: "/bootstrap".into(),
+        extensions: Vec::new(),
+        timeout: Duration::from_secs(3),
+        memory_mb: 128,
+        tracing: TracingMode::PassThrough,
+        environment: Default::default(),
+    });
+    let sandbox = Arc::new(sandbox);
+    for (name, status) in [
+        ("items", 204),
+        ("items:live", 204),
+        ("123456789012:function:items", 204),
+        ("arn:aws:lambda:us-east-1:123456789012:function:items", 204),
+        ("arn:aws:lambda:eu-west-1:123456789012:function:items", 404),
+        ("arn:aws:lambda:us-east-1:999999999999:function:items", 404),
+        ("orders", 404),
+    ] {
+        let request = post(name).header("x-amz-invocation-type", "DryRun");
+        let answer = send(&sandbox, request.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, status, "{name}");
     }
 }
 

@@ -15,6 +15,7 @@ use xray_document::{Document, Sampled, Segment, SegmentId, TraceHeader, TraceId}
 use xray_local_gateway::{
     Access, AccessLog, Api, ApiGateway, ApiKind, GatewayError, Invoke, InvokeFuture, Route,
 };
+use xray_local_lambda_rules::FunctionName;
 use xray_local_sandbox::{FunctionError, Invocation, InvokeError, InvokeOutcome, SegmentSink};
 
 type Handler = dyn Fn(&str, &Invocation) -> Result<InvokeOutcome, InvokeError> + Send + Sync;
@@ -85,8 +86,8 @@ impl Invoke for FakeInvoke {
         })
     }
 
-    fn has(&self, function: &str) -> bool {
-        function != "missing"
+    fn has(&self, function: &FunctionName<'_>) -> bool {
+        function.matches("us-east-1", "123456789012", function.name) && function.name != "missing"
     }
 }
 
