@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use xray_document::{Timestamp, TraceId};
 
-use crate::clock::common_log_time;
+use crate::common_log_time::common_log_time;
 
 /// One request to an API, once it is answered. Displays as one line, like `sam local`'s.
 #[derive(Debug, Clone)]

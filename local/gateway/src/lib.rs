@@ -11,7 +11,7 @@
 
 mod access;
 mod api_gateway;
-mod clock;
+mod common_log_time;
 mod host_check;
 mod invoke;
 mod lambda_api;

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use xray_local_sandbox::InvokeError;
 
 use super::api::ApiKind;
-use super::proxy_result::ProxyResponse;
+use super::proxy_response::ProxyResponse;
 
 /// A gateway response, and the reason for the log.
 pub(crate) struct Answer {

@@ -11,13 +11,20 @@ use xray_local_sandbox::Invocation;
 
 use super::answer::Answer;
 use super::api::ApiKind;
+use super::event;
+use super::gateway::ApiGateway;
 use super::integration::Integration;
-use super::proxy_result::{self, ProxyResponse};
-use super::request::{Received, X_AMZN_TRACE_ID, response_trace_header};
+use super::proxy_response::ProxyResponse;
+use super::proxy_result;
+use super::request::Received;
 use super::routing::Match;
 use super::segment::StageSegment;
-use super::{ApiGateway, MAX_REQUEST_BYTES, event};
-use crate::Access;
+use super::trace_header::{X_AMZN_TRACE_ID, response_trace_header};
+
+use crate::access::Access;
+
+/// Bytes of a request's body (API Gateway quotas, payload size: 10 MB).
+const MAX_REQUEST_BYTES: usize = 10 * 1024 * 1024;
 
 /// Bytes of an `errorType` that the log shows.
 const MAX_ERROR_TYPE: usize = 100;
@@ -201,7 +208,7 @@ impl<'a> Exchange<'a> {
                 response.headers.insert(name, value);
             }
         }
-        bare(response)
+        response.into_http()
     }
 }
 
@@ -258,11 +265,4 @@ fn error_type(payload: &[u8]) -> String {
             && !name.contains(|c: char| c.is_whitespace() || c.is_control())
     });
     name.unwrap_or_else(|| "an error without an errorType".to_owned())
-}
-
-pub(super) fn bare(response: ProxyResponse) -> Response {
-    let mut bare = Response::new(Body::from(response.body));
-    *bare.status_mut() = response.status;
-    *bare.headers_mut() = response.headers;
-    bare
 }

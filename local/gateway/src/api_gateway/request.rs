@@ -6,12 +6,14 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
-use xray_document::{Sampled, TRACE_HEADER, Timestamp, TraceHeader, TraceId};
+use xray_document::{Timestamp, TraceHeader};
 
-pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+use super::text::header_text;
+use super::trace_header::{X_AMZN_TRACE_ID, with_root};
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-pub(crate) const X_AMZN_TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// Headers that belong to one connection; no proxy sends them on (RFC 9110, 7.6.1).
 const OF_THE_CONNECTION: [HeaderName; 7] = [
@@ -56,11 +58,11 @@ impl Received {
         let source_ip = caller.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |ConnectInfo(caller)| {
             caller.ip()
         });
-        let host = parts.headers.get(header::HOST).map(text);
+        let host = parts.headers.get(header::HOST).map(header_text);
         let host = host.or_else(|| parts.uri.authority().map(ToString::to_string));
         let host = host.unwrap_or_else(|| "localhost".to_owned());
 
-        let forwarded_for = parts.headers.get(X_FORWARDED_FOR).map(text);
+        let forwarded_for = parts.headers.get(X_FORWARDED_FOR).map(header_text);
         let first = |list: &String| list.split(',').next().map(|first| first.trim().to_owned());
         let mut received = Self {
             at,
@@ -120,55 +122,13 @@ impl Received {
 
     /// The header's first value.
     pub(crate) fn header(&self, name: &HeaderName) -> Option<String> {
-        self.headers.get(name).map(text)
+        self.headers.get(name).map(header_text)
     }
 
     /// Scheme, host and path.
     pub(crate) fn url(&self) -> String {
         format!("http://{}{}", self.host, self.path)
     }
-}
-
-/// A header's value as text: UTF-8, or else Latin-1, which every byte sequence is.
-pub(crate) fn text(value: &HeaderValue) -> String {
-    match std::str::from_utf8(value.as_bytes()) {
-        Ok(text) => text.to_owned(),
-        Err(_) => value
-            .as_bytes()
-            .iter()
-            .map(|&byte| char::from(byte))
-            .collect(),
-    }
-}
-
-/// The caller's trace header, or a new trace's. A parent without a root is of no trace.
-fn with_root(headers: &HeaderMap, at: Timestamp) -> TraceHeader {
-    let mut header = headers
-        .get(TRACE_HEADER)
-        .map(text)
-        .map(|text| TraceHeader::parse(&text))
-        .unwrap_or_default();
-    if header.root.is_none() {
-        let seconds = u32::try_from(at.as_micros() / 1_000_000).unwrap_or(u32::MAX);
-        header.root = Some(TraceId::random(seconds));
-        header.parent = None;
-    }
-    header
-}
-
-/// The trace header of the response: the trace, and the decision where there is one.
-pub(crate) fn response_trace_header(ran_under: &TraceHeader) -> String {
-    let sampled = match ran_under.sampled {
-        Sampled::Requested => Sampled::Undecided,
-        decided => decided,
-    };
-    TraceHeader {
-        root: ran_under.root,
-        parent: None,
-        sampled,
-        extra: Vec::new(),
-    }
-    .to_string()
 }
 
 fn protocol(version: Version) -> &'static str {

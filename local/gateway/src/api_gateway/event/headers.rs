@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use http::{HeaderMap, HeaderName, header};
 
-use super::super::request::text;
+use super::super::text::header_text;
 
 /// Every value of every header, under names as REST APIs write them: `Content-Type`.
 pub(super) fn title_case(headers: &HeaderMap) -> BTreeMap<String, Vec<String>> {
@@ -11,7 +11,7 @@ pub(super) fn title_case(headers: &HeaderMap) -> BTreeMap<String, Vec<String>> {
         .map(|name| {
             (
                 title(name),
-                headers.get_all(name).iter().map(text).collect(),
+                headers.get_all(name).iter().map(header_text).collect(),
             )
         })
         .collect()
@@ -23,7 +23,7 @@ pub(super) fn joined(headers: &HeaderMap) -> BTreeMap<String, String> {
     let names = headers.keys().filter(|&name| name != header::COOKIE);
     names
         .map(|name| {
-            let values: Vec<String> = headers.get_all(name).iter().map(text).collect();
+            let values: Vec<String> = headers.get_all(name).iter().map(header_text).collect();
             (name.to_string(), values.join(","))
         })
         .collect()
@@ -32,7 +32,7 @@ pub(super) fn joined(headers: &HeaderMap) -> BTreeMap<String, String> {
 /// `cookies` of payload format 2.0, `name=value` each.
 pub(super) fn cookies(headers: &HeaderMap) -> Vec<String> {
     let values = headers.get_all(header::COOKIE);
-    let cookies = values.iter().map(text);
+    let cookies = values.iter().map(header_text);
     let split = |value: String| -> Vec<String> {
         value
             .split(';')

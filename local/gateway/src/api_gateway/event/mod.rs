@@ -2,6 +2,7 @@
 //! of a Lambda function for proxy integration" and "payload format version").
 
 mod body;
+mod domain;
 mod headers;
 mod query;
 mod v1;
@@ -21,16 +22,4 @@ pub(crate) fn payload(stage: &Stage, found: &Match<'_>, request: &Received) -> B
     };
     // Strings, numbers and maps with string keys: nothing that JSON cannot hold.
     Bytes::from(json.unwrap_or_default())
-}
-
-/// The first label of the host, as `abcdefghij` of `abcdefghij.execute-api…`; of an address,
-/// the address.
-fn domain_prefix(host: &str) -> &str {
-    let name = host.rsplit_once(':').map_or(host, |(name, _port)| name);
-    let is_name = name.bytes().any(|byte| byte.is_ascii_alphabetic()) && !name.starts_with('[');
-    if is_name {
-        name.split('.').next().unwrap_or(name)
-    } else {
-        name
-    }
 }

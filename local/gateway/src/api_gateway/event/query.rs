@@ -1,4 +1,4 @@
-use super::super::decode;
+use super::super::text::decode;
 
 /// The names and values of a query, decoded as HTML forms are: `+` is a space. What is not
 /// UTF-8 becomes U+FFFD.

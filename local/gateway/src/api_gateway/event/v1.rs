@@ -4,12 +4,13 @@ use http::header;
 use serde::Serialize;
 
 use super::super::api::ApiKind;
-use super::super::decode;
 use super::super::request::Received;
 use super::super::routing::Match;
 use super::super::stage::Stage;
-use super::{body, domain_prefix, headers, query};
-use crate::clock::common_log_time;
+use super::super::text::decode;
+use super::domain::domain_prefix;
+use super::{body, headers, query};
+use crate::common_log_time::common_log_time;
 
 /// The event of a REST API, and of an HTTP API with payload format 1.0.
 #[derive(Debug, Serialize)]

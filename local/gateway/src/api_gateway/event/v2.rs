@@ -3,12 +3,13 @@ use std::collections::BTreeMap;
 use http::header;
 use serde::Serialize;
 
-use super::super::decode;
 use super::super::request::Received;
 use super::super::routing::Match;
 use super::super::stage::Stage;
-use super::{body, domain_prefix, headers, query};
-use crate::clock::common_log_time;
+use super::super::text::decode;
+use super::domain::domain_prefix;
+use super::{body, headers, query};
+use crate::common_log_time::common_log_time;
 
 /// The event of an HTTP API with payload format 2.0. Members without a value are absent.
 #[derive(Debug, Serialize)]

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::super::decode;
+use super::super::text::decode;
 
 /// A route's path, such as `/items/{pk}` or `/{proxy+}`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,27 +1,22 @@
 //! What a function returns, read as a response.
 
+mod headers;
+mod members;
+
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::value::RawValue;
 
 use super::api::ApiKind;
+use super::proxy_response::ProxyResponse;
 use super::routing::PayloadFormat;
-
-/// A response before the gateway adds its own headers.
-#[derive(Debug)]
-pub(crate) struct ProxyResponse {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-}
-
-/// The members of a result, unread: a body may be nested deeper than any parser's stack.
-type Members<'a> = BTreeMap<String, &'a RawValue>;
+use headers::{DROPPED, REMAPPED, Scalar, append, remap};
+use members::{Members, kind_of, member};
 
 /// Names that a REST API's result may have; others make it malformed, as `sam local` has it.
 const REST_MEMBERS: [&str; 6] = [
@@ -31,33 +26,6 @@ const REST_MEMBERS: [&str; 6] = [
     "body",
     "isBase64Encoded",
     "cookies",
-];
-
-/// More headers than any response has: API Gateway allows 10,240 bytes of them.
-const MAX_HEADERS: usize = 1_000;
-
-/// Headers that a REST API does not take from a function, but sends on under the name
-/// `x-amzn-Remapped-…` (API Gateway Developer Guide, "Important notes").
-const REMAPPED: [HeaderName; 9] = [
-    header::AUTHORIZATION,
-    header::CONNECTION,
-    header::CONTENT_LENGTH,
-    HeaderName::from_static("content-md5"),
-    header::DATE,
-    header::HOST,
-    header::SERVER,
-    header::USER_AGENT,
-    header::WWW_AUTHENTICATE,
-];
-
-/// Headers of the connection to the caller, which is not the function's to rule.
-const DROPPED: [HeaderName; 6] = [
-    header::CONNECTION,
-    header::CONTENT_LENGTH,
-    HeaderName::from_static("keep-alive"),
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
 ];
 
 /// Reads a function's result.
@@ -213,98 +181,4 @@ fn body(members: &Members<'_>) -> Result<Bytes, String> {
     decoded
         .map(Bytes::from)
         .map_err(|_| "isBase64Encoded is true, but the body is not base64".to_owned())
-}
-
-/// A member of the type that it must have; `null` is as good as absent.
-fn member<T: serde::de::DeserializeOwned>(
-    members: &Members<'_>,
-    name: &str,
-    expected: &str,
-) -> Result<Option<T>, String> {
-    let Some(value) = members.get(name) else {
-        return Ok(None);
-    };
-    serde_json::from_str(value.get()).map_err(|_| {
-        let place = place::<T>(value).map(|place| format!(" with {place}"));
-        format!(
-            "{name} must be {expected}, not {}{}",
-            kind_of(value),
-            place.unwrap_or_default()
-        )
-    })
-}
-
-/// Which entry of an object or array does not let it be a `T`.
-fn place<T: serde::de::DeserializeOwned>(value: &RawValue) -> Option<String> {
-    let fits = |text: String| serde_json::from_str::<T>(&text).is_ok();
-    if let Ok(entries) = serde_json::from_str::<Members<'_>>(value.get()) {
-        let (key, entry) = entries.iter().find(|(key, entry)| {
-            let key = serde_json::Value::from(key.as_str());
-            !fits(format!("{{{key}:{entry}}}"))
-        })?;
-        return Some(format!("{} at {key:?}", kind_of(entry)));
-    }
-    let entries: Vec<&RawValue> = serde_json::from_str(value.get()).ok()?;
-    let position = entries
-        .iter()
-        .position(|entry| !fits(format!("[{entry}]")))?;
-    Some(format!("{} at {position}", kind_of(entries[position])))
-}
-
-/// A header's value: functions write numbers and booleans, too.
-#[derive(Debug, serde::Deserialize)]
-#[serde(untagged)]
-enum Scalar {
-    Text(String),
-    Number(serde_json::Number),
-    Boolean(bool),
-    Null,
-}
-
-impl Scalar {
-    fn text(self) -> Option<String> {
-        match self {
-            Self::Text(text) => Some(text),
-            Self::Number(number) => Some(number.to_string()),
-            Self::Boolean(value) => Some(value.to_string()),
-            Self::Null => None,
-        }
-    }
-}
-
-fn append(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), String> {
-    let parsed: HeaderName = name
-        .parse()
-        .map_err(|_| format!("{name:?} is not a header's name"))?;
-    let value = value.trim();
-    let value = HeaderValue::from_str(value)
-        .map_err(|_| format!("header {name} has a value that no header may have"))?;
-    if headers.len() >= MAX_HEADERS {
-        return Err(format!("the result has more than {MAX_HEADERS} headers"));
-    }
-    headers.append(parsed, value);
-    Ok(())
-}
-
-fn remap(headers: &mut HeaderMap, name: &HeaderName) {
-    let values: Vec<HeaderValue> = headers.get_all(name).iter().cloned().collect();
-    let Ok(remapped) = format!("x-amzn-remapped-{name}").parse::<HeaderName>() else {
-        return;
-    };
-    headers.remove(name);
-    for value in values {
-        headers.append(&remapped, value);
-    }
-}
-
-/// What the log says of a value: never the value, which may be anybody's data.
-fn kind_of(value: &RawValue) -> &'static str {
-    match value.get().as_bytes().first() {
-        Some(b'{') => "an object",
-        Some(b'[') => "an array",
-        Some(b'"') => "a string",
-        Some(b't' | b'f') => "a boolean",
-        Some(b'n') => "null",
-        _ => "a number",
-    }
 }

@@ -1,0 +1,73 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use xray_local_sandbox::SegmentSink;
+
+use super::api::{Api, ApiKind};
+use super::error::GatewayError;
+use super::routing::RoutingTable;
+use super::stage::Stage;
+use crate::{AccessLog, Invoke};
+
+/// How long a REST API waits for a function (API Gateway quotas: 29 s by default).
+const REST_INTEGRATION_TIMEOUT: Duration = Duration::from_secs(29);
+
+/// How long an HTTP API waits for a function (API Gateway quotas: 30 s).
+const HTTP_INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// One API of a template, served as API Gateway serves it, but at `/`: the stage is no part
+/// of the path, as under `sam local` and under a domain of one's own.
+pub struct ApiGateway {
+    pub(super) stage: Stage,
+    pub(super) routes: RoutingTable,
+    pub(super) integration_timeout: Duration,
+    pub(super) invoke: Arc<dyn Invoke>,
+    pub(super) segments: Arc<dyn SegmentSink>,
+    pub(super) access: Arc<dyn AccessLog>,
+}
+
+impl ApiGateway {
+    /// Prepares an API to be served.
+    ///
+    /// # Errors
+    /// A route that API Gateway would not deploy, and two routes between which it could not
+    /// decide, both named.
+    pub fn new(
+        api: Api,
+        invoke: Arc<dyn Invoke>,
+        segments: Arc<dyn SegmentSink>,
+        access: Arc<dyn AccessLog>,
+    ) -> Result<Self, GatewayError> {
+        let stage = Stage::new(&api);
+        let routes = RoutingTable::new(api.kind, api.routes)?;
+        let integration_timeout = match api.kind {
+            ApiKind::Rest => REST_INTEGRATION_TIMEOUT,
+            ApiKind::Http => HTTP_INTEGRATION_TIMEOUT,
+        };
+        Ok(Self {
+            stage,
+            routes,
+            integration_timeout,
+            invoke,
+            segments,
+            access,
+        })
+    }
+
+    /// Another integration timeout than API Gateway's default (29 s for REST APIs, which an
+    /// account may have raised, and 30 s for HTTP APIs).
+    #[must_use]
+    pub fn with_integration_timeout(mut self, timeout: Duration) -> Self {
+        self.integration_timeout = timeout;
+        self
+    }
+}
+
+impl std::fmt::Debug for ApiGateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApiGateway")
+            .field("stage", &self.stage)
+            .field("routes", &self.routes)
+            .finish_non_exhaustive()
+    }
+}

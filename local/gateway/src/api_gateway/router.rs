@@ -1,0 +1,45 @@
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
+
+use super::answer::Answer;
+use super::api::ApiKind;
+use super::error::GatewayError;
+use super::exchange::Exchange;
+use super::gateway::ApiGateway;
+
+impl ApiGateway {
+    /// The API, to be mounted at `/`.
+    pub fn router(self) -> Router {
+        serve(vec![self])
+    }
+
+    /// Several APIs at one address, as `sam local start-api` serves a template that has
+    /// several. What none of them routes is answered by the first.
+    ///
+    /// # Errors
+    /// A route that two of them have.
+    pub fn router_of(apis: Vec<Self>) -> Result<Router, GatewayError> {
+        for (index, second) in apis.iter().enumerate() {
+            for first in &apis[..index] {
+                first.routes.check_against(&second.routes)?;
+            }
+        }
+        Ok(serve(apis))
+    }
+}
+
+fn serve(apis: Vec<ApiGateway>) -> Router {
+    Router::new().fallback(answer).with_state(Arc::new(apis))
+}
+
+async fn answer(State(apis): State<Arc<Vec<ApiGateway>>>, request: Request) -> Response {
+    // A task of its own: a caller that hangs up does not stop the function, and what it did
+    // is traced and logged all the same.
+    let exchange = tokio::spawn(async move { Exchange::new(&apis, request).run().await });
+    exchange
+        .await
+        .unwrap_or_else(|_panicked| Answer::broken(ApiKind::Rest).response.into_http())
+}

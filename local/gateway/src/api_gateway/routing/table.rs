@@ -1,0 +1,252 @@
+use http::Method;
+
+use super::super::api::{ApiKind, Route};
+use super::super::error::GatewayError;
+use super::pattern::Pattern;
+use super::route::{Routed, ambiguous};
+
+/// The routes of one API, the most specific first.
+#[derive(Debug)]
+pub(crate) struct RoutingTable {
+    kind: ApiKind,
+    routes: Vec<Routed>,
+}
+
+/// A route that fits a request.
+#[derive(Debug)]
+pub(crate) struct Match<'a> {
+    pub(crate) routed: &'a Routed,
+    /// Percent-encoded, as the caller sent them.
+    pub(crate) parameters: Vec<(String, String)>,
+}
+
+impl RoutingTable {
+    /// # Errors
+    /// A path, method or payload format that API Gateway does not know, and two routes
+    /// between which it could not decide.
+    pub(crate) fn new(kind: ApiKind, routes: Vec<Route>) -> Result<Self, GatewayError> {
+        let mut routes: Vec<Routed> = routes
+            .into_iter()
+            .map(|route| Routed::new(kind, route))
+            .collect::<Result<_, _>>()?;
+        for (index, second) in routes.iter().enumerate() {
+            for first in &routes[..index] {
+                first.check_against(second, kind)?;
+            }
+        }
+        routes.sort_by_key(|routed| routed.preference(kind));
+        Ok(Self { kind, routes })
+    }
+
+    /// The route of a request; `path` as the caller sent it.
+    pub(crate) fn find(&self, method: &Method, path: &str) -> Option<Match<'_>> {
+        let parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
+        let mut fitting = self.routes.iter().filter_map(|routed| {
+            let parameters = routed.fits(&parts, self.kind)?;
+            Some(Match { routed, parameters })
+        });
+        match self.kind {
+            // The most specific route among those of the method (API Gateway Developer
+            // Guide, "Route selection": full match, greedy, `$default`).
+            ApiKind::Http => fitting.find(|found| found.routed.takes(method)),
+            // The path names the resource; a resource without the method has no other
+            // chance.
+            ApiKind::Rest => {
+                let first = fitting.next()?;
+                let shape = first.routed.pattern.as_ref().map(Pattern::shape);
+                let same = fitting
+                    .take_while(|found| found.routed.pattern.as_ref().map(Pattern::shape) == shape);
+                std::iter::once(first)
+                    .chain(same)
+                    .find(|found| found.routed.takes(method))
+            }
+        }
+    }
+
+    /// Whether another API of the same address already answers one of these routes.
+    pub(crate) fn check_against(&self, other: &Self) -> Result<(), GatewayError> {
+        for first in &self.routes {
+            for second in &other.routes {
+                if first.equals(second) {
+                    return Err(ambiguous(
+                        first,
+                        second,
+                        "both APIs are served at one address: give one of them another path",
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The routes as a list for people: `GET /items/{pk}, POST /items`.
+    pub(crate) fn listing(&self) -> String {
+        let keys: Vec<String> = self.routes.iter().map(Routed::key).collect();
+        keys.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(kind: ApiKind, keys: &[&str]) -> Result<RoutingTable, GatewayError> {
+        let routes = keys.iter().map(|key| {
+            let (method, path) = key.split_once(' ').unwrap_or(("ANY", key));
+            Route {
+                method: method.to_owned(),
+                path: path.to_owned(),
+                payload_format: "2.0".to_owned(),
+                function: format!("function of {key}"),
+            }
+        });
+        RoutingTable::new(kind, routes.collect())
+    }
+
+    fn assert_routes(kind: ApiKind, keys: &[&str], cases: &[(&str, Option<&str>)]) {
+        // The order of the template must not matter.
+        let reversed: Vec<&str> = keys.iter().rev().copied().collect();
+        for keys in [keys, &reversed] {
+            let table = table(kind, keys).unwrap();
+            for (request, expected) in cases {
+                let (method, path) = request.split_once(' ').unwrap();
+                let found = table
+                    .find(&method.parse().unwrap(), path)
+                    .map(|found| found.routed.key());
+                assert_eq!(found.as_deref(), *expected, "{request}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_http_api_takes_the_most_specific_route_of_the_method() {
+        let keys = [
+            "GET /pets/dog/1",
+            "GET /pets/dog/{id}",
+            "GET /pets/{proxy+}",
+            "ANY /{proxy+}",
+            "$default",
+            "POST /pets/{kind}/{id}",
+        ];
+        assert_routes(
+            ApiKind::Http,
+            &keys,
+            &[
+                ("GET /pets/dog/1", Some("GET /pets/dog/1")),
+                ("GET /pets/dog/2", Some("GET /pets/dog/{id}")),
+                ("GET /pets/dog/2/", Some("GET /pets/{proxy+}")),
+                ("GET /pets/cat", Some("GET /pets/{proxy+}")),
+                ("POST /pets/cat/1", Some("POST /pets/{kind}/{id}")),
+                ("POST /test/5", Some("ANY /{proxy+}")),
+                ("PUT /pets/dog/1", Some("ANY /{proxy+}")),
+                ("GET /", Some("$default")),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_full_match_beats_a_greedy_one_on_an_http_api() {
+        assert_routes(
+            ApiKind::Http,
+            &["GET /a/{proxy+}", "GET /{x}/b"],
+            &[
+                ("GET /a/b", Some("GET /{x}/b")),
+                ("GET /a/c", Some("GET /a/{proxy+}")),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_rest_api_chooses_the_resource_before_the_method() {
+        let keys = [
+            "GET /items/{pk}",
+            "ANY /items/{pk}/more",
+            "ANY /other/{proxy+}",
+            "GET /items/new",
+            "ANY /items/new",
+            "GET /",
+        ];
+        assert_routes(
+            ApiKind::Rest,
+            &keys,
+            &[
+                ("GET /", Some("GET /")),
+                ("GET /items/1", Some("GET /items/{pk}")),
+                ("GET /items/1/", Some("GET /items/{pk}")),
+                ("GET /items/new", Some("GET /items/new")),
+                ("PUT /items/new", Some("ANY /items/new")),
+                ("POST /items/1", None),
+                ("GET /items", None),
+                ("GET /items/", None),
+                ("GET /items//more", None),
+                ("DELETE /items/1/more", Some("ANY /items/{pk}/more")),
+                ("GET /other", None),
+                ("GET /other/a/b/c", Some("ANY /other/{proxy+}")),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_method_of_its_own_beats_any() {
+        assert_routes(
+            ApiKind::Http,
+            &["ANY /a", "GET /a"],
+            &[
+                ("GET /a", Some("GET /a")),
+                ("POST /a", Some("ANY /a")),
+                ("GET /a/", None),
+            ],
+        );
+    }
+
+    #[test]
+    fn what_is_no_path_has_no_route() {
+        let table = table(ApiKind::Http, &["$default", "/{proxy+}"]).unwrap();
+        assert!(table.find(&Method::OPTIONS, "*").is_none());
+        assert!(table.find(&Method::CONNECT, "").is_none());
+    }
+
+    #[test]
+    fn routes_that_answer_the_same_requests_are_an_error_that_names_both() {
+        for (kind, keys) in [
+            (ApiKind::Rest, ["GET /items/{pk}", "GET /items/{pk}"]),
+            (ApiKind::Http, ["GET /items/{a}", "get /items/{b}"]),
+            (ApiKind::Http, ["ANY $default", "$default"]),
+            (ApiKind::Rest, ["GET /items/{a}", "POST /items/{b}"]),
+            (ApiKind::Rest, ["GET /items/{a}/x", "GET /items/{b}/y"]),
+            (ApiKind::Rest, ["GET /items/{a}", "ANY /items/{proxy+}"]),
+        ] {
+            let error = table(kind, &keys).unwrap_err().to_string();
+            for key in keys {
+                assert!(error.contains(&format!("function of {key}")), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn routes_that_only_look_alike_are_fine() {
+        for (kind, keys) in [
+            (ApiKind::Rest, ["GET /items/{pk}", "GET /items/new"]),
+            (ApiKind::Rest, ["GET /items/{pk}", "POST /items/{pk}"]),
+            (ApiKind::Rest, ["GET /a/{x}", "GET /b/{y}"]),
+            (ApiKind::Http, ["GET /items/{a}", "POST /items/{b}"]),
+        ] {
+            assert!(table(kind, &keys).is_ok(), "{keys:?}");
+        }
+    }
+
+    #[test]
+    fn a_route_that_api_gateway_would_not_deploy_says_which_and_why() {
+        for (kind, key, word) in [
+            (ApiKind::Rest, "GET items", "begin with /"),
+            (ApiKind::Rest, "$default", "/{proxy+}"),
+            (ApiKind::Http, "G(T /items", "method"),
+        ] {
+            let error = table(kind, &[key]).unwrap_err().to_string();
+            assert!(
+                error.contains(word) && error.contains(&format!("function of {key}")),
+                "{error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,36 @@
+use http::{HeaderMap, HeaderName};
+use xray_document::{Sampled, TRACE_HEADER, Timestamp, TraceHeader, TraceId};
+
+use super::text::header_text;
+
+pub(crate) const X_AMZN_TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
+
+/// The caller's trace header, or a new trace's. A parent without a root is of no trace.
+pub(crate) fn with_root(headers: &HeaderMap, at: Timestamp) -> TraceHeader {
+    let mut header = headers
+        .get(TRACE_HEADER)
+        .map(header_text)
+        .map(|text| TraceHeader::parse(&text))
+        .unwrap_or_default();
+    if header.root.is_none() {
+        let seconds = u32::try_from(at.as_micros() / 1_000_000).unwrap_or(u32::MAX);
+        header.root = Some(TraceId::random(seconds));
+        header.parent = None;
+    }
+    header
+}
+
+/// The trace header of the response: the trace, and the decision where there is one.
+pub(crate) fn response_trace_header(ran_under: &TraceHeader) -> String {
+    let sampled = match ran_under.sampled {
+        Sampled::Requested => Sampled::Undecided,
+        decided => decided,
+    };
+    TraceHeader {
+        root: ran_under.root,
+        parent: None,
+        sampled,
+        extra: Vec::new(),
+    }
+    .to_string()
+}
