@@ -9,15 +9,15 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use xray_document::{Timestamp, TraceHeader};
 use xray_local_sandbox::Invocation;
 
-use super::answer::Answer;
 use super::api::ApiKind;
 use super::event;
 use super::gateway::ApiGateway;
+use super::gateway_response::GatewayResponse;
 use super::integration::Integration;
 use super::proxy_response::ProxyResponse;
 use super::proxy_result;
-use super::request::Received;
-use super::routing::Match;
+use super::request::ReceivedRequest;
+use super::routing::RouteMatch;
 use super::segment::StageSegment;
 use super::trace_header::{X_AMZN_TRACE_ID, response_trace_header};
 
@@ -32,11 +32,11 @@ const MAX_ERROR_TYPE: usize = 100;
 /// One request and its response.
 pub(super) struct Exchange<'a> {
     api: Option<&'a ApiGateway>,
-    found: Option<Match<'a>>,
+    matched: Option<RouteMatch<'a>>,
     routes: String,
-    request: Received,
+    request: ReceivedRequest,
     body: Body,
-    began: Instant,
+    started: Instant,
 }
 
 /// What is known once there is a response.
@@ -44,20 +44,20 @@ struct Outcome {
     response: ProxyResponse,
     note: Option<String>,
     /// The header under which the function ran.
-    ran_under: Option<TraceHeader>,
+    trace_header: Option<TraceHeader>,
 }
 
 impl<'a> Exchange<'a> {
     /// Chooses the API and the route.
     pub(super) fn new(apis: &'a [ApiGateway], request: Request) -> Self {
-        let began = Instant::now();
+        let started = Instant::now();
         let (parts, body) = request.into_parts();
-        let request = Received::new(parts, Timestamp::now());
+        let request = ReceivedRequest::new(parts, Timestamp::now());
         let chosen = apis
             .iter()
             .find_map(|api| Some((api, api.routes.find(&request.method, &request.path)?)));
-        let (api, found) = match chosen {
-            Some((api, found)) => (Some(api), Some(found)),
+        let (api, matched) = match chosen {
+            Some((api, matched)) => (Some(api), Some(matched)),
             None => (apis.first(), None),
         };
         let listings = || {
@@ -65,32 +65,32 @@ impl<'a> Exchange<'a> {
                 .map(|api| api.routes.listing())
                 .filter(|listing| !listing.is_empty())
         };
-        let routes = if found.is_none() {
+        let routes = if matched.is_none() {
             listings().collect::<Vec<_>>().join(", ")
         } else {
             String::new()
         };
         Self {
             api,
-            found,
+            matched,
             routes,
             request,
             body,
-            began,
+            started,
         }
     }
 
     pub(super) async fn run(mut self) -> Response {
         let kind = self.api.map_or(ApiKind::Rest, |api| api.stage.kind);
-        let outcome = match (self.api, self.found.take()) {
-            (Some(api), Some(found)) => {
-                let outcome = self.integrate(api, &found).await;
-                self.found = Some(found);
+        let outcome = match (self.api, self.matched.take()) {
+            (Some(api), Some(matched)) => {
+                let outcome = self.integrate(api, &matched).await;
+                self.matched = Some(matched);
                 outcome
             }
             _ => {
                 let method = self.request.method.as_str();
-                Outcome::of(Answer::no_route(
+                Outcome::of(GatewayResponse::no_route(
                     kind,
                     method,
                     &self.request.path,
@@ -102,18 +102,18 @@ impl<'a> Exchange<'a> {
         self.respond(kind, outcome)
     }
 
-    async fn integrate(&mut self, api: &ApiGateway, found: &Match<'_>) -> Outcome {
+    async fn integrate(&mut self, api: &ApiGateway, matched: &RouteMatch<'_>) -> Outcome {
         let kind = api.stage.kind;
         match self.read_body().await {
             Ok(body) => self.request.body = body,
             Err(error) if error.is::<LengthLimitError>() => {
-                return Outcome::of(Answer::request_too_large(kind, MAX_REQUEST_BYTES));
+                return Outcome::of(GatewayResponse::request_too_large(kind, MAX_REQUEST_BYTES));
             }
-            Err(_) => return Outcome::of(Answer::broken_body()),
+            Err(_) => return Outcome::of(GatewayResponse::incomplete_body()),
         }
         let request = &self.request;
-        let function = found.routed.route.function.as_str();
-        let payload = event::payload(&api.stage, found, request);
+        let function = matched.route.function();
+        let payload = event::payload(&api.stage, matched, request);
         let mut segment = StageSegment::begin(&api.stage, request, function);
         let trace_header = match &segment {
             Some(segment) => segment.invocation_header(&request.trace),
@@ -134,19 +134,21 @@ impl<'a> Exchange<'a> {
         if let Some(segment) = &mut segment {
             segment.integration_ended(&integration);
         }
-        let (response, note) = read(api, found, &integration);
+        let (response, note) = read(api, matched, &integration);
         if let Some(segment) = segment {
             api.segments
                 .put(vec![segment.finish(response.status, response.body.len())]);
         }
-        let ran_under = match integration {
-            Integration::Answered(outcome) => outcome.trace_header,
-            Integration::Refused(_) | Integration::TimedOut | Integration::Broken => trace_header,
+        let trace_header = match integration {
+            Integration::Completed(outcome) => outcome.trace_header,
+            Integration::Rejected(_) | Integration::TimedOut | Integration::Panicked => {
+                trace_header
+            }
         };
         Outcome {
             response,
             note,
-            ran_under: Some(ran_under),
+            trace_header: Some(trace_header),
         }
     }
 
@@ -169,12 +171,12 @@ impl<'a> Exchange<'a> {
             protocol: request.protocol,
             status: outcome.response.status.as_u16(),
             response_bytes: outcome.response.body.len(),
-            duration: self.began.elapsed(),
+            duration: self.started.elapsed(),
             function: self
-                .found
+                .matched
                 .as_ref()
-                .map(|found| found.routed.route.function.clone()),
-            trace_id: outcome.ran_under.as_ref().and_then(|header| header.root),
+                .map(|matched| matched.route.function().to_owned()),
+            trace_id: outcome.trace_header.as_ref().and_then(|header| header.root),
             note: outcome.note.clone(),
         });
     }
@@ -198,7 +200,7 @@ impl<'a> Exchange<'a> {
             )],
         };
         let trace = outcome
-            .ran_under
+            .trace_header
             .as_ref()
             .map(|header| (X_AMZN_TRACE_ID, response_trace_header(header)));
         let mut response = outcome.response;
@@ -214,11 +216,11 @@ impl<'a> Exchange<'a> {
 
 impl Outcome {
     /// The gateway's own answer to what reached no function.
-    fn of(answer: Answer) -> Self {
+    fn of(answer: GatewayResponse) -> Self {
         Self {
             response: answer.response,
             note: Some(answer.note),
-            ran_under: None,
+            trace_header: None,
         }
     }
 }
@@ -226,27 +228,30 @@ impl Outcome {
 /// The response of an integration, and what the log says of it.
 fn read(
     api: &ApiGateway,
-    found: &Match<'_>,
+    matched: &RouteMatch<'_>,
     integration: &Integration,
 ) -> (ProxyResponse, Option<String>) {
     let kind = api.stage.kind;
-    let function = &found.routed.route.function;
+    let function = matched.route.function();
     let answer = match integration {
-        Integration::Answered(outcome) if outcome.function_error.is_some() => {
+        Integration::Completed(outcome) if outcome.function_error.is_some() => {
             let error_type = error_type(&outcome.payload);
-            Answer::bad_result(kind, format!("{function} failed: {error_type}"))
+            GatewayResponse::bad_result(kind, format!("{function} failed: {error_type}"))
         }
-        Integration::Answered(outcome) => {
-            match proxy_result::read(&outcome.payload, kind, found.routed.format) {
+        Integration::Completed(outcome) => {
+            match proxy_result::read(&outcome.payload, kind, matched.route.format) {
                 Ok(response) => return (response, None),
-                Err(why) => {
-                    Answer::bad_result(kind, format!("malformed proxy result of {function}: {why}"))
-                }
+                Err(why) => GatewayResponse::bad_result(
+                    kind,
+                    format!("malformed proxy result of {function}: {why}"),
+                ),
             }
         }
-        Integration::Refused(error) => Answer::refused(kind, function, error),
-        Integration::TimedOut => Answer::timed_out(kind, api.integration_timeout.as_secs()),
-        Integration::Broken => Answer::broken(kind),
+        Integration::Rejected(error) => GatewayResponse::rejected(kind, function, error),
+        Integration::TimedOut => {
+            GatewayResponse::timed_out(kind, api.integration_timeout.as_secs())
+        }
+        Integration::Panicked => GatewayResponse::panicked(kind),
     };
     (answer.response, Some(answer.note))
 }

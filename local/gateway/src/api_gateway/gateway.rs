@@ -7,7 +7,8 @@ use super::api::{Api, ApiKind};
 use super::error::GatewayError;
 use super::routing::RoutingTable;
 use super::stage::Stage;
-use crate::{AccessLog, Invoke};
+use crate::access::AccessLog;
+use crate::invoke::Invoke;
 
 /// How long a REST API waits for a function (API Gateway quotas: 29 s by default).
 const REST_INTEGRATION_TIMEOUT: Duration = Duration::from_secs(29);

@@ -3,19 +3,19 @@ use std::time::Duration;
 
 use xray_local_sandbox::{Invocation, InvokeError, InvokeOutcome};
 
-use crate::Invoke;
+use crate::invoke::Invoke;
 
 /// How the call of a function ended, as the gateway sees it.
 #[derive(Debug)]
 pub(crate) enum Integration {
     /// The function ran; it may have failed.
-    Answered(InvokeOutcome),
+    Completed(InvokeOutcome),
     /// It could not be run.
-    Refused(InvokeError),
+    Rejected(InvokeError),
     /// The gateway no longer waits. The function still runs.
     TimedOut,
     /// A bug of this program.
-    Broken,
+    Panicked,
 }
 
 impl Integration {
@@ -29,9 +29,9 @@ impl Integration {
     ) -> Self {
         let running = tokio::spawn(async move { invoke.invoke(&function, invocation).await });
         match tokio::time::timeout(timeout, running).await {
-            Ok(Ok(Ok(outcome))) => Self::Answered(outcome),
-            Ok(Ok(Err(error))) => Self::Refused(error),
-            Ok(Err(_panicked)) => Self::Broken,
+            Ok(Ok(Ok(outcome))) => Self::Completed(outcome),
+            Ok(Ok(Err(error))) => Self::Rejected(error),
+            Ok(Err(_panicked)) => Self::Panicked,
             Err(_elapsed) => Self::TimedOut,
         }
     }

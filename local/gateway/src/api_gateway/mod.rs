@@ -1,11 +1,11 @@
 //! API Gateway: REST and HTTP APIs with Lambda proxy integrations.
 
-mod answer;
 mod api;
 mod error;
 mod event;
 mod exchange;
 mod gateway;
+mod gateway_response;
 mod integration;
 mod proxy_response;
 mod proxy_result;

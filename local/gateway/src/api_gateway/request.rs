@@ -9,14 +9,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 use xray_document::{Timestamp, TraceHeader};
 
 use super::text::header_text;
-use super::trace_header::{X_AMZN_TRACE_ID, with_root};
+use super::trace_header::{X_AMZN_TRACE_ID, request_trace_header};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Headers that belong to one connection; no proxy sends them on (RFC 9110, 7.6.1).
-const OF_THE_CONNECTION: [HeaderName; 7] = [
+const HOP_BY_HOP: [HeaderName; 7] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     header::PROXY_AUTHENTICATE,
@@ -28,7 +28,7 @@ const OF_THE_CONNECTION: [HeaderName; 7] = [
 
 /// A request as the gateway took it, with what the gateway adds.
 #[derive(Debug)]
-pub(crate) struct Received {
+pub(crate) struct ReceivedRequest {
     pub(crate) at: Timestamp,
     pub(crate) method: Method,
     /// As the caller sent it, percent-encoded.
@@ -51,7 +51,7 @@ pub(crate) struct Received {
     pub(crate) extended_request_id: String,
 }
 
-impl Received {
+impl ReceivedRequest {
     /// Takes a request; its body is read later.
     pub(crate) fn new(parts: Parts, at: Timestamp) -> Self {
         let caller = parts.extensions.get::<ConnectInfo<SocketAddr>>();
@@ -82,14 +82,14 @@ impl Received {
             request_id: uuid::Uuid::new_v4().to_string(),
             extended_request_id: BASE64_STANDARD.encode(&fastrand::u128(..).to_le_bytes()[..11]),
         };
-        received.trace = with_root(&received.headers, at);
+        received.trace = request_trace_header(&received.headers, at);
         received.add_headers(forwarded_for);
         received
     }
 
     /// The headers that API Gateway sets on the way to an integration.
     fn add_headers(&mut self, forwarded_for: Option<String>) {
-        for name in OF_THE_CONNECTION {
+        for name in HOP_BY_HOP {
             self.headers.remove(name);
         }
         let forwarded_for = match forwarded_for {

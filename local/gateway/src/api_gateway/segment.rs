@@ -5,7 +5,7 @@ use xray_document::{
 };
 
 use super::integration::Integration;
-use super::request::Received;
+use super::request::ReceivedRequest;
 use super::stage::Stage;
 use crate::invoke::{error_name, error_status};
 
@@ -20,7 +20,7 @@ pub(crate) struct StageSegment {
 impl StageSegment {
     /// `None` where the API does not trace or the caller said `Sampled=0`. Everything else
     /// is sampled: it is a desk.
-    pub(crate) fn begin(stage: &Stage, request: &Received, function: &str) -> Option<Self> {
+    pub(crate) fn begin(stage: &Stage, request: &ReceivedRequest, function: &str) -> Option<Self> {
         if !stage.tracing || request.trace.sampled == Sampled::No {
             return None;
         }
@@ -78,9 +78,9 @@ impl StageSegment {
         let subsegment = &mut self.integration;
         subsegment.end_time = Some(Timestamp::now().max(subsegment.start_time));
         let (status, bytes) = match integration {
-            Integration::Answered(outcome) => (Some(StatusCode::OK), Some(outcome.payload.len())),
-            Integration::Refused(error) => (Some(error_status(error)), None),
-            Integration::TimedOut | Integration::Broken => (None, None),
+            Integration::Completed(outcome) => (Some(StatusCode::OK), Some(outcome.payload.len())),
+            Integration::Rejected(error) => (Some(error_status(error)), None),
+            Integration::TimedOut | Integration::Panicked => (None, None),
         };
         match status {
             Some(status) => {
@@ -88,7 +88,7 @@ impl StageSegment {
             }
             None => subsegment.fault = true,
         }
-        if let Integration::Answered(outcome) = integration
+        if let Integration::Completed(outcome) = integration
             && let Some(error) = outcome.function_error
         {
             // `Invoke` itself answers 200 to a function that failed.
@@ -120,7 +120,7 @@ impl StageSegment {
     }
 }
 
-fn stage_request(request: &Received) -> HttpRequest {
+fn stage_request(request: &ReceivedRequest) -> HttpRequest {
     HttpRequest {
         method: Some(request.method.to_string()),
         url: Some(request.url()),

@@ -6,7 +6,7 @@ use super::text::header_text;
 pub(crate) const X_AMZN_TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// The caller's trace header, or a new trace's. A parent without a root is of no trace.
-pub(crate) fn with_root(headers: &HeaderMap, at: Timestamp) -> TraceHeader {
+pub(crate) fn request_trace_header(headers: &HeaderMap, at: Timestamp) -> TraceHeader {
     let mut header = headers
         .get(TRACE_HEADER)
         .map(header_text)
@@ -21,13 +21,13 @@ pub(crate) fn with_root(headers: &HeaderMap, at: Timestamp) -> TraceHeader {
 }
 
 /// The trace header of the response: the trace, and the decision where there is one.
-pub(crate) fn response_trace_header(ran_under: &TraceHeader) -> String {
-    let sampled = match ran_under.sampled {
+pub(crate) fn response_trace_header(header: &TraceHeader) -> String {
+    let sampled = match header.sampled {
         Sampled::Requested => Sampled::Undecided,
         decided => decided,
     };
     TraceHeader {
-        root: ran_under.root,
+        root: header.root,
         parent: None,
         sampled,
         extra: Vec::new(),

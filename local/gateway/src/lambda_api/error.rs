@@ -73,7 +73,7 @@ impl ApiError {
         }
     }
 
-    pub(super) fn respond(self) -> Response {
+    pub(super) fn into_response(self) -> Response {
         let kind = if self.status.is_client_error() {
             "User"
         } else {

@@ -15,7 +15,7 @@ use xray_local_lambda_rules::{FunctionName, MAX_EVENT_BYTES, MAX_PAYLOAD_BYTES};
 use xray_local_sandbox::{Invocation, InvokeError, InvokeOutcome};
 
 use super::error::ApiError;
-use crate::Invoke;
+use crate::invoke::Invoke;
 use crate::invoke::error_name;
 
 const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
@@ -84,8 +84,8 @@ impl<'a> InvokeRequest<'a> {
             trace_header: trace_header.map(TraceHeader::parse),
             client_context: client_context(&parts.headers)?,
         };
-        let tail =
-            text(&parts.headers, "x-amz-log-type").is_some_and(|log_type| log_type == "Tail");
+        let tail = header_value(&parts.headers, "x-amz-log-type")
+            .is_some_and(|log_type| log_type == "Tail");
         Ok(Self {
             given,
             function,
@@ -110,7 +110,7 @@ impl<'a> InvokeRequest<'a> {
             InvocationType::RequestResponse => {
                 let outcome = invoke.invoke(name, self.invocation).await;
                 outcome
-                    .map(|outcome| respond(outcome, self.tail))
+                    .map(|outcome| invoke_response(outcome, self.tail))
                     .map_err(|error| ApiError::of(&error))
             }
         }
@@ -129,7 +129,7 @@ async fn run_event(invoke: Arc<dyn Invoke>, function: String, invocation: Invoca
     }
 }
 
-fn respond(outcome: InvokeOutcome, tail: bool) -> Response {
+fn invoke_response(outcome: InvokeOutcome, tail: bool) -> Response {
     let mut response = Response::new(Body::from(outcome.payload));
     let headers = response.headers_mut();
     headers.insert(
@@ -189,7 +189,8 @@ async fn payload(body: Body, limit: usize) -> Result<Bytes, ApiError> {
 
 /// `X-Amz-Client-Context`: JSON in base64.
 fn client_context(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
-    let Some(encoded) = text(headers, "x-amz-client-context").filter(|encoded| !encoded.is_empty())
+    let Some(encoded) =
+        header_value(headers, "x-amz-client-context").filter(|encoded| !encoded.is_empty())
     else {
         return Ok(None);
     };
@@ -212,7 +213,7 @@ fn client_context(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
 
 impl InvocationType {
     fn read(headers: &HeaderMap) -> Result<Self, ApiError> {
-        match text(headers, "x-amz-invocation-type") {
+        match header_value(headers, "x-amz-invocation-type") {
             None | Some("" | "RequestResponse") => Ok(Self::RequestResponse),
             Some("Event") => Ok(Self::Event),
             Some("DryRun") => Ok(Self::DryRun),
@@ -232,6 +233,6 @@ fn invalid(member: &str, value: &str, expected: &str) -> ApiError {
     ApiError::bad_request("ValidationException", message)
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn header_value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }

@@ -11,30 +11,30 @@ use axum::response::Response;
 use axum::routing::post;
 use http::{HeaderValue, StatusCode};
 
-use crate::Invoke;
+use crate::invoke::Invoke;
 use error::ApiError;
 use invocation::InvokeRequest;
 
 /// `POST /2015-03-31/functions/{name}/invocations`, to be mounted at `/`.
 pub fn lambda_router(invoke: Arc<dyn Invoke>) -> Router {
     Router::new()
-        .route("/2015-03-31/functions/{name}/invocations", post(answer))
-        .fallback(unknown)
-        .method_not_allowed_fallback(unknown)
+        .route("/2015-03-31/functions/{name}/invocations", post(handle))
+        .fallback(unknown_operation)
+        .method_not_allowed_fallback(unknown_operation)
         .with_state(invoke)
 }
 
-async fn answer(
+async fn handle(
     State(invoke): State<Arc<dyn Invoke>>,
     Path(name): Path<String>,
     request: Request,
 ) -> Response {
     // A task of its own: a caller that hangs up does not stop the function.
-    let answer = tokio::spawn(async move {
+    let response = tokio::spawn(async move {
         let request = InvokeRequest::read(&name, request).await?;
         request.run(invoke).await
     });
-    let answer = answer.await.unwrap_or_else(|_panicked| {
+    let response = response.await.unwrap_or_else(|_panicked| {
         let message = "a bug of this program: the invocation's task ended early";
         Err(ApiError::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -42,17 +42,17 @@ async fn answer(
             message,
         ))
     });
-    with_request_id(answer.unwrap_or_else(ApiError::respond))
+    with_request_id(response.unwrap_or_else(ApiError::into_response))
 }
 
-async fn unknown(request: Request) -> Response {
+async fn unknown_operation(request: Request) -> Response {
     let message = format!(
         "{} {} is not served here: only POST /2015-03-31/functions/NAME/invocations is",
         request.method(),
         request.uri().path(),
     );
     with_request_id(
-        ApiError::new(StatusCode::NOT_FOUND, "UnknownOperationException", message).respond(),
+        ApiError::new(StatusCode::NOT_FOUND, "UnknownOperationException", message).into_response(),
     )
 }
 

@@ -1,4 +1,4 @@
-//! Requests and results of any shape: no panic, an answer, and events that `lambda_http` reads.
+//! Requests and results of any shape: no panic, a response, and events that `lambda_http` reads.
 
 use crate::support::{FakeInvoke, Gateway, http_api, ok, outcome, rest, traced};
 use axum::body::Body;
@@ -54,11 +54,11 @@ proptest! {
         for api in [traced(), rest(), http_api()] {
             let gateway = Gateway::new(api, &keys, FakeInvoke::answering(ok()));
             let (parts, _) = request_copy(&request);
-            let answer = block_on(gateway.send(Request::from_parts(parts, Body::from("x"))));
+            let response = block_on(gateway.send(Request::from_parts(parts, Body::from("x"))));
             let access = gateway.access();
-            prop_assert_eq!(access.status, answer.status);
-            prop_assert!([200, 403, 404].contains(&answer.status));
-            if answer.status != 200 {
+            prop_assert_eq!(access.status, response.status);
+            prop_assert!([200, 403, 404].contains(&response.status));
+            if response.status != 200 {
                 continue;
             }
             let event = gateway.invoke.event();
@@ -74,12 +74,12 @@ proptest! {
     #[test]
     fn what_a_traced_stage_draws_is_always_a_document(request in request()) {
         let gateway = Gateway::new(traced(), &["ANY /", "ANY /{proxy+}"], FakeInvoke::answering(ok()));
-        let answer = block_on(gateway.send(request));
+        let response = block_on(gateway.send(request));
         for document in gateway.segments.0.lock().unwrap().iter() {
             let json = document.to_json().unwrap();
             prop_assert!(Document::parse(&json).is_ok(), "{}", json);
         }
-        prop_assert!(answer.status == 403 || gateway.segments.0.lock().unwrap().len() < 2);
+        prop_assert!(response.status == 403 || gateway.segments.0.lock().unwrap().len() < 2);
     }
 
     #[test]
@@ -89,9 +89,9 @@ proptest! {
                 let bytes = payload.clone();
                 let invoke = FakeInvoke::new(move |_, invocation| Ok(outcome(invocation, bytes.clone())));
                 let gateway = Gateway::new(api, &["GET /"], invoke);
-                let answer = block_on(gateway.get("/"));
-                prop_assert!((200..600).contains(&answer.status));
-                prop_assert_eq!(gateway.access().note.is_some(), [500, 502].contains(&answer.status) && answer.json()["message"].is_string());
+                let response = block_on(gateway.get("/"));
+                prop_assert!((200..600).contains(&response.status));
+                prop_assert_eq!(gateway.access().note.is_some(), [500, 502].contains(&response.status) && response.json()["message"].is_string());
             }
         }
     }

@@ -9,7 +9,7 @@ use tower::ServiceExt as _;
 use xray_local_gateway::{host_check, lambda_router};
 use xray_local_listener::AllowedHosts;
 
-use crate::support::{Answer, FakeInvoke, Gateway, ok, rest};
+use crate::support::{FakeInvoke, Gateway, TestResponse, ok, rest};
 
 /// An API and a request that it answers with 200.
 struct Api {
@@ -37,14 +37,14 @@ fn apis(allowed: AllowedHosts) -> [Api; 2] {
 }
 
 impl Api {
-    async fn call(&self, header: HeaderName, value: &str) -> Answer {
+    async fn call(&self, header: HeaderName, value: &str) -> TestResponse {
         let request = Request::builder()
             .method(&self.method)
             .uri(self.path)
             .header(header, value)
             .body(Body::empty())
             .unwrap();
-        Answer::of(self.router.clone().oneshot(request).await.unwrap()).await
+        TestResponse::of(self.router.clone().oneshot(request).await.unwrap()).await
     }
 }
 
@@ -56,10 +56,10 @@ async fn foreign_hosts_and_origins_are_rejected() {
             (ORIGIN, "https://attacker.example"),
             (ORIGIN, "null"),
         ] {
-            let answer = api.call(header, value).await;
-            assert_eq!(answer.status, 403, "{} {value}", api.path);
-            assert_eq!(answer.header("content-type"), Some("application/json"));
-            let message = answer.message();
+            let response = api.call(header, value).await;
+            assert_eq!(response.status, 403, "{} {value}", api.path);
+            assert_eq!(response.header("content-type"), Some("application/json"));
+            let message = response.message();
             assert!(
                 message.contains(value) && message.contains("--host 0.0.0.0"),
                 "{message}"
@@ -76,8 +76,8 @@ async fn loopback_hosts_and_origins_are_answered() {
             (HOST, "[::1]:3000"),
             (ORIGIN, "http://localhost:5173"),
         ] {
-            let answer = api.call(header, value).await;
-            assert_eq!(answer.status, 200, "{} {value}", api.path);
+            let response = api.call(header, value).await;
+            assert_eq!(response.status, 200, "{} {value}", api.path);
         }
     }
 }
@@ -86,8 +86,8 @@ async fn loopback_hosts_and_origins_are_answered() {
 async fn apis_that_other_machines_may_call_answer_every_host_and_origin() {
     for api in apis(AllowedHosts::Any) {
         for (header, value) in [(HOST, "build.lan:3000"), (ORIGIN, "https://app.lan")] {
-            let answer = api.call(header, value).await;
-            assert_eq!(answer.status, 200, "{} {value}", api.path);
+            let response = api.call(header, value).await;
+            assert_eq!(response.status, 200, "{} {value}", api.path);
         }
     }
 }

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 async fn event_of(routes: &[&str], request: Request<Body>) -> Value {
     let gateway = Gateway::new(http_api(), routes, FakeInvoke::answering(ok()));
-    let answer = gateway.send(request).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
+    let response = gateway.send(request).await;
+    assert_eq!(response.status, 200, "{response:?}");
     gateway.invoke.event()
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{Answer, FakeInvoke, ROOT, Segments, failure, header, outcome};
+use crate::support::{FakeInvoke, ROOT, Segments, TestResponse, failure, header, outcome};
 use axum::body::Body;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -20,8 +20,8 @@ fn post(function: &str) -> Builder {
     Request::post(format!("/2015-03-31/functions/{function}/invocations"))
 }
 
-async fn send(invoke: &Arc<impl Invoke>, request: Request<Body>) -> Answer {
-    Answer::of(
+async fn send(invoke: &Arc<impl Invoke>, request: Request<Body>) -> TestResponse {
+    TestResponse::of(
         lambda_router(invoke.clone())
             .oneshot(request)
             .await
@@ -40,17 +40,17 @@ async fn the_response_is_the_functions_with_the_invocations_id() {
             "x-amz-client-context",
             BASE64_STANDARD.encode(r#"{"custom":{"k":"v"}}"#),
         );
-    let answer = send(&invoke, request.body(Body::from(r#"{"in":true}"#)).unwrap()).await;
-    assert_eq!((answer.status, answer.json()), (200, json!({ "a": 1 })));
+    let response = send(&invoke, request.body(Body::from(r#"{"in":true}"#)).unwrap()).await;
+    assert_eq!((response.status, response.json()), (200, json!({ "a": 1 })));
     assert_eq!(
-        answer.header("x-amzn-requestid"),
+        response.header("x-amzn-requestid"),
         Some("8b2c4d6e-0000-4000-8000-000000000001")
     );
-    assert_eq!(answer.header("x-amz-executed-version"), Some("$LATEST"));
-    assert_eq!(answer.header("x-amz-function-error"), None);
-    assert_eq!(answer.header("x-amz-log-result"), None);
+    assert_eq!(response.header("x-amz-executed-version"), Some("$LATEST"));
+    assert_eq!(response.header("x-amz-function-error"), None);
+    assert_eq!(response.header("x-amz-log-result"), None);
     assert!(
-        answer
+        response
             .header("x-amzn-trace-id")
             .unwrap()
             .starts_with(&format!("Root={ROOT}"))
@@ -70,7 +70,7 @@ async fn the_response_is_the_functions_with_the_invocations_id() {
 #[tokio::test]
 async fn the_log_comes_where_it_was_asked_for() {
     let invoke = FakeInvoke::answering(json!(1));
-    let answer = send(
+    let response = send(
         &invoke,
         post("items")
             .header("x-amz-log-type", "Tail")
@@ -79,7 +79,7 @@ async fn the_log_comes_where_it_was_asked_for() {
     )
     .await;
     let log = BASE64_STANDARD
-        .decode(answer.header("x-amz-log-result").unwrap())
+        .decode(response.header("x-amz-log-result").unwrap())
         .unwrap();
     assert_eq!(log, b"START RequestId: 8b2c\nREPORT RequestId: 8b2c\n");
 }
@@ -87,19 +87,22 @@ async fn the_log_comes_where_it_was_asked_for() {
 #[tokio::test]
 async fn a_function_error_is_a_200_that_says_so() {
     let invoke = FakeInvoke::new(|_, invocation| Ok(failure(invocation)));
-    let answer = send(&invoke, post("items").body(Body::empty()).unwrap()).await;
+    let response = send(&invoke, post("items").body(Body::empty()).unwrap()).await;
     assert_eq!(
-        (answer.status, answer.header("x-amz-function-error")),
+        (response.status, response.header("x-amz-function-error")),
         (200, Some("Unhandled"))
     );
-    assert_eq!(answer.json()["errorMessage"], "boom");
+    assert_eq!(response.json()["errorMessage"], "boom");
 }
 
 #[tokio::test]
 async fn no_payload_is_an_empty_object() {
     let invoke = FakeInvoke::answering(json!(null));
-    let answer = send(&invoke, post("items").body(Body::empty()).unwrap()).await;
-    assert_eq!((answer.status, &answer.body[..]), (200, b"null".as_slice()));
+    let response = send(&invoke, post("items").body(Body::empty()).unwrap()).await;
+    assert_eq!(
+        (response.status, &response.body[..]),
+        (200, b"null".as_slice())
+    );
     assert_eq!(&invoke.last().1.payload[..], b"{}");
 }
 
@@ -110,7 +113,7 @@ async fn an_event_is_accepted_before_it_has_run_and_runs() {
         ran.send(function.to_owned()).unwrap();
         Ok(outcome(invocation, "1"))
     });
-    let answer = send(
+    let response = send(
         &invoke,
         post("items")
             .header("x-amz-invocation-type", "Event")
@@ -118,8 +121,8 @@ async fn an_event_is_accepted_before_it_has_run_and_runs() {
             .unwrap(),
     )
     .await;
-    assert_eq!((answer.status, answer.body.len()), (202, 0));
-    assert!(answer.header("x-amzn-requestid").is_some());
+    assert_eq!((response.status, response.body.len()), (202, 0));
+    assert!(response.header("x-amzn-requestid").is_some());
     let ran = tokio::time::timeout(Duration::from_secs(20), runs.recv())
         .await
         .unwrap();
@@ -196,14 +199,17 @@ async fn a_function_of_another_account_or_region_is_not_found() {
     ] {
         for kind in ["RequestResponse", "Event", "DryRun"] {
             let request = post(name).header("x-amz-invocation-type", kind);
-            let answer = send(&invoke, request.body(Body::empty()).unwrap()).await;
-            assert_eq!(answer.status, 404, "{kind} of {name}");
+            let response = send(&invoke, request.body(Body::empty()).unwrap()).await;
+            assert_eq!(response.status, 404, "{kind} of {name}");
             assert_eq!(
-                answer.header("x-amzn-errortype"),
+                response.header("x-amzn-errortype"),
                 Some("ResourceNotFoundException")
             );
             let message = format!("Function not found: {name}");
-            assert_eq!(answer.json(), json!({ "Type": "User", "Message": message }));
+            assert_eq!(
+                response.json(),
+                json!({ "Type": "User", "Message": message })
+            );
         }
     }
     assert!(invoke.seen.lock().unwrap().is_empty());
@@ -246,8 +252,8 @@ async fn the_sandbox_has_only_the_functions_of_its_account_and_region() {
         ("orders", 404),
     ] {
         let request = post(name).header("x-amz-invocation-type", "DryRun");
-        let answer = send(&sandbox, request.body(Body::empty()).unwrap()).await;
-        assert_eq!(answer.status, status, "{name}");
+        let response = send(&sandbox, request.body(Body::empty()).unwrap()).await;
+        assert_eq!(response.status, status, "{name}");
     }
 }
 
@@ -285,15 +291,15 @@ async fn an_error_has_lambdas_status_code_and_shape() {
             "Service",
         ),
     ] {
-        let refusal = error.clone();
-        let invoke = FakeInvoke::new(move |_, _| Err(refusal.clone()));
-        let answer = send(&invoke, post("items").body(Body::empty()).unwrap()).await;
+        let rejection = error.clone();
+        let invoke = FakeInvoke::new(move |_, _| Err(rejection.clone()));
+        let response = send(&invoke, post("items").body(Body::empty()).unwrap()).await;
         assert_eq!(
-            (answer.status, answer.header("x-amzn-errortype")),
+            (response.status, response.header("x-amzn-errortype")),
             (status, Some(code)),
             "{error:?}"
         );
-        let body = answer.json();
+        let body = response.json();
         assert_eq!(body["Type"], kind);
         let message = body
             .get("Message")
@@ -302,7 +308,7 @@ async fn an_error_has_lambdas_status_code_and_shape() {
             .as_str()
             .unwrap();
         assert!(!message.is_empty());
-        assert!(answer.header("x-amzn-requestid").is_some());
+        assert!(response.header("x-amzn-requestid").is_some());
     }
 }
 
@@ -382,13 +388,13 @@ async fn what_is_wrong_with_a_request_is_said() {
     ] {
         let request = request.unwrap();
         let what = format!("{request:?}");
-        let answer = send(&invoke, request).await;
+        let response = send(&invoke, request).await;
         assert_eq!(
-            (answer.status, answer.header("x-amzn-errortype")),
+            (response.status, response.header("x-amzn-errortype")),
             (status, Some(code)),
             "{what}"
         );
-        assert_eq!(answer.json()["Type"], "User");
+        assert_eq!(response.json()["Type"], "User");
     }
     assert!(invoke.seen.lock().unwrap().is_empty());
 }

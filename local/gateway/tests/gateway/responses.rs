@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use crate::support::{Answer, FakeInvoke, Gateway, http_api, ok, outcome, rest, with_routes};
+use crate::support::{FakeInvoke, Gateway, TestResponse, http_api, ok, outcome, rest, with_routes};
 use axum::body::Body;
 use http::Request;
 use serde_json::{Value, json};
 use xray_local_gateway::{Api, ApiGateway};
 use xray_local_sandbox::InvokeError;
 
-async fn answer_to(api: Api, result: Value) -> (Answer, Gateway) {
+async fn answer_to(api: Api, result: Value) -> (TestResponse, Gateway) {
     let gateway = Gateway::new(api, &["GET /"], FakeInvoke::answering(result));
-    let answer = gateway.get("/").await;
-    (answer, gateway)
+    let response = gateway.get("/").await;
+    (response, gateway)
 }
 
 #[tokio::test]
@@ -23,15 +23,15 @@ async fn a_proxy_result_becomes_the_response() {
         "multiValueHeaders": { "Set-Cookie": ["a=1", "b=2"], "x-both": ["many"] },
         "body": "{\"pk\":\"1\"}",
     });
-    let (answer, gateway) = answer_to(rest(), result).await;
-    assert_eq!(answer.status, 201);
-    assert_eq!(answer.header("location"), Some("/items/1"));
-    assert_eq!(answer.header("x-number"), Some("7"));
-    assert_eq!(answer.header("x-null"), None);
-    assert_eq!(answer.header("x-both"), Some("many"));
-    assert_eq!(answer.headers.get_all("set-cookie").iter().count(), 2);
-    assert_eq!(answer.header("content-type"), Some("application/json"));
-    assert_eq!(answer.json(), json!({ "pk": "1" }));
+    let (response, gateway) = answer_to(rest(), result).await;
+    assert_eq!(response.status, 201);
+    assert_eq!(response.header("location"), Some("/items/1"));
+    assert_eq!(response.header("x-number"), Some("7"));
+    assert_eq!(response.header("x-null"), None);
+    assert_eq!(response.header("x-both"), Some("many"));
+    assert_eq!(response.headers.get_all("set-cookie").iter().count(), 2);
+    assert_eq!(response.header("content-type"), Some("application/json"));
+    assert_eq!(response.json(), json!({ "pk": "1" }));
     let access = gateway.access();
     assert_eq!((access.status, access.note.as_deref()), (201, None));
     assert_eq!(access.function.as_deref(), Some("items"));
@@ -40,10 +40,10 @@ async fn a_proxy_result_becomes_the_response() {
 #[tokio::test]
 async fn an_http_apis_cookies_are_headers_and_its_default_type_is_text() {
     let result = json!({ "statusCode": 200, "cookies": ["a=1", "b=2"], "body": "hi" });
-    let (answer, _) = answer_to(http_api(), result).await;
-    assert_eq!(answer.headers.get_all("set-cookie").iter().count(), 2);
+    let (response, _) = answer_to(http_api(), result).await;
+    assert_eq!(response.headers.get_all("set-cookie").iter().count(), 2);
     assert_eq!(
-        answer.header("content-type"),
+        response.header("content-type"),
         Some("text/plain;charset=UTF-8")
     );
 }
@@ -56,9 +56,12 @@ async fn without_a_status_code_an_http_apis_result_is_the_body() {
         (json!([1, 2]), "[1,2]"),
         (json!(null), "null"),
     ] {
-        let (answer, _) = answer_to(http_api(), result).await;
-        assert_eq!((answer.status, &answer.body[..]), (200, body.as_bytes()));
-        assert_eq!(answer.header("content-type"), Some("application/json"));
+        let (response, _) = answer_to(http_api(), result).await;
+        assert_eq!(
+            (response.status, &response.body[..]),
+            (200, body.as_bytes())
+        );
+        assert_eq!(response.header("content-type"), Some("application/json"));
     }
 }
 
@@ -70,8 +73,11 @@ async fn a_result_nested_deeper_than_any_stack_is_a_body_like_others() {
         move |_, invocation| Ok(outcome(invocation, deep.clone()))
     });
     let gateway = Gateway::new(http_api(), &["GET /"], invoke.clone());
-    let answer = gateway.get("/").await;
-    assert_eq!((answer.status, &answer.body[..]), (200, deep.as_bytes()));
+    let response = gateway.get("/").await;
+    assert_eq!(
+        (response.status, &response.body[..]),
+        (200, deep.as_bytes())
+    );
     let gateway = Gateway::new(rest(), &["GET /"], invoke);
     assert_eq!(gateway.get("/").await.status, 502);
 }
@@ -80,9 +86,9 @@ async fn a_result_nested_deeper_than_any_stack_is_a_body_like_others() {
 async fn a_base64_body_is_decoded() {
     let result = json!({ "statusCode": 200, "body": "/wCA", "isBase64Encoded": true, "headers": { "content-type": "image/png" } });
     for api in [rest(), http_api()] {
-        let (answer, _) = answer_to(api, result.clone()).await;
-        assert_eq!(&answer.body[..], [0xff, 0x00, 0x80]);
-        assert_eq!(answer.header("content-type"), Some("image/png"));
+        let (response, _) = answer_to(api, result.clone()).await;
+        assert_eq!(&response.body[..], [0xff, 0x00, 0x80]);
+        assert_eq!(response.header("content-type"), Some("image/png"));
     }
 }
 
@@ -93,18 +99,21 @@ async fn headers_that_are_the_gateways_are_renamed_or_dropped() {
         "headers": { "WWW-Authenticate": "Basic", "Content-Length": "999", "Transfer-Encoding": "chunked", "x-amzn-RequestId": "mine" },
         "body": "{}",
     });
-    let (answer, _) = answer_to(rest(), result.clone()).await;
+    let (response, _) = answer_to(rest(), result.clone()).await;
     assert_eq!(
-        answer.header("x-amzn-remapped-www-authenticate"),
+        response.header("x-amzn-remapped-www-authenticate"),
         Some("Basic")
     );
-    assert_eq!(answer.header("x-amzn-remapped-content-length"), Some("999"));
-    assert_eq!(answer.header("transfer-encoding"), None);
-    assert_eq!(answer.header("content-length"), Some("2"));
-    assert_ne!(answer.header("x-amzn-requestid"), Some("mine"));
-    let (answer, _) = answer_to(http_api(), result).await;
-    assert_eq!(answer.header("www-authenticate"), Some("Basic"));
-    assert_eq!(answer.header("content-length"), Some("2"));
+    assert_eq!(
+        response.header("x-amzn-remapped-content-length"),
+        Some("999")
+    );
+    assert_eq!(response.header("transfer-encoding"), None);
+    assert_eq!(response.header("content-length"), Some("2"));
+    assert_ne!(response.header("x-amzn-requestid"), Some("mine"));
+    let (response, _) = answer_to(http_api(), result).await;
+    assert_eq!(response.header("www-authenticate"), Some("Basic"));
+    assert_eq!(response.header("content-length"), Some("2"));
 }
 
 #[tokio::test]
@@ -143,9 +152,9 @@ async fn a_malformed_result_is_an_error_and_the_log_says_why() {
             (rest(), 502, "Internal server error"),
             (http_api(), 500, "Internal Server Error"),
         ] {
-            let (answer, gateway) = answer_to(api, result.clone()).await;
+            let (response, gateway) = answer_to(api, result.clone()).await;
             assert_eq!(
-                (answer.status, answer.message().as_str()),
+                (response.status, response.message().as_str()),
                 (status, message),
                 "{result}"
             );
@@ -212,8 +221,8 @@ async fn a_rest_apis_result_must_be_an_object_of_known_members() {
         (json!(null), "not null"),
         (json!({ "statusCode": 200, "extra": 1 }), "\"extra\""),
     ] {
-        let (answer, gateway) = answer_to(rest(), result).await;
-        assert_eq!(answer.status, 502);
+        let (response, gateway) = answer_to(rest(), result).await;
+        assert_eq!(response.status, 502);
         let note = gateway.access().note.unwrap();
         assert!(note.contains(why), "{note}");
     }
@@ -263,14 +272,14 @@ async fn what_could_not_be_run_is_told_as_api_gateway_tells_it() {
         (InvokeError::ShuttingDown, 503, 503, "shutting down"),
     ] {
         for (api, status) in [(rest(), rest_status), (http_api(), http_status)] {
-            let refusal = error.clone();
+            let rejection = error.clone();
             let gateway = Gateway::new(
                 api,
                 &["GET /"],
-                FakeInvoke::new(move |_, _| Err(refusal.clone())),
+                FakeInvoke::new(move |_, _| Err(rejection.clone())),
             );
-            let answer = gateway.get("/").await;
-            assert_eq!(answer.status, status, "{error:?}");
+            let response = gateway.get("/").await;
+            assert_eq!(response.status, status, "{error:?}");
             let note = gateway.access().note.unwrap();
             assert!(note.contains(why), "{note}");
         }
@@ -288,9 +297,9 @@ async fn without_a_route_the_log_lists_the_routes() {
             &["GET /items/{pk}", "POST /items"],
             FakeInvoke::answering(ok()),
         );
-        let answer = gateway.get("/nowhere?secret=1").await;
+        let response = gateway.get("/nowhere?secret=1").await;
         assert_eq!(
-            (answer.status, answer.message().as_str()),
+            (response.status, response.message().as_str()),
             (status, message)
         );
         let access = gateway.access();
@@ -317,10 +326,10 @@ async fn the_gateway_does_not_wait_longer_than_its_integration_timeout() {
                 &["GET /"],
                 FakeInvoke::after(Duration::from_secs(delay), ok()),
             );
-            let answer = gateway.get("/").await;
-            assert_eq!(answer.status, if in_time { 200 } else { status });
+            let response = gateway.get("/").await;
+            assert_eq!(response.status, if in_time { 200 } else { status });
             if !in_time {
-                assert_eq!(answer.message(), message);
+                assert_eq!(response.message(), message);
                 assert!(
                     gateway
                         .access()
@@ -379,9 +388,9 @@ async fn several_apis_share_an_address_unless_they_share_a_route() {
         let response = tower::ServiceExt::oneshot(router.clone(), crate::support::get(path))
             .await
             .unwrap();
-        let answer = Answer::of(response).await;
-        assert_eq!(answer.status, status);
-        assert!(answer.body.starts_with(body.as_bytes()));
+        let response = TestResponse::of(response).await;
+        assert_eq!(response.status, status);
+        assert!(response.body.starts_with(body.as_bytes()));
     }
     let apis = vec![
         build(rest(), &["GET /a/{x}"], ""),

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 async fn event_of(routes: &[&str], request: Request<Body>) -> (Value, Gateway) {
     let gateway = Gateway::new(rest(), routes, FakeInvoke::answering(ok()));
-    let answer = gateway.send(request).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
+    let response = gateway.send(request).await;
+    assert_eq!(response.status, 200, "{response:?}");
     (gateway.invoke.event(), gateway)
 }
 
@@ -111,14 +111,14 @@ async fn what_is_not_there_is_null() {
 #[tokio::test]
 async fn the_responses_ids_are_the_events() {
     let gateway = Gateway::new(rest(), &["GET /"], FakeInvoke::answering(ok()));
-    let answer = gateway.get("/").await;
+    let response = gateway.get("/").await;
     let event = gateway.invoke.event();
     assert_eq!(
-        answer.header("x-amzn-requestid"),
+        response.header("x-amzn-requestid"),
         event["requestContext"]["requestId"].as_str()
     );
     assert_eq!(
-        answer.header("x-amz-apigw-id"),
+        response.header("x-amz-apigw-id"),
         event["requestContext"]["extendedRequestId"].as_str()
     );
 }

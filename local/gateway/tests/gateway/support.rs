@@ -153,11 +153,11 @@ impl Gateway {
         })
     }
 
-    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        Answer::of(self.router.clone().oneshot(request).await.unwrap()).await
+    pub(crate) async fn send(&self, request: Request<Body>) -> TestResponse {
+        TestResponse::of(self.router.clone().oneshot(request).await.unwrap()).await
     }
 
-    pub(crate) async fn get(&self, uri: &str) -> Answer {
+    pub(crate) async fn get(&self, uri: &str) -> TestResponse {
         self.send(get(uri)).await
     }
 
@@ -244,13 +244,13 @@ pub(crate) fn get(uri: &str) -> Request<Body> {
 
 /// A response, read to its end.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct TestResponse {
     pub(crate) status: u16,
     pub(crate) headers: http::HeaderMap,
     pub(crate) body: Bytes,
 }
 
-impl Answer {
+impl TestResponse {
     pub(crate) async fn of(response: Response) -> Self {
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();

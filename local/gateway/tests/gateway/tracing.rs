@@ -29,7 +29,7 @@ async fn a_traced_stage_draws_its_segment_and_the_call_of_the_function() {
         FakeInvoke::answering(result.clone()),
     );
     let text = format!("{};Lineage=a87bd80c:1", header(Sampled::Yes));
-    let answer = gateway.send(with_header(&text)).await;
+    let response = gateway.send(with_header(&text)).await;
     let event = gateway.invoke.event();
     let segment = gateway.segment();
     let sent = Document::Segment(Box::new(segment.clone()))
@@ -109,7 +109,7 @@ async fn a_traced_stage_draws_its_segment_and_the_call_of_the_function() {
         )
     );
     assert_eq!(
-        answer.header("x-amzn-trace-id"),
+        response.header("x-amzn-trace-id"),
         Some(format!("Root={ROOT};Sampled=1").as_str())
     );
     assert_eq!(gateway.access().trace_id.unwrap().to_string(), ROOT);
@@ -147,11 +147,11 @@ async fn a_request_without_a_header_begins_a_trace() {
 async fn what_the_caller_does_not_sample_is_not_drawn_and_goes_on_as_it_came() {
     let gateway = Gateway::new(traced(), &["GET /items/{pk}"], FakeInvoke::answering(ok()));
     let incoming = header(Sampled::No);
-    let answer = gateway.send(with_header(&incoming.to_string())).await;
+    let response = gateway.send(with_header(&incoming.to_string())).await;
     assert!(gateway.segments.0.lock().unwrap().is_empty());
     assert_eq!(gateway.invoke.last().1.trace_header, Some(incoming));
     assert_eq!(
-        answer.header("x-amzn-trace-id"),
+        response.header("x-amzn-trace-id"),
         Some(format!("Root={ROOT};Sampled=0").as_str())
     );
 }
@@ -183,9 +183,9 @@ async fn the_response_tells_the_decision_of_the_function_where_the_api_took_none
         Ok(outcome)
     });
     let gateway = Gateway::new(rest(), &["GET /items/{pk}"], invoke);
-    let answer = gateway.send(with_header(&format!("Root={ROOT}"))).await;
+    let response = gateway.send(with_header(&format!("Root={ROOT}"))).await;
     assert_eq!(
-        answer.header("x-amzn-trace-id"),
+        response.header("x-amzn-trace-id"),
         Some(format!("Root={ROOT};Sampled=1").as_str())
     );
 }

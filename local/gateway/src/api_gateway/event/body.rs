@@ -3,10 +3,10 @@ use base64::prelude::BASE64_STANDARD;
 use http::header;
 
 use super::super::api::ApiKind;
-use super::super::request::Received;
+use super::super::request::ReceivedRequest;
 
 /// `body` and `isBase64Encoded`; no body at all where it is empty.
-pub(super) fn body(request: &Received, kind: ApiKind) -> (Option<String>, bool) {
+pub(super) fn body(request: &ReceivedRequest, kind: ApiKind) -> (Option<String>, bool) {
     if request.body.is_empty() {
         return (None, false);
     }

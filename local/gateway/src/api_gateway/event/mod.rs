@@ -10,15 +10,15 @@ mod v2;
 
 use bytes::Bytes;
 
-use super::request::Received;
-use super::routing::{Match, PayloadFormat};
+use super::request::ReceivedRequest;
+use super::routing::{PayloadFormat, RouteMatch};
 use super::stage::Stage;
 
 /// The event's JSON.
-pub(crate) fn payload(stage: &Stage, found: &Match<'_>, request: &Received) -> Bytes {
-    let json = match found.routed.format {
-        PayloadFormat::V1 => serde_json::to_vec(&v1::Event::new(stage, found, request)),
-        PayloadFormat::V2 => serde_json::to_vec(&v2::Event::new(stage, found, request)),
+pub(crate) fn payload(stage: &Stage, matched: &RouteMatch<'_>, request: &ReceivedRequest) -> Bytes {
+    let json = match matched.route.format {
+        PayloadFormat::V1 => serde_json::to_vec(&v1::Event::new(stage, matched, request)),
+        PayloadFormat::V2 => serde_json::to_vec(&v2::Event::new(stage, matched, request)),
     };
     // Strings, numbers and maps with string keys: nothing that JSON cannot hold.
     Bytes::from(json.unwrap_or_default())

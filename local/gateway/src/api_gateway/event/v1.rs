@@ -4,8 +4,8 @@ use http::header;
 use serde::Serialize;
 
 use super::super::api::ApiKind;
-use super::super::request::Received;
-use super::super::routing::Match;
+use super::super::request::ReceivedRequest;
+use super::super::routing::RouteMatch;
 use super::super::stage::Stage;
 use super::super::text::decode;
 use super::domain::domain_prefix;
@@ -75,7 +75,11 @@ struct Identity {
 }
 
 impl<'a> Event<'a> {
-    pub(super) fn new(stage: &'a Stage, found: &'a Match<'_>, request: &'a Received) -> Self {
+    pub(super) fn new(
+        stage: &'a Stage,
+        matched: &'a RouteMatch<'_>,
+        request: &'a ReceivedRequest,
+    ) -> Self {
         // REST APIs send paths and their parameters on as they came; HTTP APIs decode them.
         let written = |text: &str| match stage.kind {
             ApiKind::Rest => text.to_owned(),
@@ -87,23 +91,23 @@ impl<'a> Event<'a> {
         }
         let queries = (!queries.is_empty()).then_some(queries);
         let multi_value_headers = headers::title_case(&request.headers);
-        let parameters = found
+        let parameters = matched
             .parameters
             .iter()
             .map(|(name, value)| (name.as_str(), written(value)));
         let (body, is_base64_encoded) = body::body(request, stage.kind);
         Self {
             version: (stage.kind == ApiKind::Http).then_some("1.0"),
-            resource: &found.routed.route.path,
+            resource: matched.route.path(),
             path: written(&request.path),
             http_method: request.method.as_str(),
             headers: last_values(&multi_value_headers),
             multi_value_headers,
             query_string_parameters: queries.as_ref().map(last_values),
             multi_value_query_string_parameters: queries,
-            path_parameters: (!found.parameters.is_empty()).then(|| parameters.collect()),
+            path_parameters: (!matched.parameters.is_empty()).then(|| parameters.collect()),
             stage_variables: None,
-            request_context: RequestContext::new(stage, found, request),
+            request_context: RequestContext::new(stage, matched, request),
             body,
             is_base64_encoded,
         }
@@ -111,7 +115,7 @@ impl<'a> Event<'a> {
 }
 
 impl<'a> RequestContext<'a> {
-    fn new(stage: &'a Stage, found: &'a Match<'_>, request: &'a Received) -> Self {
+    fn new(stage: &'a Stage, matched: &'a RouteMatch<'_>, request: &'a ReceivedRequest) -> Self {
         Self {
             account_id: &stage.account_id,
             api_id: &stage.api_id,
@@ -130,8 +134,8 @@ impl<'a> RequestContext<'a> {
             request_id: &request.request_id,
             request_time: common_log_time(request.at),
             request_time_epoch: request.at.as_micros() / 1000,
-            resource_id: Stage::resource_id(&found.routed.route.path),
-            resource_path: &found.routed.route.path,
+            resource_id: Stage::resource_id(matched.route.path()),
+            resource_path: matched.route.path(),
             stage: &stage.name,
         }
     }

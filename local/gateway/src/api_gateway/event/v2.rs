@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use http::header;
 use serde::Serialize;
 
-use super::super::request::Received;
-use super::super::routing::Match;
+use super::super::request::ReceivedRequest;
+use super::super::routing::RouteMatch;
 use super::super::stage::Stage;
 use super::super::text::decode;
 use super::domain::domain_prefix;
@@ -60,7 +60,11 @@ struct HttpDescription<'a> {
 }
 
 impl<'a> Event<'a> {
-    pub(super) fn new(stage: &'a Stage, found: &'a Match<'_>, request: &'a Received) -> Self {
+    pub(super) fn new(
+        stage: &'a Stage,
+        matched: &'a RouteMatch<'_>,
+        request: &'a ReceivedRequest,
+    ) -> Self {
         let mut queries: BTreeMap<String, String> = BTreeMap::new();
         for (name, value) in query::pairs(&request.query) {
             let joined = queries.entry(name);
@@ -68,14 +72,14 @@ impl<'a> Event<'a> {
                 .and_modify(|joined| *joined = format!("{joined},{value}"))
                 .or_insert(value);
         }
-        let parameters = found
+        let parameters = matched
             .parameters
             .iter()
             .map(|(name, value)| (name.as_str(), decode(value)));
         let (body, is_base64_encoded) = body::body(request, stage.kind);
         Self {
             version: "2.0",
-            route_key: found.routed.key(),
+            route_key: matched.route.key(),
             raw_path: decode(&request.path),
             raw_query_string: &request.query,
             cookies: headers::cookies(&request.headers),
@@ -95,7 +99,7 @@ impl<'a> Event<'a> {
                     user_agent: request.header(&header::USER_AGENT).unwrap_or_default(),
                 },
                 request_id: &request.extended_request_id,
-                route_key: found.routed.key(),
+                route_key: matched.route.key(),
                 stage: &stage.name,
                 time: common_log_time(request.at),
                 time_epoch: request.at.as_micros() / 1000,

@@ -5,4 +5,4 @@ mod route;
 mod table;
 
 pub(crate) use route::PayloadFormat;
-pub(crate) use table::{Match, RoutingTable};
+pub(crate) use table::{RouteMatch, RoutingTable};

@@ -6,8 +6,8 @@ use super::pattern::{Part, Pattern, TrailingSlash};
 
 /// A route and where it leads.
 #[derive(Debug)]
-pub(crate) struct Routed {
-    pub(crate) route: Route,
+pub(crate) struct ParsedRoute {
+    config: Route,
     pub(crate) format: PayloadFormat,
     /// `None` for `$default`.
     pub(super) pattern: Option<Pattern>,
@@ -20,7 +20,7 @@ pub(crate) enum PayloadFormat {
     V2,
 }
 
-impl Routed {
+impl ParsedRoute {
     pub(super) fn new(kind: ApiKind, route: Route) -> Result<Self, GatewayError> {
         let bad = |reason: String| GatewayError::BadRoute {
             route: format!("{} {}", route.method, route.path),
@@ -50,7 +50,7 @@ impl Routed {
             }
         };
         Ok(Self {
-            route,
+            config: route,
             format,
             pattern,
         })
@@ -63,20 +63,32 @@ impl Routed {
         }
         format!(
             "{} {}",
-            self.route.method.to_ascii_uppercase(),
-            self.route.path
+            self.config.method.to_ascii_uppercase(),
+            self.config.path
         )
     }
 
-    pub(super) fn takes(&self, method: &Method) -> bool {
-        self.takes_any() || self.route.method.eq_ignore_ascii_case(method.as_str())
+    pub(crate) fn function(&self) -> &str {
+        &self.config.function
     }
 
-    fn takes_any(&self) -> bool {
-        self.pattern.is_none() || self.route.method.eq_ignore_ascii_case("ANY")
+    pub(crate) fn path(&self) -> &str {
+        &self.config.path
     }
 
-    pub(super) fn fits(&self, parts: &[&str], kind: ApiKind) -> Option<Vec<(String, String)>> {
+    pub(super) fn accepts(&self, method: &Method) -> bool {
+        self.accepts_any_method() || self.config.method.eq_ignore_ascii_case(method.as_str())
+    }
+
+    fn accepts_any_method(&self) -> bool {
+        self.pattern.is_none() || self.config.method.eq_ignore_ascii_case("ANY")
+    }
+
+    pub(super) fn match_path(
+        &self,
+        parts: &[&str],
+        kind: ApiKind,
+    ) -> Option<Vec<(String, String)>> {
         let trailing_slash = match kind {
             ApiKind::Rest => TrailingSlash::Ignored,
             ApiKind::Http => TrailingSlash::Significant,
@@ -106,20 +118,24 @@ impl Routed {
             greedy,
             specificity,
             shape,
-            self.takes_any(),
+            self.accepts_any_method(),
         )
     }
 
-    pub(super) fn equals(&self, other: &Self) -> bool {
-        let same_method = self.takes_any() == other.takes_any()
-            && (self.takes_any() || self.route.method.eq_ignore_ascii_case(&other.route.method));
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        let same_method = self.accepts_any_method() == other.accepts_any_method()
+            && (self.accepts_any_method()
+                || self
+                    .config
+                    .method
+                    .eq_ignore_ascii_case(&other.config.method));
         same_method
             && self.pattern.as_ref().map(Pattern::shape)
                 == other.pattern.as_ref().map(Pattern::shape)
     }
 
-    pub(super) fn check_against(&self, other: &Self, kind: ApiKind) -> Result<(), GatewayError> {
-        if self.equals(other) {
+    pub(super) fn check_conflict(&self, other: &Self, kind: ApiKind) -> Result<(), GatewayError> {
+        if self.is_same_as(other) {
             return Err(ambiguous(
                 self,
                 other,
@@ -152,12 +168,16 @@ impl Routed {
 }
 
 /// An error that names both routes.
-pub(super) fn ambiguous(first: &Routed, second: &Routed, reason: &'static str) -> GatewayError {
+pub(super) fn ambiguous(
+    first: &ParsedRoute,
+    second: &ParsedRoute,
+    reason: &'static str,
+) -> GatewayError {
     GatewayError::AmbiguousRoutes {
         first: first.key(),
-        first_function: first.route.function.clone(),
+        first_function: first.config.function.clone(),
         second: second.key(),
-        second_function: second.route.function.clone(),
+        second_function: second.config.function.clone(),
         reason,
     }
 }

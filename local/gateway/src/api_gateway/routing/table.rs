@@ -3,19 +3,19 @@ use http::Method;
 use super::super::api::{ApiKind, Route};
 use super::super::error::GatewayError;
 use super::pattern::Pattern;
-use super::route::{Routed, ambiguous};
+use super::route::{ParsedRoute, ambiguous};
 
 /// The routes of one API, the most specific first.
 #[derive(Debug)]
 pub(crate) struct RoutingTable {
     kind: ApiKind,
-    routes: Vec<Routed>,
+    routes: Vec<ParsedRoute>,
 }
 
 /// A route that fits a request.
 #[derive(Debug)]
-pub(crate) struct Match<'a> {
-    pub(crate) routed: &'a Routed,
+pub(crate) struct RouteMatch<'a> {
+    pub(crate) route: &'a ParsedRoute,
     /// Percent-encoded, as the caller sent them.
     pub(crate) parameters: Vec<(String, String)>,
 }
@@ -25,49 +25,50 @@ impl RoutingTable {
     /// A path, method or payload format that API Gateway does not know, and two routes
     /// between which it could not decide.
     pub(crate) fn new(kind: ApiKind, routes: Vec<Route>) -> Result<Self, GatewayError> {
-        let mut routes: Vec<Routed> = routes
+        let mut routes: Vec<ParsedRoute> = routes
             .into_iter()
-            .map(|route| Routed::new(kind, route))
+            .map(|route| ParsedRoute::new(kind, route))
             .collect::<Result<_, _>>()?;
         for (index, second) in routes.iter().enumerate() {
             for first in &routes[..index] {
-                first.check_against(second, kind)?;
+                first.check_conflict(second, kind)?;
             }
         }
-        routes.sort_by_key(|routed| routed.preference(kind));
+        routes.sort_by_key(|route| route.preference(kind));
         Ok(Self { kind, routes })
     }
 
     /// The route of a request; `path` as the caller sent it.
-    pub(crate) fn find(&self, method: &Method, path: &str) -> Option<Match<'_>> {
+    pub(crate) fn find(&self, method: &Method, path: &str) -> Option<RouteMatch<'_>> {
         let parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
-        let mut fitting = self.routes.iter().filter_map(|routed| {
-            let parameters = routed.fits(&parts, self.kind)?;
-            Some(Match { routed, parameters })
+        let mut fitting = self.routes.iter().filter_map(|route| {
+            let parameters = route.match_path(&parts, self.kind)?;
+            Some(RouteMatch { route, parameters })
         });
         match self.kind {
             // The most specific route among those of the method (API Gateway Developer
             // Guide, "Route selection": full match, greedy, `$default`).
-            ApiKind::Http => fitting.find(|found| found.routed.takes(method)),
+            ApiKind::Http => fitting.find(|matched| matched.route.accepts(method)),
             // The path names the resource; a resource without the method has no other
             // chance.
             ApiKind::Rest => {
                 let first = fitting.next()?;
-                let shape = first.routed.pattern.as_ref().map(Pattern::shape);
-                let same = fitting
-                    .take_while(|found| found.routed.pattern.as_ref().map(Pattern::shape) == shape);
+                let shape = first.route.pattern.as_ref().map(Pattern::shape);
+                let same = fitting.take_while(|matched| {
+                    matched.route.pattern.as_ref().map(Pattern::shape) == shape
+                });
                 std::iter::once(first)
                     .chain(same)
-                    .find(|found| found.routed.takes(method))
+                    .find(|matched| matched.route.accepts(method))
             }
         }
     }
 
     /// Whether another API of the same address already answers one of these routes.
-    pub(crate) fn check_against(&self, other: &Self) -> Result<(), GatewayError> {
+    pub(crate) fn check_conflict(&self, other: &Self) -> Result<(), GatewayError> {
         for first in &self.routes {
             for second in &other.routes {
-                if first.equals(second) {
+                if first.is_same_as(second) {
                     return Err(ambiguous(
                         first,
                         second,
@@ -81,7 +82,7 @@ impl RoutingTable {
 
     /// The routes as a list for people: `GET /items/{pk}, POST /items`.
     pub(crate) fn listing(&self) -> String {
-        let keys: Vec<String> = self.routes.iter().map(Routed::key).collect();
+        let keys: Vec<String> = self.routes.iter().map(ParsedRoute::key).collect();
         keys.join(", ")
     }
 }
@@ -110,10 +111,10 @@ mod tests {
             let table = table(kind, keys).unwrap();
             for (request, expected) in cases {
                 let (method, path) = request.split_once(' ').unwrap();
-                let found = table
+                let matched = table
                     .find(&method.parse().unwrap(), path)
-                    .map(|found| found.routed.key());
-                assert_eq!(found.as_deref(), *expected, "{request}");
+                    .map(|matched| matched.route.key());
+                assert_eq!(matched.as_deref(), *expected, "{request}");
             }
         }
     }

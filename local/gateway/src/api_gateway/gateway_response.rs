@@ -8,14 +8,14 @@ use super::api::ApiKind;
 use super::proxy_response::ProxyResponse;
 
 /// A gateway response, and the reason for the log.
-pub(crate) struct Answer {
+pub(crate) struct GatewayResponse {
     pub(crate) response: ProxyResponse,
     pub(crate) note: String,
 }
 
 /// The two kinds of API tell the same failures in different words (API Gateway Developer
 /// Guide, "Gateway response types", for REST APIs; those of HTTP APIs are as observed).
-impl Answer {
+impl GatewayResponse {
     pub(crate) fn no_route(kind: ApiKind, method: &str, path: &str, routes: &str) -> Self {
         let note = match routes {
             "" => format!("no route for {method} {path}; the API has none"),
@@ -58,7 +58,7 @@ impl Answer {
     }
 
     /// The connection broke within the body: nobody reads this.
-    pub(crate) fn broken_body() -> Self {
+    pub(crate) fn incomplete_body() -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
             "Bad Request",
@@ -92,23 +92,25 @@ impl Answer {
     /// The function failed, or what it returned is no response.
     pub(crate) fn bad_result(kind: ApiKind, note: String) -> Self {
         match kind {
-            ApiKind::Rest => Self::internal(StatusCode::BAD_GATEWAY, kind, note),
-            ApiKind::Http => Self::internal(StatusCode::INTERNAL_SERVER_ERROR, kind, note),
+            ApiKind::Rest => Self::internal_error(StatusCode::BAD_GATEWAY, kind, note),
+            ApiKind::Http => Self::internal_error(StatusCode::INTERNAL_SERVER_ERROR, kind, note),
         }
     }
 
     /// The function could not be run.
-    pub(crate) fn refused(kind: ApiKind, function: &str, error: &InvokeError) -> Self {
+    pub(crate) fn rejected(kind: ApiKind, function: &str, error: &InvokeError) -> Self {
         match error {
             InvokeError::UnknownFunction(_) => {
                 let note =
                     format!("the route leads to {function}, which is no function of the template");
-                Self::internal(StatusCode::INTERNAL_SERVER_ERROR, kind, note)
+                Self::internal_error(StatusCode::INTERNAL_SERVER_ERROR, kind, note)
             }
             InvokeError::TooManyRequests(why) => {
                 let note = format!("{function} is throttled: {why}");
                 match kind {
-                    ApiKind::Rest => Self::internal(StatusCode::INTERNAL_SERVER_ERROR, kind, note),
+                    ApiKind::Rest => {
+                        Self::internal_error(StatusCode::INTERNAL_SERVER_ERROR, kind, note)
+                    }
                     ApiKind::Http => Self::new(
                         StatusCode::SERVICE_UNAVAILABLE,
                         "Service Unavailable",
@@ -154,12 +156,12 @@ impl Answer {
         }
     }
 
-    pub(crate) fn broken(kind: ApiKind) -> Self {
+    pub(crate) fn panicked(kind: ApiKind) -> Self {
         let note = "a bug of this program: the request's task ended early".to_owned();
-        Self::internal(StatusCode::INTERNAL_SERVER_ERROR, kind, note)
+        Self::internal_error(StatusCode::INTERNAL_SERVER_ERROR, kind, note)
     }
 
-    fn internal(status: StatusCode, kind: ApiKind, note: String) -> Self {
+    fn internal_error(status: StatusCode, kind: ApiKind, note: String) -> Self {
         match kind {
             ApiKind::Rest => Self::new(
                 status,
