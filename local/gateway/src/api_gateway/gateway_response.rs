@@ -1,178 +1,144 @@
-//! What the gateway itself answers, where no function's response can be had.
+//! The responses that API Gateway gives itself, without a result of a function.
+//!
+//! REST and HTTP APIs have different messages for the same failure. Sources: API Gateway
+//! Developer Guide, "Gateway response types", for REST APIs; observed responses for HTTP
+//! APIs.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use xray_local_lambda_rules::MAX_PAYLOAD_BYTES;
 use xray_local_sandbox::InvokeError;
 
 use super::api::ApiKind;
 use super::proxy_response::ProxyResponse;
 
-/// A gateway response, and the reason for the log.
+/// A gateway response, with its reason for the access log.
 pub(crate) struct GatewayResponse {
     pub(crate) response: ProxyResponse,
     pub(crate) note: String,
 }
 
-/// The two kinds of API tell the same failures in different words (API Gateway Developer
-/// Guide, "Gateway response types", for REST APIs; those of HTTP APIs are as observed).
 impl GatewayResponse {
+    /// No route takes the request. `routes` lists the ones that exist.
     pub(crate) fn no_route(kind: ApiKind, method: &str, path: &str, routes: &str) -> Self {
         let note = match routes {
-            "" => format!("no route for {method} {path}; the API has none"),
+            "" => format!("no route for {method} {path}; the API has no routes"),
             _ => format!("no route for {method} {path}; the routes are {routes}"),
         };
         match kind {
-            ApiKind::Rest => {
-                let code = "MissingAuthenticationTokenException";
-                Self::new(
-                    StatusCode::FORBIDDEN,
-                    "Missing Authentication Token",
-                    Some(code),
-                    note,
-                )
-            }
+            ApiKind::Rest => Self::new(
+                StatusCode::FORBIDDEN,
+                "Missing Authentication Token",
+                Some("MissingAuthenticationTokenException"),
+                note,
+            ),
             ApiKind::Http => Self::new(StatusCode::NOT_FOUND, "Not Found", None, note),
         }
     }
 
-    /// The request's body is over `limit` bytes.
+    /// The request body exceeds `limit` bytes.
     pub(crate) fn request_too_large(kind: ApiKind, limit: usize) -> Self {
-        let note = format!("the request's body is over {limit} bytes");
-        match kind {
-            ApiKind::Rest => {
-                let message = format!("HTTP content length exceeded {limit} bytes.");
-                Self::new(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    &message,
-                    Some("RequestTooLargeException"),
-                    note,
-                )
-            }
-            ApiKind::Http => Self::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "Request Entity Too Large",
-                None,
-                note,
-            ),
-        }
+        let rest_message = format!("HTTP content length exceeded {limit} bytes.");
+        let note = format!("the request body exceeds {limit} bytes");
+        Self::too_large(kind, &rest_message, note)
     }
 
-    /// The connection broke within the body: nobody reads this.
+    /// The connection ended within the body, so the caller does not see this response.
     pub(crate) fn incomplete_body() -> Self {
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            "Bad Request",
-            None,
-            "the request's body did not arrive whole".to_owned(),
-        )
+        let note = "the request body did not arrive completely".to_owned();
+        Self::new(StatusCode::BAD_REQUEST, "Bad Request", None, note)
     }
 
+    /// The function did not respond within the integration timeout.
     pub(crate) fn timed_out(kind: ApiKind, seconds: u64) -> Self {
         let note =
-            format!("the function did not answer within the integration timeout of {seconds} s");
+            format!("the function did not respond within the integration timeout of {seconds} s");
         match kind {
-            ApiKind::Rest => {
-                let code = "InternalServerErrorException";
-                Self::new(
-                    StatusCode::GATEWAY_TIMEOUT,
-                    "Endpoint request timed out",
-                    Some(code),
-                    note,
-                )
-            }
-            ApiKind::Http => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "Service Unavailable",
-                None,
+            ApiKind::Rest => Self::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                "Endpoint request timed out",
+                Some("InternalServerErrorException"),
                 note,
             ),
+            ApiKind::Http => Self::unavailable(note),
         }
     }
 
-    /// The function failed, or what it returned is no response.
+    /// The function failed, or its result is malformed.
     pub(crate) fn bad_result(kind: ApiKind, note: String) -> Self {
-        match kind {
-            ApiKind::Rest => Self::internal_error(StatusCode::BAD_GATEWAY, kind, note),
-            ApiKind::Http => Self::internal_error(StatusCode::INTERNAL_SERVER_ERROR, kind, note),
-        }
+        let status = match kind {
+            ApiKind::Rest => StatusCode::BAD_GATEWAY,
+            ApiKind::Http => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self::internal_error(status, kind, note)
     }
 
-    /// The function could not be run.
+    /// The function did not run.
     pub(crate) fn rejected(kind: ApiKind, function: &str, error: &InvokeError) -> Self {
         match error {
             InvokeError::UnknownFunction(_) => {
-                let note =
-                    format!("the route leads to {function}, which is no function of the template");
+                let note = format!("the route invokes {function}, but no function has this name");
                 Self::internal_error(StatusCode::INTERNAL_SERVER_ERROR, kind, note)
             }
-            InvokeError::TooManyRequests(why) => {
-                let note = format!("{function} is throttled: {why}");
+            InvokeError::TooManyRequests(reason) => {
+                let note = format!("{function} is throttled: {reason}");
                 match kind {
                     ApiKind::Rest => {
                         Self::internal_error(StatusCode::INTERNAL_SERVER_ERROR, kind, note)
                     }
-                    ApiKind::Http => Self::new(
-                        StatusCode::SERVICE_UNAVAILABLE,
-                        "Service Unavailable",
-                        None,
-                        note,
-                    ),
+                    ApiKind::Http => Self::unavailable(note),
                 }
             }
             InvokeError::RequestTooLarge(bytes) => {
                 let note = format!(
-                    "the event for {function} has {bytes} bytes, which is over Lambda's 6 MB"
+                    "the event for {function} has {bytes} bytes; Lambda accepts at most {MAX_PAYLOAD_BYTES}"
                 );
-                match kind {
-                    ApiKind::Rest => {
-                        let code = "RequestTooLargeException";
-                        Self::new(
-                            StatusCode::PAYLOAD_TOO_LARGE,
-                            "Request Too Long",
-                            Some(code),
-                            note,
-                        )
-                    }
-                    ApiKind::Http => Self::new(
-                        StatusCode::PAYLOAD_TOO_LARGE,
-                        "Request Entity Too Large",
-                        None,
-                        note,
-                    ),
-                }
+                Self::too_large(kind, "Request Too Long", note)
             }
-            InvokeError::CannotStart(why) => {
-                Self::bad_result(kind, format!("{function} could not be started: {why}"))
+            InvokeError::CannotStart(reason) => {
+                Self::bad_result(kind, format!("{function} could not be started: {reason}"))
             }
             InvokeError::ShuttingDown => {
-                let note = "this program is shutting down".to_owned();
-                Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "Service Unavailable",
-                    None,
-                    note,
-                )
+                Self::unavailable("this program is shutting down".to_owned())
             }
         }
     }
 
+    /// A task of this program panicked.
     pub(crate) fn panicked(kind: ApiKind) -> Self {
-        let note = "a bug of this program: the request's task ended early".to_owned();
+        let note = "a bug in this program: the request's task panicked".to_owned();
         Self::internal_error(StatusCode::INTERNAL_SERVER_ERROR, kind, note)
     }
 
-    fn internal_error(status: StatusCode, kind: ApiKind, note: String) -> Self {
-        match kind {
-            ApiKind::Rest => Self::new(
-                status,
-                "Internal server error",
-                Some("InternalServerErrorException"),
-                note,
-            ),
-            ApiKind::Http => Self::new(status, "Internal Server Error", None, note),
-        }
+    fn too_large(kind: ApiKind, rest_message: &str, note: String) -> Self {
+        let (message, error_type) = match kind {
+            ApiKind::Rest => (rest_message, Some("RequestTooLargeException")),
+            ApiKind::Http => ("Request Entity Too Large", None),
+        };
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, message, error_type, note)
     }
 
+    fn unavailable(note: String) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Service Unavailable",
+            None,
+            note,
+        )
+    }
+
+    fn internal_error(status: StatusCode, kind: ApiKind, note: String) -> Self {
+        let (message, error_type) = match kind {
+            ApiKind::Rest => (
+                "Internal server error",
+                Some("InternalServerErrorException"),
+            ),
+            ApiKind::Http => ("Internal Server Error", None),
+        };
+        Self::new(status, message, error_type, note)
+    }
+
+    /// `error_type` is the value of `x-amzn-ErrorType`, which only REST APIs send.
     fn new(
         status: StatusCode,
         message: &str,
@@ -181,10 +147,8 @@ impl GatewayResponse {
     ) -> Self {
         let body = serde_json::json!({ "message": message }).to_string();
         let mut headers = HeaderMap::new();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
+        let json = HeaderValue::from_static("application/json");
+        headers.insert(header::CONTENT_TYPE, json);
         if let Some(error_type) = error_type {
             headers.insert("x-amzn-errortype", HeaderValue::from_static(error_type));
         }

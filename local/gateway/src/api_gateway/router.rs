@@ -6,21 +6,21 @@ use axum::response::Response;
 
 use super::api::ApiKind;
 use super::error::GatewayError;
-use super::exchange::Exchange;
+use super::exchange;
 use super::gateway::ApiGateway;
 use super::gateway_response::GatewayResponse;
 
 impl ApiGateway {
-    /// The API, to be mounted at `/`.
+    /// Serves the API at `/`.
     pub fn router(self) -> Router {
         serve(vec![self])
     }
 
-    /// Several APIs at one address, as `sam local start-api` serves a template that has
-    /// several. What none of them routes is answered by the first.
+    /// Serves several APIs at one address, as `sam local start-api` does. The first API
+    /// answers requests that have no route.
     ///
     /// # Errors
-    /// A route that two of them have.
+    /// Two APIs have the same route. The error names both routes.
     pub fn router_of(apis: Vec<Self>) -> Result<Router, GatewayError> {
         for (index, second) in apis.iter().enumerate() {
             for first in &apis[..index] {
@@ -36,10 +36,10 @@ fn serve(apis: Vec<ApiGateway>) -> Router {
 }
 
 async fn handle(State(apis): State<Arc<Vec<ApiGateway>>>, request: Request) -> Response {
-    // A task of its own: a caller that hangs up does not stop the function, and what it did
-    // is traced and logged all the same.
-    let exchange = tokio::spawn(async move { Exchange::new(&apis, request).run().await });
-    exchange.await.unwrap_or_else(|_panicked| {
+    // A task of its own, so that the function runs, and is traced and logged, even if the
+    // caller disconnects.
+    let response = tokio::spawn(async move { exchange::handle(&apis, request).await });
+    response.await.unwrap_or_else(|_panicked| {
         GatewayResponse::panicked(ApiKind::Rest)
             .response
             .into_http()

@@ -9,17 +9,18 @@ use super::request::ReceivedRequest;
 use super::stage::Stage;
 use crate::invoke::{error_name, error_status};
 
-/// What API Gateway draws of one request to a REST API that traces: the stage, and in it
-/// the call of the function (X-Ray Developer Guide, "API Gateway active tracing").
+/// The segment that a stage of a REST API records of one request, with a subsegment for the
+/// call of the function (X-Ray Developer Guide, "API Gateway active tracing").
 #[derive(Debug)]
 pub(crate) struct StageSegment {
     segment: Segment,
-    integration: Subsegment,
+    /// The call of the function.
+    call: Subsegment,
 }
 
 impl StageSegment {
-    /// `None` where the API does not trace or the caller said `Sampled=0`. Everything else
-    /// is sampled: it is a desk.
+    /// Starts the segment. `None` if the API does not trace or the caller decided
+    /// `Sampled=0`. Every other request is sampled, so that developers see all of theirs.
     pub(crate) fn begin(stage: &Stage, request: &ReceivedRequest, function: &str) -> Option<Self> {
         if !stage.tracing || request.trace.sampled == Sampled::No {
             return None;
@@ -56,26 +57,23 @@ impl StageSegment {
         if let Ok(ids) = serde_json::value::to_raw_value(&ids) {
             segment.metadata.insert("default".to_owned(), ids);
         }
-        let integration = integration(stage, function);
-        Some(Self {
-            segment,
-            integration,
-        })
+        let call = call_subsegment(stage, function);
+        Some(Self { segment, call })
     }
 
-    /// The header under which the function is invoked.
+    /// The trace header for the invocation. Its parent is the subsegment of the call.
     pub(crate) fn invocation_header(&self, incoming: &TraceHeader) -> TraceHeader {
         TraceHeader {
             root: Some(self.segment.trace_id),
-            parent: Some(self.integration.id),
+            parent: Some(self.call.id),
             sampled: Sampled::Yes,
             extra: incoming.extra.clone(),
         }
     }
 
-    /// The function has answered, or will not.
-    pub(crate) fn integration_ended(&mut self, integration: &Integration) {
-        let subsegment = &mut self.integration;
+    /// Ends the subsegment of the call.
+    pub(crate) fn end_call(&mut self, integration: &Integration) {
+        let subsegment = &mut self.call;
         subsegment.end_time = Some(Timestamp::now().max(subsegment.start_time));
         let (status, bytes) = match integration {
             Integration::Completed(outcome) => (Some(StatusCode::OK), Some(outcome.payload.len())),
@@ -91,7 +89,7 @@ impl StageSegment {
         if let Integration::Completed(outcome) = integration
             && let Some(error) = outcome.function_error
         {
-            // `Invoke` itself answers 200 to a function that failed.
+            // Lambda's `Invoke` has status 200 even if the function failed.
             subsegment.fault = true;
             subsegment.aws.set("function_error", error_name(error));
         }
@@ -100,22 +98,22 @@ impl StageSegment {
         }
     }
 
-    /// The request is answered.
+    /// Ends the segment.
     pub(crate) fn finish(mut self, status: StatusCode, response_bytes: usize) -> Document {
         let now = Timestamp::now();
-        self.integration
+        self.call
             .end_time
-            .get_or_insert(now.max(self.integration.start_time));
+            .get_or_insert(now.max(self.call.start_time));
         let segment = &mut self.segment;
         segment.end_time = Some(
             now.max(segment.start_time)
-                .max(self.integration.end_time.unwrap_or(now)),
+                .max(self.call.end_time.unwrap_or(now)),
         );
         (segment.error, segment.throttle, segment.fault) = flags(status);
         if let Some(http) = &mut segment.http {
             http.response = Some(response(status, Some(response_bytes)));
         }
-        segment.subsegments.push(self.integration);
+        segment.subsegments.push(self.call);
         Document::Segment(Box::new(self.segment))
     }
 }
@@ -136,8 +134,8 @@ fn stage_request(request: &ReceivedRequest) -> HttpRequest {
     }
 }
 
-/// The call of `Invoke`.
-fn integration(stage: &Stage, function: &str) -> Subsegment {
+/// The subsegment of the call of Lambda's `Invoke`.
+fn call_subsegment(stage: &Stage, function: &str) -> Subsegment {
     let arn = stage.function_arn(function);
     let mut subsegment = Subsegment::new("Lambda", SegmentId::random(), Timestamp::now());
     subsegment.namespace = Some(Namespace::Aws);
@@ -169,7 +167,7 @@ fn response(status: StatusCode, bytes: Option<usize>) -> HttpResponse {
     }
 }
 
-/// `error`, `throttle` and `fault` of a status, as every X-Ray SDK sets them.
+/// The flags `error`, `throttle` and `fault` for a status, as the X-Ray SDKs set them.
 fn flags(status: StatusCode) -> (bool, bool, bool) {
     let throttle = status == StatusCode::TOO_MANY_REQUESTS;
     (status.is_client_error(), throttle, status.is_server_error())

@@ -185,11 +185,11 @@ async fn the_log_names_the_type_and_place_of_what_is_malformed_and_no_value() {
         ),
         (
             json!({ "statusCode": 200, "body": { "a": secret } }),
-            "(of JSON, where it is JSON), not an object",
+            "(serialize JSON to a string), not an object",
         ),
         (
             json!({ "statusCode": 200, "headers": { "a": format!("{secret}\n") , "b": format!("1\n{secret}") } }),
-            "header b has a value",
+            "header b has an invalid value",
         ),
         (
             json!({ "statusCode": 200, "body": secret, "isBase64Encoded": secret }),
@@ -249,7 +249,7 @@ async fn what_could_not_be_run_is_told_as_api_gateway_tells_it() {
             InvokeError::UnknownFunction("items".to_owned()),
             500,
             500,
-            "no function of the template",
+            "no function has this name",
         ),
         (
             InvokeError::TooManyRequests("100 at once".to_owned()),

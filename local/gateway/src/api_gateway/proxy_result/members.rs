@@ -1,12 +1,17 @@
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-/// The members of a result, unread: a body may be nested deeper than any parser's stack.
+/// The members of a result, not yet parsed, because a body may be nested deeper than the stack
+/// of a recursive parser.
 pub(super) type Members<'a> = BTreeMap<String, &'a RawValue>;
 
-/// A member of the type that it must have; `null` is as good as absent.
-pub(super) fn member<T: serde::de::DeserializeOwned>(
+/// Reads a member as a `T`. `None` if it is absent or `null`.
+///
+/// # Errors
+/// The member has another type. `expected` is the type in words.
+pub(super) fn member<T: DeserializeOwned>(
     members: &Members<'_>,
     name: &str,
     expected: &str,
@@ -15,33 +20,34 @@ pub(super) fn member<T: serde::de::DeserializeOwned>(
         return Ok(None);
     };
     serde_json::from_str(value.get()).map_err(|_| {
-        let place = place::<T>(value).map(|place| format!(" with {place}"));
+        let found = kind_of(value);
+        let entry = wrong_entry::<T>(value).map(|entry| format!(" with {entry}"));
         format!(
-            "{name} must be {expected}, not {}{}",
-            kind_of(value),
-            place.unwrap_or_default()
+            "{name} must be {expected}, not {found}{}",
+            entry.unwrap_or_default()
         )
     })
 }
 
-/// Which entry of an object or array does not let it be a `T`.
-fn place<T: serde::de::DeserializeOwned>(value: &RawValue) -> Option<String> {
-    let fits = |text: String| serde_json::from_str::<T>(&text).is_ok();
+/// The entry of an object or array that prevents its reading as a `T`.
+fn wrong_entry<T: DeserializeOwned>(value: &RawValue) -> Option<String> {
+    let is_valid = |text: String| serde_json::from_str::<T>(&text).is_ok();
     if let Ok(entries) = serde_json::from_str::<Members<'_>>(value.get()) {
         let (key, entry) = entries.iter().find(|(key, entry)| {
             let key = serde_json::Value::from(key.as_str());
-            !fits(format!("{{{key}:{entry}}}"))
+            !is_valid(format!("{{{key}:{entry}}}"))
         })?;
         return Some(format!("{} at {key:?}", kind_of(entry)));
     }
     let entries: Vec<&RawValue> = serde_json::from_str(value.get()).ok()?;
     let position = entries
         .iter()
-        .position(|entry| !fits(format!("[{entry}]")))?;
+        .position(|entry| !is_valid(format!("[{entry}]")))?;
     Some(format!("{} at {position}", kind_of(entries[position])))
 }
 
-/// What the log says of a value: never the value, which may be anybody's data.
+/// The type of a value, for the log. The value itself is not logged, because it may hold
+/// secrets.
 pub(super) fn kind_of(value: &RawValue) -> &'static str {
     match value.get().as_bytes().first() {
         Some(b'{') => "an object",

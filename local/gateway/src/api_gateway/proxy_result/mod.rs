@@ -1,9 +1,8 @@
-//! What a function returns, read as a response.
+//! The result of a function, read as a response (API Gateway Developer Guide, "Output format
+//! of a Lambda function for proxy integration" and "payload format version").
 
 mod headers;
 mod members;
-
-use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -15,10 +14,10 @@ use serde_json::value::RawValue;
 use super::api::ApiKind;
 use super::proxy_response::ProxyResponse;
 use super::routing::PayloadFormat;
-use headers::{DROPPED, REMAPPED, Scalar, append, remap};
 use members::{Members, kind_of, member};
 
-/// Names that a REST API's result may have; others make it malformed, as `sam local` has it.
+/// The members that a REST API accepts in a result. Any other makes the result malformed, as
+/// under `sam local`.
 const REST_MEMBERS: [&str; 6] = [
     "statusCode",
     "headers",
@@ -31,7 +30,7 @@ const REST_MEMBERS: [&str; 6] = [
 /// Reads a function's result.
 ///
 /// # Errors
-/// What is malformed about it, in words for the log.
+/// The result is malformed. The text is for the log, so it holds no values of the result.
 pub(crate) fn read(
     payload: &[u8],
     kind: ApiKind,
@@ -42,23 +41,12 @@ pub(crate) fn read(
     let members: Option<Members<'_>> = serde_json::from_str(result.get()).ok();
     let mut response = match (format, members) {
         (PayloadFormat::V2, Some(members)) if members.contains_key("statusCode") => {
-            structured(&members, PayloadFormat::V2)?
+            structured(&members, format)?
         }
-        (PayloadFormat::V2, _) => simple(result),
+        (PayloadFormat::V2, _) => body_only(result),
         (PayloadFormat::V1, Some(members)) => {
-            if kind == ApiKind::Rest
-                && let Some(name) = members
-                    .keys()
-                    .find(|name| !REST_MEMBERS.contains(&name.as_str()))
-            {
-                return Err(format!(
-                    "the result has the member {name:?}, which a REST API does not know"
-                ));
-            }
-            if kind == ApiKind::Http && !members.contains_key("statusCode") {
-                return Err("the result has no statusCode".to_owned());
-            }
-            structured(&members, PayloadFormat::V1)?
+            check_members(&members, kind)?;
+            structured(&members, format)?
         }
         (PayloadFormat::V1, None) => {
             return Err(format!(
@@ -67,26 +55,23 @@ pub(crate) fn read(
             ));
         }
     };
-    for name in REMAPPED.iter().filter(|_| kind == ApiKind::Rest) {
-        remap(&mut response.headers, name);
+    if kind == ApiKind::Rest {
+        headers::remap(&mut response.headers);
     }
-    for name in DROPPED {
-        response.headers.remove(name);
-    }
+    headers::drop_connection_headers(&mut response.headers);
     let default_type = match kind {
         ApiKind::Rest => "application/json",
         ApiKind::Http => "text/plain;charset=UTF-8",
     };
     if !response.headers.contains_key(header::CONTENT_TYPE) && !response.body.is_empty() {
-        response
-            .headers
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static(default_type));
+        let default_type = HeaderValue::from_static(default_type);
+        response.headers.insert(header::CONTENT_TYPE, default_type);
     }
     Ok(response)
 }
 
-/// Payload format 2.0 without a `statusCode`: the result itself is the body.
-fn simple(result: &RawValue) -> ProxyResponse {
+/// A result of payload format 2.0 without a `statusCode`: the result is the body.
+fn body_only(result: &RawValue) -> ProxyResponse {
     let text: Option<String> = serde_json::from_str(result.get()).ok();
     let body = text.unwrap_or_else(|| result.get().to_owned());
     let json = HeaderValue::from_static("application/json");
@@ -98,57 +83,35 @@ fn simple(result: &RawValue) -> ProxyResponse {
     }
 }
 
+fn check_members(members: &Members<'_>, kind: ApiKind) -> Result<(), String> {
+    match kind {
+        ApiKind::Rest => {
+            let mut names = members.keys();
+            match names.find(|name| !REST_MEMBERS.contains(&name.as_str())) {
+                Some(name) => Err(format!(
+                    "the result has the unknown member {name:?}; a REST API accepts {}",
+                    REST_MEMBERS.join(", ")
+                )),
+                None => Ok(()),
+            }
+        }
+        ApiKind::Http if members.contains_key("statusCode") => Ok(()),
+        ApiKind::Http => Err("the result has no statusCode".to_owned()),
+    }
+}
+
 fn structured(members: &Members<'_>, format: PayloadFormat) -> Result<ProxyResponse, String> {
-    let mut headers = HeaderMap::new();
-    let single: BTreeMap<String, Scalar> =
-        member(members, "headers", "an object of strings")?.unwrap_or_default();
-    for (name, value) in single {
-        if let Some(value) = value.text() {
-            append(&mut headers, &name, &value)?;
-        }
-    }
-    match format {
-        PayloadFormat::V1 => {
-            let many: BTreeMap<String, Option<Vec<Scalar>>> = member(
-                members,
-                "multiValueHeaders",
-                "an object of arrays of strings",
-            )?
-            .unwrap_or_default();
-            // A name in both has the values of `multiValueHeaders` only.
-            for name in many.keys() {
-                headers.remove(name.as_str());
-            }
-            for (name, values) in many {
-                for value in values
-                    .unwrap_or_default()
-                    .into_iter()
-                    .filter_map(Scalar::text)
-                {
-                    append(&mut headers, &name, &value)?;
-                }
-            }
-        }
-        PayloadFormat::V2 => {
-            let cookies: Vec<String> =
-                member(members, "cookies", "an array of strings")?.unwrap_or_default();
-            for cookie in cookies {
-                append(&mut headers, "set-cookie", &cookie)?;
-            }
-        }
-    }
     Ok(ProxyResponse {
+        headers: headers::read(members, format)?,
         status: status(members)?,
-        headers,
         body: body(members)?,
     })
 }
 
+/// `statusCode`: a number, or a string with a number. The default is 200.
 fn status(members: &Members<'_>) -> Result<StatusCode, String> {
-    let Some(value) = members
-        .get("statusCode")
-        .filter(|value| value.get() != "null")
-    else {
+    let value = members.get("statusCode");
+    let Some(value) = value.filter(|value| value.get() != "null") else {
         return Ok(StatusCode::OK);
     };
     let text = value.get().trim_matches('"');
@@ -156,20 +119,18 @@ fn status(members: &Members<'_>) -> Result<StatusCode, String> {
         .parse::<f64>()
         .ok()
         .filter(|number| number.fract() == 0.0 && (200.0..600.0).contains(number));
-    // Within 200 to 599, so the cast is exact.
+    // A whole number from 200 to 599, so the cast is exact.
     whole
         .and_then(|number| StatusCode::from_u16(number as u16).ok())
-        .ok_or_else(|| {
-            let kind = match kind_of(value) {
-                "a number" => "another number",
-                kind => kind,
-            };
-            format!("statusCode must be a number from 200 to 599, not {kind}")
+        .ok_or_else(|| match kind_of(value) {
+            "a number" => "statusCode must be a whole number from 200 to 599".to_owned(),
+            kind => format!("statusCode must be a number from 200 to 599, not {kind}"),
         })
 }
 
+/// `body`, decoded if `isBase64Encoded` is true.
 fn body(members: &Members<'_>) -> Result<Bytes, String> {
-    let text: Option<String> = member(members, "body", "a string (of JSON, where it is JSON)")?;
+    let text: Option<String> = member(members, "body", "a string (serialize JSON to a string)")?;
     let text = text.unwrap_or_default();
     let encoded: Option<bool> = member(members, "isBase64Encoded", "true or false")?;
     if encoded != Some(true) {

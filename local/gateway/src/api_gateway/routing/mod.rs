@@ -1,4 +1,4 @@
-//! Which route a request takes.
+//! The choice of a request's route.
 
 mod pattern;
 mod route;

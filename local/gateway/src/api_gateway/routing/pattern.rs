@@ -8,11 +8,12 @@ pub(crate) struct Pattern {
     parts: Vec<Part>,
 }
 
-/// One part of a path, between two slashes. In the order of preference: what is named
-/// beats what is variable.
+/// One part of a path, between two slashes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Part {
+    /// `items`
     Static(String),
+    /// `{name}`: one part.
     Parameter(String),
     /// `{name+}`: the rest of the path, slashes included.
     Greedy(String),
@@ -22,7 +23,7 @@ impl Pattern {
     /// Reads a route's path.
     ///
     /// # Errors
-    /// What API Gateway would not deploy, in words.
+    /// The reason why API Gateway would not deploy the path.
     pub(crate) fn parse(path: &str) -> Result<Self, String> {
         let rest = path.strip_prefix('/').ok_or("the path must begin with /")?;
         let rest = rest.strip_suffix('/').unwrap_or(rest);
@@ -37,23 +38,27 @@ impl Pattern {
             return Err("a greedy parameter {name+} must be the last part of the path".to_owned());
         }
         let mut names = BTreeSet::new();
-        for name in parts.iter().filter_map(Part::variable) {
+        for name in parts.iter().filter_map(Part::name) {
             if !names.insert(name) {
-                return Err(format!("the path parameter {{{name}}} occurs twice"));
+                return Err(format!(
+                    "the path parameter {{{name}}} occurs twice; give each its own name"
+                ));
             }
         }
         Ok(Self { parts })
     }
 
-    /// The values of the path's parameters, still percent-encoded, where a request's path
-    /// fits. `parts` is that path without its first slash, split at the others.
+    /// The names and values of the path parameters, if the pattern matches a request's path.
+    /// The values stay percent-encoded.
+    ///
+    /// `parts` is the path without its first slash, split at the other slashes.
     pub(crate) fn matches(
         &self,
         parts: &[&str],
         trailing_slash: TrailingSlash,
     ) -> Option<Vec<(String, String)>> {
         let parts = match (trailing_slash, parts) {
-            // `/` is no parts at all.
+            // `/` has no parts.
             (_, [""]) => &[],
             (TrailingSlash::Ignored, [exact @ .., ""]) if !self.is_greedy() => exact,
             _ => parts,
@@ -85,11 +90,16 @@ impl Pattern {
         matches!(self.parts.last(), Some(Part::Greedy(_)))
     }
 
-    pub(crate) fn parts(&self) -> &[Part] {
-        &self.parts
+    /// Whether the first parts in which two paths differ are both path parameters.
+    pub(crate) fn has_other_parameter_than(&self, other: &Self) -> bool {
+        let mut pairs = self.parts.iter().zip(&other.parts);
+        pairs
+            .find(|(first, second)| first != second)
+            .is_some_and(|(first, second)| first.name().is_some() && second.name().is_some())
     }
 
-    /// How specific the pattern is, part by part; the smaller of two that match wins.
+    /// A number for each part, which is smaller for a more specific part. Of two patterns that
+    /// match, the smaller specificity wins.
     pub(crate) fn specificity(&self) -> Vec<u8> {
         let rank = |part: &Part| match part {
             Part::Static(_) => 0,
@@ -99,8 +109,8 @@ impl Pattern {
         self.parts.iter().map(rank).collect()
     }
 
-    /// The path without the names of its parameters: two patterns of one shape match the
-    /// same requests.
+    /// The path without the names of its parameters. Patterns of one shape match the same
+    /// paths.
     pub(crate) fn shape(&self) -> Vec<Part> {
         let unnamed = |part: &Part| match part {
             Part::Static(text) => Part::Static(text.clone()),
@@ -111,7 +121,7 @@ impl Pattern {
     }
 }
 
-/// Whether `/items/` is `/items`.
+/// Whether `/items/` is the same path as `/items`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TrailingSlash {
     Ignored,
@@ -121,7 +131,7 @@ pub(crate) enum TrailingSlash {
 impl Part {
     fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() {
-            return Err("the path has an empty part (//)".to_owned());
+            return Err("the path has an empty part (//); remove one slash".to_owned());
         }
         let inner = text
             .strip_prefix('{')
@@ -151,8 +161,8 @@ impl Part {
         })
     }
 
-    /// The parameter's name.
-    pub(crate) fn variable(&self) -> Option<&str> {
+    /// The name of a path parameter.
+    fn name(&self) -> Option<&str> {
         match self {
             Self::Static(_) => None,
             Self::Parameter(name) | Self::Greedy(name) => Some(name),
@@ -194,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_api_gateway_would_not_deploy_is_refused_in_words() {
+    fn an_invalid_path_is_an_error_with_the_reason() {
         for (path, word) in [
             ("items", "begin"),
             ("/a//b", "empty"),

@@ -4,68 +4,80 @@ use super::super::api::{ApiKind, Route};
 use super::super::error::GatewayError;
 use super::pattern::{Part, Pattern, TrailingSlash};
 
-/// A route and where it leads.
+/// A valid route.
 #[derive(Debug)]
 pub(crate) struct ParsedRoute {
     config: Route,
     pub(crate) format: PayloadFormat,
     /// `None` for `$default`.
-    pub(super) pattern: Option<Pattern>,
+    pattern: Option<Pattern>,
 }
 
-/// How the event is written and the function's response is read.
+/// The version of the event and of the function's result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PayloadFormat {
     V1,
     V2,
 }
 
+/// The order in which routes are tried. It compares the fields from first to last; `false` is
+/// before `true`.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Precedence {
+    is_default: bool,
+    /// HTTP APIs prefer every full path to a greedy one.
+    is_greedy_on_http_api: bool,
+    specificity: Vec<u8>,
+    /// Routes of one shape stand together.
+    shape: Option<Vec<Part>>,
+    accepts_any_method: bool,
+}
+
 impl ParsedRoute {
-    pub(super) fn new(kind: ApiKind, route: Route) -> Result<Self, GatewayError> {
+    pub(super) fn new(kind: ApiKind, config: Route) -> Result<Self, GatewayError> {
         let bad = |reason: String| GatewayError::BadRoute {
-            route: format!("{} {}", route.method, route.path),
-            function: route.function.clone(),
+            route: format!("{} {}", config.method, config.path),
+            function: config.function.clone(),
             reason,
         };
-        if Method::from_bytes(route.method.as_bytes()).is_err() {
-            return Err(bad("the method is not an HTTP method, nor ANY".to_owned()));
+        if Method::from_bytes(config.method.as_bytes()).is_err() {
+            return Err(bad(
+                "the method is neither an HTTP method nor ANY".to_owned()
+            ));
         }
-        let is_default = route.path == "$default";
+        let is_default = config.path == "$default";
         if is_default && kind == ApiKind::Rest {
             return Err(bad(
-                "only an HttpApi has a $default route; a REST API's is /{proxy+}".to_owned(),
+                "a REST API has no $default route; use the path /{proxy+}".to_owned(),
             ));
         }
         let pattern = (!is_default)
-            .then(|| Pattern::parse(&route.path))
+            .then(|| Pattern::parse(&config.path))
             .transpose()
             .map_err(bad)?;
-        let format = match (kind, route.payload_format.as_str()) {
+        let format = match (kind, config.payload_format.as_str()) {
             (ApiKind::Rest, _) | (ApiKind::Http, "1.0") => PayloadFormat::V1,
             (ApiKind::Http, "2.0") => PayloadFormat::V2,
             (ApiKind::Http, other) => {
                 return Err(bad(format!(
-                    "PayloadFormatVersion is {other:?}; API Gateway knows 1.0 and 2.0"
+                    "PayloadFormatVersion {other:?} does not exist; use \"1.0\" or \"2.0\""
                 )));
             }
         };
         Ok(Self {
-            config: route,
+            config,
             format,
             pattern,
         })
     }
 
-    /// `GET /items/{pk}`; of the default route, `$default`.
+    /// The route key: `GET /items/{pk}`, `$default`.
     pub(crate) fn key(&self) -> String {
         if self.pattern.is_none() {
             return "$default".to_owned();
         }
-        format!(
-            "{} {}",
-            self.config.method.to_ascii_uppercase(),
-            self.config.path
-        )
+        let method = self.config.method.to_ascii_uppercase();
+        format!("{method} {}", self.config.path)
     }
 
     pub(crate) fn function(&self) -> &str {
@@ -84,6 +96,7 @@ impl ParsedRoute {
         self.pattern.is_none() || self.config.method.eq_ignore_ascii_case("ANY")
     }
 
+    /// The path parameters, if the route takes this path: see [`Pattern::matches`].
     pub(super) fn match_path(
         &self,
         parts: &[&str],
@@ -99,71 +112,47 @@ impl ParsedRoute {
         }
     }
 
-    /// What comes first is tried first: `$default` last, on an HTTP API greedy paths after
-    /// full ones, then part by part, and `ANY` after the methods it stands for.
-    pub(super) fn preference(&self, kind: ApiKind) -> (bool, bool, Vec<u8>, Vec<Part>, bool) {
-        let greedy = kind == ApiKind::Http && self.pattern.as_ref().is_some_and(Pattern::is_greedy);
-        let specificity = self
-            .pattern
-            .as_ref()
-            .map(Pattern::specificity)
-            .unwrap_or_default();
-        let shape = self
-            .pattern
-            .as_ref()
-            .map(Pattern::shape)
-            .unwrap_or_default();
-        (
-            self.pattern.is_none(),
-            greedy,
-            specificity,
-            shape,
-            self.accepts_any_method(),
-        )
+    /// Routes of one shape take the same paths. `None` for `$default`.
+    pub(super) fn shape(&self) -> Option<Vec<Part>> {
+        self.pattern.as_ref().map(Pattern::shape)
     }
 
-    pub(super) fn is_same_as(&self, other: &Self) -> bool {
-        let same_method = self.accepts_any_method() == other.accepts_any_method()
-            && (self.accepts_any_method()
-                || self
-                    .config
-                    .method
-                    .eq_ignore_ascii_case(&other.config.method));
-        same_method
-            && self.pattern.as_ref().map(Pattern::shape)
-                == other.pattern.as_ref().map(Pattern::shape)
+    pub(super) fn precedence(&self, kind: ApiKind) -> Precedence {
+        let pattern = self.pattern.as_ref();
+        Precedence {
+            is_default: pattern.is_none(),
+            is_greedy_on_http_api: kind == ApiKind::Http && pattern.is_some_and(Pattern::is_greedy),
+            specificity: pattern.map(Pattern::specificity).unwrap_or_default(),
+            shape: self.shape(),
+            accepts_any_method: self.accepts_any_method(),
+        }
     }
 
+    pub(super) fn takes_the_same_requests_as(&self, other: &Self) -> bool {
+        let (method, other_method) = (&self.config.method, &other.config.method);
+        let same_method = match (self.accepts_any_method(), other.accepts_any_method()) {
+            (true, true) => true,
+            (false, false) => method.eq_ignore_ascii_case(other_method),
+            _ => false,
+        };
+        same_method && self.shape() == other.shape()
+    }
+
+    /// Checks that the API may have both routes.
     pub(super) fn check_conflict(&self, other: &Self, kind: ApiKind) -> Result<(), GatewayError> {
-        if self.is_same_as(other) {
-            return Err(ambiguous(
-                self,
-                other,
-                "both answer the same requests: remove one",
-            ));
+        if self.takes_the_same_requests_as(other) {
+            let reason = "both take the same requests; remove one";
+            return Err(ambiguous(self, other, reason));
         }
         let (Some(first), Some(second)) = (&self.pattern, &other.pattern) else {
             return Ok(());
         };
-        if kind == ApiKind::Http {
-            return Ok(());
+        // API Gateway's error: "A sibling of this resource already has a variable path part".
+        if kind == ApiKind::Rest && first.has_other_parameter_than(second) {
+            let reason = "a REST API allows only one path parameter at each position; use the same one in both paths";
+            return Err(ambiguous(self, other, reason));
         }
-        // REST: "A sibling of this resource already has a variable path part".
-        let differing = first
-            .parts()
-            .iter()
-            .zip(second.parts())
-            .find(|(first, second)| first != second);
-        match differing {
-            Some((first, second)) if first.variable().is_some() && second.variable().is_some() => {
-                Err(ambiguous(
-                    self,
-                    other,
-                    "a REST API allows one path parameter at a place: give both the same name",
-                ))
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 }
 

@@ -2,7 +2,6 @@ use http::Method;
 
 use super::super::api::{ApiKind, Route};
 use super::super::error::GatewayError;
-use super::pattern::Pattern;
 use super::route::{ParsedRoute, ambiguous};
 
 /// The routes of one API, the most specific first.
@@ -12,18 +11,17 @@ pub(crate) struct RoutingTable {
     routes: Vec<ParsedRoute>,
 }
 
-/// A route that fits a request.
+/// The route of a request.
 #[derive(Debug)]
 pub(crate) struct RouteMatch<'a> {
     pub(crate) route: &'a ParsedRoute,
-    /// Percent-encoded, as the caller sent them.
+    /// Names and values of the path parameters, percent-encoded as the caller sent them.
     pub(crate) parameters: Vec<(String, String)>,
 }
 
 impl RoutingTable {
     /// # Errors
-    /// A path, method or payload format that API Gateway does not know, and two routes
-    /// between which it could not decide.
+    /// A route has an invalid path, method or payload format, or two routes are in conflict.
     pub(crate) fn new(kind: ApiKind, routes: Vec<Route>) -> Result<Self, GatewayError> {
         let mut routes: Vec<ParsedRoute> = routes
             .into_iter()
@@ -34,45 +32,42 @@ impl RoutingTable {
                 first.check_conflict(second, kind)?;
             }
         }
-        routes.sort_by_key(|route| route.preference(kind));
+        routes.sort_by_key(|route| route.precedence(kind));
         Ok(Self { kind, routes })
     }
 
-    /// The route of a request; `path` as the caller sent it.
+    /// The route of a request. `path` is percent-encoded.
     pub(crate) fn find(&self, method: &Method, path: &str) -> Option<RouteMatch<'_>> {
         let parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
-        let mut fitting = self.routes.iter().filter_map(|route| {
+        let mut matches = self.routes.iter().filter_map(|route| {
             let parameters = route.match_path(&parts, self.kind)?;
             Some(RouteMatch { route, parameters })
         });
         match self.kind {
-            // The most specific route among those of the method (API Gateway Developer
-            // Guide, "Route selection": full match, greedy, `$default`).
-            ApiKind::Http => fitting.find(|matched| matched.route.accepts(method)),
-            // The path names the resource; a resource without the method has no other
-            // chance.
+            // The most specific of the method's routes (API Gateway Developer Guide, "Route
+            // selection": full match, greedy, `$default`).
+            ApiKind::Http => matches.find(|matched| matched.route.accepts(method)),
+            // The most specific path is the resource. If the resource does not have the
+            // method, no other resource is tried.
             ApiKind::Rest => {
-                let first = fitting.next()?;
-                let shape = first.route.pattern.as_ref().map(Pattern::shape);
-                let same = fitting.take_while(|matched| {
-                    matched.route.pattern.as_ref().map(Pattern::shape) == shape
-                });
+                let first = matches.next()?;
+                let resource = first.route.shape();
                 std::iter::once(first)
-                    .chain(same)
+                    .chain(matches.take_while(|matched| matched.route.shape() == resource))
                     .find(|matched| matched.route.accepts(method))
             }
         }
     }
 
-    /// Whether another API of the same address already answers one of these routes.
+    /// Checks that an API at the same address has none of these routes.
     pub(crate) fn check_conflict(&self, other: &Self) -> Result<(), GatewayError> {
         for first in &self.routes {
             for second in &other.routes {
-                if first.is_same_as(second) {
+                if first.takes_the_same_requests_as(second) {
                     return Err(ambiguous(
                         first,
                         second,
-                        "both APIs are served at one address: give one of them another path",
+                        "both APIs are served at one address; give one of the routes another path",
                     ));
                 }
             }
@@ -80,8 +75,8 @@ impl RoutingTable {
         Ok(())
     }
 
-    /// The routes as a list for people: `GET /items/{pk}, POST /items`.
-    pub(crate) fn listing(&self) -> String {
+    /// The routes for a log line: `GET /items/{pk}, POST /items`.
+    pub(crate) fn list(&self) -> String {
         let keys: Vec<String> = self.routes.iter().map(ParsedRoute::key).collect();
         keys.join(", ")
     }
@@ -105,7 +100,7 @@ mod tests {
     }
 
     fn assert_routes(kind: ApiKind, keys: &[&str], cases: &[(&str, Option<&str>)]) {
-        // The order of the template must not matter.
+        // The order of the routes must not matter.
         let reversed: Vec<&str> = keys.iter().rev().copied().collect();
         for keys in [keys, &reversed] {
             let table = table(kind, keys).unwrap();
@@ -188,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_method_of_its_own_beats_any() {
+    fn a_route_of_one_method_beats_any() {
         assert_routes(
             ApiKind::Http,
             &["ANY /a", "GET /a"],
@@ -201,14 +196,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_path_has_no_route() {
+    fn a_target_that_is_not_a_path_has_no_route() {
         let table = table(ApiKind::Http, &["$default", "/{proxy+}"]).unwrap();
         assert!(table.find(&Method::OPTIONS, "*").is_none());
         assert!(table.find(&Method::CONNECT, "").is_none());
     }
 
     #[test]
-    fn routes_that_answer_the_same_requests_are_an_error_that_names_both() {
+    fn routes_in_conflict_are_an_error_that_names_both() {
         for (kind, keys) in [
             (ApiKind::Rest, ["GET /items/{pk}", "GET /items/{pk}"]),
             (ApiKind::Http, ["GET /items/{a}", "get /items/{b}"]),
@@ -225,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn routes_that_only_look_alike_are_fine() {
+    fn routes_that_only_look_alike_are_accepted() {
         for (kind, keys) in [
             (ApiKind::Rest, ["GET /items/{pk}", "GET /items/new"]),
             (ApiKind::Rest, ["GET /items/{pk}", "POST /items/{pk}"]),
@@ -237,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_that_api_gateway_would_not_deploy_says_which_and_why() {
+    fn an_invalid_route_is_an_error_that_names_it_and_the_reason() {
         for (kind, key, word) in [
             (ApiKind::Rest, "GET items", "begin with /"),
             (ApiKind::Rest, "$default", "/{proxy+}"),
