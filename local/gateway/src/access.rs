@@ -6,26 +6,31 @@ use xray_document::{Timestamp, TraceId};
 
 use crate::common_log_time::common_log_time;
 
-/// One request to an API, once it is answered. Displays as one line, like `sam local`'s.
+/// One request to an API and its response. Displays as one line of an access log.
 #[derive(Debug, Clone)]
 pub struct Access {
-    /// When the request came.
+    /// The request's arrival.
     pub time: Timestamp,
+    /// The address of the TCP connection.
     pub source_ip: IpAddr,
+    /// `GET`, `POST`, …
     pub method: String,
-    /// As the caller sent it, without the query, which may hold secrets.
+    /// Percent-encoded, as the caller sent it. Without the query, which may hold secrets.
     pub path: String,
-    /// `HTTP/1.1`
+    /// `HTTP/1.1`, `HTTP/2.0`, …
     pub protocol: &'static str,
+    /// The response's status.
     pub status: u16,
-    /// Bytes of the response's body.
+    /// Bytes of the response body.
     pub response_bytes: usize,
+    /// From the arrival to the response.
     pub duration: Duration,
-    /// The function that the route leads to.
+    /// The function that the route invokes; `None` without a route.
     pub function: Option<String>,
+    /// The trace of the invocation; `None` if no function was called.
     pub trace_id: Option<TraceId>,
-    /// Why the gateway itself answered, where the caller's message does not say: the
-    /// routes there are, or what is wrong with the function's response.
+    /// The reason for a response of the gateway's own, such as the list of existing routes or
+    /// the error in the function's result. The caller does not see it.
     pub note: Option<String>,
 }
 
@@ -59,8 +64,8 @@ impl fmt::Display for Access {
     }
 }
 
-/// Where requests are logged. Must not block.
+/// Receives the access log. Must not block.
 pub trait AccessLog: Send + Sync + 'static {
-    /// Called once for each request.
+    /// Records one request. Called once for each.
     fn access(&self, access: &Access);
 }

@@ -1,12 +1,10 @@
-//! Times as API Gateway writes them.
-
 use xray_document::{Timestamp, UtcTime};
 
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
-/// `requestTime`: the Common Log Format's time, `09/Apr/2015:12:34:56 +0000`.
+/// A time in the Common Log Format, as in `requestTime`: `09/Apr/2015:12:34:56 +0000`.
 pub(crate) fn common_log_time(time: Timestamp) -> String {
     let UtcTime {
         year,

@@ -8,6 +8,10 @@ use xray_local_sandbox::{FunctionError, Invocation, InvokeError, InvokeOutcome, 
 /// Runs functions. The sandbox implements it.
 pub trait Invoke: Send + Sync + 'static {
     /// Runs the function of this name once and waits for its response.
+    ///
+    /// # Errors
+    /// The function did not run: see [`InvokeError`]. An error of the function itself is an
+    /// outcome: see [`InvokeOutcome::function_error`].
     fn invoke<'a>(&'a self, function: &'a str, invocation: Invocation) -> InvokeFuture<'a>;
 
     /// Whether this function exists: its name, and the account and the region if the caller
@@ -18,7 +22,7 @@ pub trait Invoke: Send + Sync + 'static {
     fn has(&self, function: &FunctionName<'_>) -> bool;
 }
 
-/// What [`Invoke::invoke`] gives.
+/// The future that [`Invoke::invoke`] returns.
 pub type InvokeFuture<'a> =
     Pin<Box<dyn Future<Output = Result<InvokeOutcome, InvokeError>> + Send + 'a>>;
 
@@ -34,7 +38,7 @@ impl Invoke for Sandbox {
     }
 }
 
-/// The status that Lambda's `Invoke` has for an error.
+/// The HTTP status of an error (Lambda API reference, `Invoke`, "Errors").
 pub(crate) fn error_status(error: &InvokeError) -> StatusCode {
     match error {
         InvokeError::UnknownFunction(_) => StatusCode::NOT_FOUND,
@@ -45,7 +49,7 @@ pub(crate) fn error_status(error: &InvokeError) -> StatusCode {
     }
 }
 
-/// `X-Amz-Function-Error`.
+/// The value of `X-Amz-Function-Error`.
 pub(crate) fn error_name(error: FunctionError) -> &'static str {
     match error {
         FunctionError::Handled => "Handled",

@@ -1,13 +1,14 @@
-//! What `start-api` and `start-lambda` put in front of the sandbox.
+//! API Gateway and Lambda's `Invoke` API in front of the local sandbox: the servers of
+//! `xray-local start-api` and `xray-local start-lambda`.
 //!
-//! [`ApiGateway`] turns HTTP requests into the events of a REST or an HTTP API, and what
-//! the function returns into responses; where the API traces, it draws the stage's segment.
-//! [`lambda_router`] is Lambda's `Invoke` API, for the SDKs and the AWS CLI. Both reach
-//! functions through [`Invoke`], which the sandbox implements.
+//! [`ApiGateway`] turns HTTP requests into the events of a REST or an HTTP API, and the
+//! function's results into HTTP responses. If the API traces, it records the stage's
+//! segment. [`lambda_router`] serves Lambda's `Invoke` API to SDKs and the AWS CLI. Both
+//! call functions through [`Invoke`], which the sandbox implements.
 //!
-//! Serve a router with `into_make_service_with_connect_info::<SocketAddr>()`, so that the
-//! caller's address is known, and wrap it in [`host_check`], which rejects requests of
-//! foreign hosts and origins.
+//! Serve a router with `into_make_service_with_connect_info::<SocketAddr>()`; without it,
+//! every request seems to come from 127.0.0.1. Wrap the router in [`host_check`], which
+//! rejects requests of foreign hosts and origins.
 
 mod access;
 mod api_gateway;

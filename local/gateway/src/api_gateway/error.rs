@@ -1,20 +1,28 @@
 use std::fmt;
 
-/// Why an API cannot be served: what API Gateway would refuse to deploy.
+/// An API that cannot be served, because API Gateway would not deploy it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GatewayError {
-    /// A route that API Gateway does not know how to take.
+    /// A route with an invalid method, path or payload format.
     BadRoute {
+        /// The route's method and path.
         route: String,
+        /// The function that it invokes.
         function: String,
+        /// The error, and how to correct it.
         reason: String,
     },
-    /// Two routes between which a request could not be decided.
+    /// Two routes that API Gateway does not allow side by side.
     AmbiguousRoutes {
+        /// Method and path of one route.
         first: String,
+        /// The function that it invokes.
         first_function: String,
+        /// Method and path of the other route.
         second: String,
+        /// The function that it invokes.
         second_function: String,
+        /// The conflict, and how to resolve it.
         reason: &'static str,
     },
 }

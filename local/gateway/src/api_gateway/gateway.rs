@@ -10,14 +10,16 @@ use super::stage::Stage;
 use crate::access::AccessLog;
 use crate::invoke::Invoke;
 
-/// How long a REST API waits for a function (API Gateway quotas: 29 s by default).
+/// The time that a REST API waits for a function (API Gateway quotas: 29 s by default).
 const REST_INTEGRATION_TIMEOUT: Duration = Duration::from_secs(29);
 
-/// How long an HTTP API waits for a function (API Gateway quotas: 30 s).
+/// The time that an HTTP API waits for a function (API Gateway quotas: 30 s).
 const HTTP_INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// One API of a template, served as API Gateway serves it, but at `/`: the stage is no part
-/// of the path, as under `sam local` and under a domain of one's own.
+/// One API, served as API Gateway serves it.
+///
+/// Its paths begin at `/`, without the stage, as under `sam local` and behind a custom
+/// domain name. [`router`](Self::router) serves it.
 pub struct ApiGateway {
     pub(super) stage: Stage,
     pub(super) routes: RoutingTable,
@@ -28,11 +30,14 @@ pub struct ApiGateway {
 }
 
 impl ApiGateway {
-    /// Prepares an API to be served.
+    /// Checks the API's routes and prepares it to be served.
+    ///
+    /// `invoke` runs its functions, `segments` receives the stage's segments, and `access`
+    /// the access log.
     ///
     /// # Errors
-    /// A route that API Gateway would not deploy, and two routes between which it could not
-    /// decide, both named.
+    /// API Gateway would not deploy a route, or two routes side by side. The error names
+    /// them.
     pub fn new(
         api: Api,
         invoke: Arc<dyn Invoke>,
@@ -55,8 +60,8 @@ impl ApiGateway {
         })
     }
 
-    /// Another integration timeout than API Gateway's default (29 s for REST APIs, which an
-    /// account may have raised, and 30 s for HTTP APIs).
+    /// Sets the time to wait for a function. The default is API Gateway's: 29 s for REST
+    /// APIs, which an account can raise, and 30 s for HTTP APIs.
     #[must_use]
     pub fn with_integration_timeout(mut self, timeout: Duration) -> Self {
         self.integration_timeout = timeout;

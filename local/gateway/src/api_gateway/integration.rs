@@ -5,22 +5,22 @@ use xray_local_sandbox::{Invocation, InvokeError, InvokeOutcome};
 
 use crate::invoke::Invoke;
 
-/// How the call of a function ended, as the gateway sees it.
+/// The end of a function's call, as the gateway sees it.
 #[derive(Debug)]
 pub(crate) enum Integration {
-    /// The function ran; it may have failed.
+    /// The function ran, with or without an error.
     Completed(InvokeOutcome),
-    /// It could not be run.
+    /// The function did not run.
     Rejected(InvokeError),
-    /// The gateway no longer waits. The function still runs.
+    /// The gateway stopped waiting. The function is still running.
     TimedOut,
-    /// A bug of this program.
+    /// The task that runs the function panicked: a bug in this program.
     Panicked,
 }
 
 impl Integration {
-    /// Invokes the function. It is not interrupted when the time is over: in AWS, too, only
-    /// the gateway gives up.
+    /// Invokes the function. A timeout does not stop the function, because API Gateway's
+    /// does not either.
     pub(crate) async fn call(
         invoke: Arc<dyn Invoke>,
         function: String,

@@ -3,7 +3,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
-/// A response before the gateway adds its own headers.
+/// A response to the caller, before the gateway adds its own headers.
 #[derive(Debug)]
 pub(crate) struct ProxyResponse {
     pub(crate) status: StatusCode,

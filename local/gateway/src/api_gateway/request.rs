@@ -15,7 +15,7 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// Headers that belong to one connection; no proxy sends them on (RFC 9110, 7.6.1).
+/// Headers of one connection, which a proxy must not forward (RFC 9110, 7.6.1).
 const HOP_BY_HOP: [HeaderName; 7] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
@@ -26,25 +26,25 @@ const HOP_BY_HOP: [HeaderName; 7] = [
     header::UPGRADE,
 ];
 
-/// A request as the gateway took it, with what the gateway adds.
+/// A request as it arrived, with the ids and headers that the gateway adds.
 #[derive(Debug)]
 pub(crate) struct ReceivedRequest {
     pub(crate) at: Timestamp,
     pub(crate) method: Method,
-    /// As the caller sent it, percent-encoded.
+    /// Percent-encoded, as the caller sent it.
     pub(crate) path: String,
-    /// Without `?`; empty where there is none.
+    /// Without `?`. Empty if the request has no query.
     pub(crate) query: String,
     pub(crate) protocol: &'static str,
-    /// As sent on to the function: `X-Forwarded-*` and the trace header are in it.
+    /// The headers of the event, with `X-Forwarded-*` and the trace header.
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) source_ip: IpAddr,
     /// The first address of the caller's own `X-Forwarded-For`.
     pub(crate) forwarded_for: Option<String>,
-    /// The `Host` header.
+    /// The `Host` header, or else the authority of the request target.
     pub(crate) host: String,
-    /// The trace it belongs to. Has a root.
+    /// Has a trace id: the caller's, or a new one.
     pub(crate) trace: TraceHeader,
     pub(crate) request_id: String,
     /// Sixteen characters such as `JKJaXmPLvHcESHA=`.
@@ -52,7 +52,8 @@ pub(crate) struct ReceivedRequest {
 }
 
 impl ReceivedRequest {
-    /// Takes a request; its body is read later.
+    /// A request that arrived at `at`, with an empty body. The body is read later, once a
+    /// route is found.
     pub(crate) fn new(parts: Parts, at: Timestamp) -> Self {
         let caller = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let source_ip = caller.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |ConnectInfo(caller)| {
@@ -61,9 +62,7 @@ impl ReceivedRequest {
         let host = parts.headers.get(header::HOST).map(header_text);
         let host = host.or_else(|| parts.uri.authority().map(ToString::to_string));
         let host = host.unwrap_or_else(|| "localhost".to_owned());
-
         let forwarded_for = parts.headers.get(X_FORWARDED_FOR).map(header_text);
-        let first = |list: &String| list.split(',').next().map(|first| first.trim().to_owned());
         let mut received = Self {
             at,
             method: parts.method,
@@ -73,10 +72,7 @@ impl ReceivedRequest {
             headers: parts.headers,
             body: Bytes::new(),
             source_ip,
-            forwarded_for: forwarded_for
-                .as_ref()
-                .and_then(first)
-                .filter(|first| !first.is_empty()),
+            forwarded_for: forwarded_for.as_deref().and_then(first_address),
             host,
             trace: TraceHeader::default(),
             request_id: uuid::Uuid::new_v4().to_string(),
@@ -87,7 +83,7 @@ impl ReceivedRequest {
         received
     }
 
-    /// The headers that API Gateway sets on the way to an integration.
+    /// Sets the headers that API Gateway adds to the request for an integration.
     fn add_headers(&mut self, forwarded_for: Option<String>) {
         for name in HOP_BY_HOP {
             self.headers.remove(name);
@@ -108,7 +104,7 @@ impl ReceivedRequest {
             (X_AMZN_TRACE_ID, trace),
         ];
         for (name, value) in added {
-            // A list of addresses from a caller may have bytes that no header has.
+            // An error only for a caller's `X-Forwarded-For` that was not ASCII.
             if let Ok(value) = HeaderValue::from_str(&value) {
                 self.headers.insert(name, value);
             }
@@ -120,15 +116,21 @@ impl ReceivedRequest {
         }
     }
 
-    /// The header's first value.
+    /// The first value of a header.
     pub(crate) fn header(&self, name: &HeaderName) -> Option<String> {
         self.headers.get(name).map(header_text)
     }
 
-    /// Scheme, host and path.
+    /// The URL without the query.
     pub(crate) fn url(&self) -> String {
         format!("http://{}{}", self.host, self.path)
     }
+}
+
+/// The first entry of a comma-separated list, if it is not empty.
+fn first_address(list: &str) -> Option<String> {
+    let first = list.split(',').next()?.trim();
+    (!first.is_empty()).then(|| first.to_owned())
 }
 
 fn protocol(version: Version) -> &'static str {

@@ -2,18 +2,18 @@ use xray_local_lambda_rules::partition;
 
 use super::api::{Api, ApiKind};
 
-/// A deployed API: what events and segments say of it.
+/// A deployed API, as events and segments describe it.
 #[derive(Debug)]
 pub(crate) struct Stage {
     pub(crate) api_name: String,
-    /// Ten characters as API Gateway's; always the same for the same logical id.
+    /// Ten characters, as API Gateway has them, that depend only on the logical id.
     pub(crate) api_id: String,
-    /// `Prod`, `$default`.
+    /// The stage's name: `Prod`, `$default`.
     pub(crate) name: String,
     pub(crate) kind: ApiKind,
     pub(crate) region: String,
     pub(crate) account_id: String,
-    /// Whether the stage draws its segment. HTTP APIs cannot.
+    /// Whether the stage records a segment. Always false for HTTP APIs, which cannot.
     pub(crate) tracing: bool,
 }
 
@@ -47,13 +47,13 @@ impl Stage {
         xray_local_lambda_rules::function_arn(&self.region, &self.account_id, function)
     }
 
-    /// The id of a resource of the API.
+    /// The id of a resource, the path of which is `resource_path`.
     pub(crate) fn resource_id(resource_path: &str) -> String {
         stable_id(resource_path, 6)
     }
 }
 
-/// Lower-case letters and digits that depend on `seed` alone (FNV-1a).
+/// Lower-case letters and digits that depend only on `seed`: a hash (FNV-1a).
 fn stable_id(seed: &str, length: usize) -> String {
     const DIGITS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
     let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_looks_like_api_gateways_and_stays_the_same() {
+    fn an_id_has_the_form_of_api_gateways_and_is_stable() {
         let id = stable_id("ServerlessRestApi", 10);
         assert_eq!(id, stable_id("ServerlessRestApi", 10));
         assert_ne!(id, stable_id("ServerlessHttpApi", 10));

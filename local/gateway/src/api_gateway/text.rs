@@ -1,13 +1,14 @@
 use http::HeaderValue;
 
-/// Percent-decoded text; what is not UTF-8 becomes U+FFFD.
+/// Percent-decodes a text. Bytes that are not UTF-8 become U+FFFD.
 pub(crate) fn decode(text: &str) -> String {
     percent_encoding::percent_decode_str(text)
         .decode_utf8_lossy()
         .into_owned()
 }
 
-/// A header's value as text: UTF-8, or else Latin-1, which every byte sequence is.
+/// A header's value as text: UTF-8 if it is valid, else Latin-1, in which every byte is
+/// valid.
 pub(crate) fn header_text(value: &HeaderValue) -> String {
     match std::str::from_utf8(value.as_bytes()) {
         Ok(text) => text.to_owned(),

@@ -5,7 +5,8 @@ use super::text::header_text;
 
 pub(crate) const X_AMZN_TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
-/// The caller's trace header, or a new trace's. A parent without a root is of no trace.
+/// The caller's trace header, with a new trace id if it has none. A parent without a trace
+/// id is dropped, because it belongs to no trace.
 pub(crate) fn request_trace_header(headers: &HeaderMap, at: Timestamp) -> TraceHeader {
     let mut header = headers
         .get(TRACE_HEADER)
@@ -20,7 +21,7 @@ pub(crate) fn request_trace_header(headers: &HeaderMap, at: Timestamp) -> TraceH
     header
 }
 
-/// The trace header of the response: the trace, and the decision where there is one.
+/// The response's trace header: the trace id, and the sampling decision if there is one.
 pub(crate) fn response_trace_header(header: &TraceHeader) -> String {
     let sampled = match header.sampled {
         Sampled::Requested => Sampled::Undecided,

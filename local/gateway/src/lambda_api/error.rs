@@ -1,18 +1,19 @@
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
+use xray_local_lambda_rules::MAX_PAYLOAD_BYTES;
 use xray_local_sandbox::InvokeError;
 
 use crate::invoke::error_status;
 
-/// An error of Lambda's API, in its shape: the code in `x-amzn-ErrorType`, and
-/// `{"Type":…,"Message":…}` (some errors spell it `message`, as AWS's model of them does).
+/// An error in the form of Lambda's API: its code in `x-amzn-ErrorType` and
+/// `{"Type":…,"Message":…}` in the body. Some errors have `message`, as AWS's API model does.
 #[derive(Debug)]
 pub(super) struct ApiError {
     status: StatusCode,
     code: &'static str,
     message: String,
-    /// For `TooManyRequestsException`.
+    /// `Reason`, which only `TooManyRequestsException` has.
     reason: Option<&'static str>,
 }
 
@@ -30,12 +31,13 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, code, message)
     }
 
+    /// `function` is the name or ARN that the caller gave.
     pub(super) fn not_found(function: &str) -> Self {
         let message = format!("Function not found: {function}");
         Self::new(StatusCode::NOT_FOUND, "ResourceNotFoundException", message)
     }
 
-    /// A request over `limit` bytes.
+    /// The payload exceeds `limit` bytes.
     pub(super) fn too_large(limit: usize) -> Self {
         let message =
             format!("Request must be smaller than {limit} bytes for the InvokeFunction operation");
@@ -46,26 +48,21 @@ impl ApiError {
         )
     }
 
+    /// The error of a function that did not run.
     pub(super) fn of(error: &InvokeError) -> Self {
         let status = error_status(error);
         match error {
             InvokeError::UnknownFunction(function) => Self::not_found(function),
-            InvokeError::TooManyRequests(why) => {
-                let reason = Some("ConcurrentInvocationLimitExceeded");
+            InvokeError::TooManyRequests(reason) => {
+                let message = format!("Rate Exceeded. {reason}");
                 Self {
-                    reason,
-                    ..Self::new(
-                        status,
-                        "TooManyRequestsException",
-                        format!("Rate Exceeded. {why}"),
-                    )
+                    reason: Some("ConcurrentInvocationLimitExceeded"),
+                    ..Self::new(status, "TooManyRequestsException", message)
                 }
             }
-            InvokeError::RequestTooLarge(_) => {
-                Self::too_large(xray_local_lambda_rules::MAX_PAYLOAD_BYTES)
-            }
-            InvokeError::CannotStart(why) => {
-                Self::new(status, "InvalidRuntimeException", why.clone())
+            InvokeError::RequestTooLarge(_) => Self::too_large(MAX_PAYLOAD_BYTES),
+            InvokeError::CannotStart(reason) => {
+                Self::new(status, "InvalidRuntimeException", reason.clone())
             }
             InvokeError::ShuttingDown => {
                 Self::new(status, "ServiceException", "this program is shutting down")
@@ -79,7 +76,7 @@ impl ApiError {
         } else {
             "Service"
         };
-        // The members as Lambda's API model names them.
+        // The member's name in Lambda's API model.
         let message = match self.code {
             "ResourceNotFoundException" | "ServiceException" | "InvalidRuntimeException" => {
                 "Message"

@@ -24,18 +24,19 @@ const LOG_RESULT: HeaderName = HeaderName::from_static("x-amz-log-result");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
-/// How often a throttled asynchronous invocation is tried: with the delays doubling from
-/// 100 ms, for nearly two minutes. (Lambda goes on for up to six hours.)
+/// Attempts to run a throttled asynchronous invocation. The delay between them doubles from
+/// 100 ms, so the last attempt is 102 s after the first. Lambda tries for up to six hours
+/// (Lambda Developer Guide, "Error handling for asynchronous invocations").
 const EVENT_ATTEMPTS: u32 = 11;
 
-/// A call of `Invoke`.
+/// A request to `Invoke`.
 #[derive(Debug)]
 pub(super) struct InvokeRequest<'a> {
-    /// The function as the caller names it.
+    /// The name or ARN that the caller gave.
     given: &'a str,
     function: FunctionName<'a>,
     kind: InvocationType,
-    /// `X-Amz-Log-Type: Tail`
+    /// `X-Amz-Log-Type: Tail`: the caller wants the end of the log.
     tail: bool,
     invocation: Invocation,
 }
@@ -53,21 +54,7 @@ impl<'a> InvokeRequest<'a> {
         let (parts, body) = request.into_parts();
         let function = FunctionName::parse(given)
             .ok_or_else(|| invalid("functionName", given, "a name or an ARN"))?;
-        let in_query = parts
-            .uri
-            .query()
-            .unwrap_or_default()
-            .split('&')
-            .find_map(|pair| pair.strip_prefix("Qualifier="));
-        if let (Some(own), Some(in_query)) = (function.qualifier, in_query)
-            && own != percent_encoding::percent_decode_str(in_query).decode_utf8_lossy()
-        {
-            let message = "The derived qualifier from the function name does not match the specified qualifier.";
-            return Err(ApiError::bad_request(
-                "InvalidParameterValueException",
-                message,
-            ));
-        }
+        check_qualifier(&function, parts.uri.query().unwrap_or_default())?;
         let kind = InvocationType::read(&parts.headers)?;
         let limit = if kind == InvocationType::Event {
             MAX_EVENT_BYTES
@@ -84,8 +71,7 @@ impl<'a> InvokeRequest<'a> {
             trace_header: trace_header.map(TraceHeader::parse),
             client_context: client_context(&parts.headers)?,
         };
-        let tail = header_value(&parts.headers, "x-amz-log-type")
-            .is_some_and(|log_type| log_type == "Tail");
+        let tail = header_value(&parts.headers, "x-amz-log-type") == Some("Tail");
         Ok(Self {
             given,
             function,
@@ -117,8 +103,26 @@ impl<'a> InvokeRequest<'a> {
     }
 }
 
-/// Runs an asynchronous invocation. What the function returns is lost, and a failed one is
-/// not tried again: at a desk, one wants to see the failure rather than its repetitions.
+/// Checks that the query does not name another qualifier than the function's name does.
+fn check_qualifier(function: &FunctionName<'_>, query: &str) -> Result<(), ApiError> {
+    let mut pairs = query.split('&');
+    let in_query = pairs.find_map(|pair| pair.strip_prefix("Qualifier="));
+    let (Some(in_name), Some(in_query)) = (function.qualifier, in_query) else {
+        return Ok(());
+    };
+    if in_name == percent_encoding::percent_decode_str(in_query).decode_utf8_lossy() {
+        return Ok(());
+    }
+    let message =
+        "The derived qualifier from the function name does not match the specified qualifier.";
+    Err(ApiError::bad_request(
+        "InvalidParameterValueException",
+        message,
+    ))
+}
+
+/// Runs an asynchronous invocation and discards its result. A failed one is not tried again,
+/// so that a developer sees one failure and not three.
 async fn run_event(invoke: Arc<dyn Invoke>, function: String, invocation: Invocation) {
     for attempt in 0..EVENT_ATTEMPTS {
         match invoke.invoke(&function, invocation.clone()).await {
@@ -159,7 +163,7 @@ fn empty(status: StatusCode) -> Response {
     response
 }
 
-/// The event: JSON, and `{}` where there is none, as Lambda has it.
+/// Reads the event, which must be JSON. The default is `{}`, as in Lambda.
 async fn payload(body: Body, limit: usize) -> Result<Bytes, ApiError> {
     let collected = Limited::new(body, limit).collect().await;
     let payload = collected.map_err(|error| {
@@ -168,7 +172,7 @@ async fn payload(body: Body, limit: usize) -> Result<Bytes, ApiError> {
         }
         ApiError::bad_request(
             "InvalidRequestContentException",
-            "the request's body did not arrive whole",
+            "the request body did not arrive completely",
         )
     })?;
     let payload = payload.to_bytes();
@@ -187,7 +191,7 @@ async fn payload(body: Body, limit: usize) -> Result<Bytes, ApiError> {
     }
 }
 
-/// `X-Amz-Client-Context`: JSON in base64.
+/// Reads `X-Amz-Client-Context`: JSON in base64.
 fn client_context(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let Some(encoded) =
         header_value(headers, "x-amz-client-context").filter(|encoded| !encoded.is_empty())
@@ -199,7 +203,7 @@ fn client_context(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
         .ok()
         .and_then(|bytes| String::from_utf8(bytes).ok());
     match json.filter(|json| serde_json::from_str::<&RawValue>(json).is_ok()) {
-        // It travels on as a header of the Runtime API: one line.
+        // The Runtime API has it as a header, which must be one line.
         Some(json) => Ok(Some(json.replace(['\r', '\n'], " "))),
         None => {
             let message = "Client context must be a valid Base64-encoded JSON object.";
@@ -226,6 +230,7 @@ impl InvocationType {
     }
 }
 
+/// Lambda's error for a parameter with an invalid value.
 fn invalid(member: &str, value: &str, expected: &str) -> ApiError {
     let message = format!(
         "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: Member must satisfy {expected}"

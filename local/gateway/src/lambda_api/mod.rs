@@ -1,4 +1,4 @@
-//! Lambda's `Invoke` API, as the SDKs, the AWS CLI and `sam local start-lambda` speak it.
+//! Lambda's `Invoke` API, for SDKs, the AWS CLI and clients of `sam local start-lambda`.
 
 mod error;
 mod invocation;
@@ -15,7 +15,11 @@ use crate::invoke::Invoke;
 use error::ApiError;
 use invocation::InvokeRequest;
 
-/// `POST /2015-03-31/functions/{name}/invocations`, to be mounted at `/`.
+/// Serves `POST /2015-03-31/functions/{name}/invocations` at `/` (Lambda API reference,
+/// `Invoke`).
+///
+/// A payload may have 6,291,556 bytes, or 1 MiB if the invocation is asynchronous. A version or
+/// an alias is ignored: every qualifier runs `$LATEST`.
 pub fn lambda_router(invoke: Arc<dyn Invoke>) -> Router {
     Router::new()
         .route("/2015-03-31/functions/{name}/invocations", post(handle))
@@ -29,13 +33,13 @@ async fn handle(
     Path(name): Path<String>,
     request: Request,
 ) -> Response {
-    // A task of its own: a caller that hangs up does not stop the function.
+    // A task of its own, so that the function runs even if the caller disconnects.
     let response = tokio::spawn(async move {
         let request = InvokeRequest::read(&name, request).await?;
         request.run(invoke).await
     });
     let response = response.await.unwrap_or_else(|_panicked| {
-        let message = "a bug of this program: the invocation's task ended early";
+        let message = "a bug in this program: the invocation's task panicked";
         Err(ApiError::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "ServiceException",
@@ -47,7 +51,7 @@ async fn handle(
 
 async fn unknown_operation(request: Request) -> Response {
     let message = format!(
-        "{} {} is not served here: only POST /2015-03-31/functions/NAME/invocations is",
+        "{} {} is not supported; only POST /2015-03-31/functions/NAME/invocations is",
         request.method(),
         request.uri().path(),
     );
@@ -56,7 +60,7 @@ async fn unknown_operation(request: Request) -> Response {
     )
 }
 
-/// Every answer has a request id; that of an invocation which ran is its own.
+/// Adds a request id, unless the response has the one of an invocation.
 fn with_request_id(mut response: Response) -> Response {
     let id = uuid::Uuid::new_v4().to_string();
     if let Ok(id) = HeaderValue::from_str(&id) {

@@ -5,14 +5,15 @@ use http::header;
 use super::super::api::ApiKind;
 use super::super::request::ReceivedRequest;
 
-/// `body` and `isBase64Encoded`; no body at all where it is empty.
+/// The members `body` and `isBase64Encoded`. An empty body is `None`.
 pub(super) fn body(request: &ReceivedRequest, kind: ApiKind) -> (Option<String>, bool) {
     if request.body.is_empty() {
         return (None, false);
     }
     let as_text = match kind {
-        // REST APIs send on as text what is not listed as a binary media type. What is not
-        // UTF-8 would not survive that; here it is sent as if it were listed.
+        // REST APIs pass a body on as text unless its media type is in `binaryMediaTypes`.
+        // That would corrupt a body that is not UTF-8. Here such a body is sent in base64, as
+        // if its media type were listed.
         ApiKind::Rest => true,
         ApiKind::Http => request
             .header(&header::CONTENT_TYPE)
@@ -24,7 +25,7 @@ pub(super) fn body(request: &ReceivedRequest, kind: ApiKind) -> (Option<String>,
     }
 }
 
-/// What HTTP APIs send on as text. Forms are not among it.
+/// Whether HTTP APIs pass a body of this type on as text. They send forms in base64.
 fn is_text(content_type: &str) -> bool {
     let media_type = content_type
         .split(';')
@@ -48,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_http_api_takes_json_and_text_for_text_but_no_form_or_image() {
+    fn an_http_api_passes_on_json_and_text_as_text_but_not_forms_and_images() {
         for text in [
             "application/json",
             "Application/JSON; charset=utf-8",

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, header};
 
 use super::super::text::header_text;
 
-/// Every value of every header, under names as REST APIs write them: `Content-Type`.
+/// All values of each header, with names as in events of REST APIs: `Content-Type`.
 pub(super) fn title_case(headers: &HeaderMap) -> BTreeMap<String, Vec<String>> {
     let names = headers.keys();
     names
@@ -17,8 +17,8 @@ pub(super) fn title_case(headers: &HeaderMap) -> BTreeMap<String, Vec<String>> {
         .collect()
 }
 
-/// The headers of payload format 2.0: lower-case names, values joined with commas, cookies
-/// apart.
+/// `headers` of payload format 2.0: lower-case names, values joined with commas, without
+/// cookies.
 pub(super) fn joined(headers: &HeaderMap) -> BTreeMap<String, String> {
     let names = headers.keys().filter(|&name| name != header::COOKIE);
     names
@@ -29,7 +29,7 @@ pub(super) fn joined(headers: &HeaderMap) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// `cookies` of payload format 2.0, `name=value` each.
+/// `cookies` of payload format 2.0: one `name=value` each.
 pub(super) fn cookies(headers: &HeaderMap) -> Vec<String> {
     let values = headers.get_all(header::COOKIE);
     let cookies = values.iter().map(header_text);
@@ -43,8 +43,8 @@ pub(super) fn cookies(headers: &HeaderMap) -> Vec<String> {
     cookies.flat_map(split).collect()
 }
 
-/// HTTP/1.1 clients mostly write names so, and REST APIs keep what clients write; here the
-/// server has already lowered them.
+/// Restores the usual spelling of a name. REST APIs keep the client's spelling, but the HTTP
+/// server here has already changed it to lower case.
 fn title(name: &HeaderName) -> String {
     let mut start = true;
     let letter = |c: char| {
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_written_as_clients_write_them() {
+    fn names_have_the_usual_spelling_of_clients() {
         assert_eq!(
             title(&HeaderName::from_static("x-amzn-trace-id")),
             "X-Amzn-Trace-Id"
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn cookies_are_split_and_leave_the_headers() {
+    fn cookies_are_split_and_removed_from_the_headers() {
         let mut headers = HeaderMap::new();
         headers.append("cookie", "a=1; b=2;".parse().unwrap());
         headers.append("cookie", "c=3".parse().unwrap());

@@ -1,7 +1,7 @@
 use super::super::text::decode;
 
-/// The names and values of a query, decoded as HTML forms are: `+` is a space. What is not
-/// UTF-8 becomes U+FFFD.
+/// The names and values of a query, decoded like an HTML form: `+` is a space. Bytes that
+/// are not UTF-8 become U+FFFD.
 pub(super) fn pairs(query: &str) -> Vec<(String, String)> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     pairs
@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_query_is_decoded_as_a_form_is() {
+    fn a_query_is_decoded_like_a_form() {
         let expected = [
             ("a", "1 2"),
             ("a", "é&="),

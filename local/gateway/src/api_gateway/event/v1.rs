@@ -16,13 +16,13 @@ use crate::common_log_time::common_log_time;
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Event<'a> {
-    /// HTTP APIs say the version, REST APIs do not.
+    /// Only in events of HTTP APIs.
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<&'static str>,
     resource: &'a str,
     path: String,
     http_method: &'a str,
-    /// The last value of each.
+    /// The last value of each header.
     headers: BTreeMap<String, String>,
     multi_value_headers: BTreeMap<String, Vec<String>>,
     query_string_parameters: Option<BTreeMap<String, String>>,
@@ -54,7 +54,8 @@ struct RequestContext<'a> {
     stage: &'a str,
 }
 
-/// Who called. Without an authorizer most of it is `null`, which handlers may rely on.
+/// The caller. Without an authorizer most members are `null`. They are present all the same,
+/// because handlers may read them.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Identity {
@@ -80,7 +81,7 @@ impl<'a> Event<'a> {
         matched: &'a RouteMatch<'_>,
         request: &'a ReceivedRequest,
     ) -> Self {
-        // REST APIs send paths and their parameters on as they came; HTTP APIs decode them.
+        // REST APIs pass on paths and path parameters percent-encoded; HTTP APIs decode them.
         let written = |text: &str| match stage.kind {
             ApiKind::Rest => text.to_owned(),
             ApiKind::Http => decode(text),
@@ -128,7 +129,7 @@ impl<'a> RequestContext<'a> {
                 user_agent: request.header(&header::USER_AGENT),
                 ..Identity::default()
             },
-            // Under a domain of one's own the stage is no part of the path, nor is it here.
+            // Without the stage, as behind a custom domain name.
             path: request.path.clone(),
             protocol: request.protocol,
             request_id: &request.request_id,

@@ -11,13 +11,13 @@ use super::domain::domain_prefix;
 use super::{body, headers, query};
 use crate::common_log_time::common_log_time;
 
-/// The event of an HTTP API with payload format 2.0. Members without a value are absent.
+/// The event of an HTTP API with payload format 2.0. It omits members without a value.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Event<'a> {
     version: &'static str,
     route_key: String,
-    /// Decoded, as HTTP APIs have it.
+    /// Percent-decoded.
     raw_path: String,
     raw_query_string: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -41,7 +41,7 @@ struct RequestContext<'a> {
     domain_name: &'a str,
     domain_prefix: &'a str,
     http: HttpDescription<'a>,
-    /// HTTP APIs have one id, in the form of the extended one.
+    /// HTTP APIs have one id, in the form of a REST API's extended request id.
     request_id: &'a str,
     route_key: String,
     stage: &'a str,
