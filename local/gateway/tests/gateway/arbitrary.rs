@@ -1,4 +1,4 @@
-//! Requests and results of any shape: no panic, a response, and events that `lambda_http` reads.
+//! Arbitrary requests and results: each gets a response, and `lambda_http` reads each event.
 
 use crate::support::{FakeInvoke, Gateway, http_api, ok, outcome, rest, traced};
 use axum::body::Body;
@@ -14,7 +14,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
         .block_on(future)
 }
 
-/// A target that a client can send: `http` refuses what is none.
+/// A request that a client can send. `http` rejects invalid ones, which are filtered out.
 fn request() -> impl Strategy<Value = Request<Body>> {
     let path = prop_oneof![
         "/[ -~]{0,30}",
@@ -52,9 +52,8 @@ proptest! {
         let path = request.uri().path().to_owned();
         let keys = ["ANY /", "ANY /{proxy+}", "GET /items/new"];
         for api in [traced(), rest(), http_api()] {
-            let gateway = Gateway::new(api, &keys, FakeInvoke::answering(ok()));
-            let (parts, _) = request_copy(&request);
-            let response = block_on(gateway.send(Request::from_parts(parts, Body::from("x"))));
+            let gateway = Gateway::new(api, &keys, FakeInvoke::returning(ok()));
+            let response = block_on(gateway.send(copy(&request, Body::from("x"))));
             let access = gateway.access();
             prop_assert_eq!(access.status, response.status);
             prop_assert!([200, 403, 404].contains(&response.status));
@@ -62,8 +61,8 @@ proptest! {
                 continue;
             }
             let event = gateway.invoke.event();
-            let said = event.get("path").or(event.get("rawPath")).and_then(|path| path.as_str());
-            prop_assert!(said.is_some_and(|said| said.starts_with('/')), "{} became {:?}", path, said);
+            let seen = event.get("path").or(event.get("rawPath")).and_then(|path| path.as_str());
+            prop_assert!(seen.is_some_and(|seen| seen.starts_with('/')), "{} became {:?}", path, seen);
             let (_, invocation) = gateway.invoke.last();
             prop_assert!(invocation.trace_header.is_some_and(|header| header.root.is_some()));
             let read: Result<lambda_http::request::LambdaRequest, _> = serde_json::from_value(event.clone());
@@ -72,8 +71,8 @@ proptest! {
     }
 
     #[test]
-    fn what_a_traced_stage_draws_is_always_a_document(request in request()) {
-        let gateway = Gateway::new(traced(), &["ANY /", "ANY /{proxy+}"], FakeInvoke::answering(ok()));
+    fn a_traced_stage_always_records_a_valid_document(request in request()) {
+        let gateway = Gateway::new(traced(), &["ANY /", "ANY /{proxy+}"], FakeInvoke::returning(ok()));
         let response = block_on(gateway.send(request));
         for document in gateway.segments.0.lock().unwrap().iter() {
             let json = document.to_json().unwrap();
@@ -97,7 +96,7 @@ proptest! {
     }
 }
 
-/// Something like a proxy result.
+/// A text that resembles a proxy result.
 fn structured() -> impl Strategy<Value = String> {
     let status = "200|404|\"201\"|null|99|1e3|-1|200.0|\\[\\]";
     let value = "null|\"[ -~&&[^\"\\\\]]{0,8}\"|7|true|\\[\"a\"\\]|\\{\\}";
@@ -117,12 +116,13 @@ fn structured() -> impl Strategy<Value = String> {
     })
 }
 
-fn request_copy(request: &Request<Body>) -> (http::request::Parts, ()) {
+/// The request with another body.
+fn copy(request: &Request<Body>, body: Body) -> Request<Body> {
     let mut copy = Request::builder()
         .method(request.method())
         .uri(request.uri());
     for (name, value) in request.headers() {
         copy = copy.header(name, value);
     }
-    (copy.body(()).unwrap().into_parts().0, ())
+    copy.body(body).unwrap()
 }

@@ -20,8 +20,8 @@ struct Api {
 
 /// API Gateway's API and Lambda's Invoke API.
 fn apis(allowed: AllowedHosts) -> [Api; 2] {
-    let gateway = Gateway::new(rest(), &["GET /"], FakeInvoke::answering(ok()));
-    let lambda = lambda_router(FakeInvoke::answering(json!({})));
+    let gateway = Gateway::new(rest(), &["GET /"], FakeInvoke::returning(ok()));
+    let lambda = lambda_router(FakeInvoke::returning(json!({})));
     [
         Api {
             router: host_check(gateway.router, allowed),

@@ -7,7 +7,7 @@ use lambda_http::RequestExt as _;
 use serde_json::{Value, json};
 
 async fn event_of(routes: &[&str], request: Request<Body>) -> Value {
-    let gateway = Gateway::new(http_api(), routes, FakeInvoke::answering(ok()));
+    let gateway = Gateway::new(http_api(), routes, FakeInvoke::returning(ok()));
     let response = gateway.send(request).await;
     assert_eq!(response.status, 200, "{response:?}");
     gateway.invoke.event()
@@ -26,7 +26,7 @@ fn rich() -> Request<Body> {
 }
 
 #[tokio::test]
-async fn an_event_says_all_that_api_gateways_does() {
+async fn an_event_has_the_members_of_api_gateways() {
     let event = event_of(&["ANY /items/{proxy+}"], rich()).await;
     assert_eq!(event["version"], "2.0");
     assert_eq!(event["routeKey"], "ANY /items/{proxy+}");
@@ -66,7 +66,7 @@ async fn an_event_says_all_that_api_gateways_does() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_absent() {
+async fn missing_values_are_absent() {
     let event = event_of(&["$default"], get("/")).await;
     assert_eq!(event["routeKey"], "$default");
     assert_eq!(event["rawQueryString"], "");
@@ -117,7 +117,7 @@ async fn lambda_http_reads_the_event() {
 async fn payload_format_1_0_is_the_rest_event_with_a_version_and_a_decoded_path() {
     let mut api = with_routes(http_api(), &["ANY /items/{proxy+}"]);
     api.routes[0].payload_format = "1.0".to_owned();
-    let gateway = Gateway::serve(api, FakeInvoke::answering(ok())).unwrap();
+    let gateway = Gateway::serve(api, FakeInvoke::returning(ok())).unwrap();
     assert_eq!(gateway.send(rich()).await.status, 200);
     let event = gateway.invoke.event();
     assert_eq!(event["version"], "1.0");
@@ -131,7 +131,7 @@ async fn payload_format_1_0_is_the_rest_event_with_a_version_and_a_decoded_path(
 async fn an_unknown_payload_format_is_an_error_that_names_the_route() {
     let mut api = with_routes(http_api(), &["GET /a"]);
     api.routes[0].payload_format = "3.0".to_owned();
-    let gateway = Gateway::serve(api, FakeInvoke::answering(ok()));
+    let gateway = Gateway::serve(api, FakeInvoke::returning(ok()));
     let error = gateway.err().unwrap().to_string();
     assert!(
         error.contains("GET /a of function items") && error.contains("\"3.0\""),

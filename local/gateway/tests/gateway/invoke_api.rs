@@ -20,6 +20,25 @@ fn post(function: &str) -> Builder {
     Request::post(format!("/2015-03-31/functions/{function}/invocations"))
 }
 
+fn empty(request: Builder) -> Request<Body> {
+    request.body(Body::empty()).unwrap()
+}
+
+/// A call of the function without a payload.
+fn call(function: &str) -> Request<Body> {
+    empty(post(function))
+}
+
+/// A call of `items` with this header.
+fn with_header(name: &str, value: &str) -> Request<Body> {
+    empty(post("items").header(name, value))
+}
+
+/// A call of `items` with this payload.
+fn with_body(body: impl Into<Body>) -> Request<Body> {
+    post("items").body(body.into()).unwrap()
+}
+
 async fn send(invoke: &Arc<impl Invoke>, request: Request<Body>) -> TestResponse {
     TestResponse::of(
         lambda_router(invoke.clone())
@@ -31,8 +50,8 @@ async fn send(invoke: &Arc<impl Invoke>, request: Request<Body>) -> TestResponse
 }
 
 #[tokio::test]
-async fn the_response_is_the_functions_with_the_invocations_id() {
-    let invoke = FakeInvoke::answering(json!({ "a": 1 }));
+async fn the_response_has_the_functions_result_and_the_invocations_id() {
+    let invoke = FakeInvoke::returning(json!({ "a": 1 }));
     let request = post("items")
         .header("x-amz-invocation-type", "RequestResponse")
         .header("x-amzn-trace-id", header(Sampled::Yes).to_string())
@@ -68,16 +87,9 @@ async fn the_response_is_the_functions_with_the_invocations_id() {
 }
 
 #[tokio::test]
-async fn the_log_comes_where_it_was_asked_for() {
-    let invoke = FakeInvoke::answering(json!(1));
-    let response = send(
-        &invoke,
-        post("items")
-            .header("x-amz-log-type", "Tail")
-            .body(Body::empty())
-            .unwrap(),
-    )
-    .await;
+async fn the_log_is_sent_if_the_caller_asks_for_it() {
+    let invoke = FakeInvoke::returning(json!(1));
+    let response = send(&invoke, with_header("x-amz-log-type", "Tail")).await;
     let log = BASE64_STANDARD
         .decode(response.header("x-amz-log-result").unwrap())
         .unwrap();
@@ -85,9 +97,9 @@ async fn the_log_comes_where_it_was_asked_for() {
 }
 
 #[tokio::test]
-async fn a_function_error_is_a_200_that_says_so() {
+async fn a_function_error_has_status_200_and_a_header() {
     let invoke = FakeInvoke::new(|_, invocation| Ok(failure(invocation)));
-    let response = send(&invoke, post("items").body(Body::empty()).unwrap()).await;
+    let response = send(&invoke, call("items")).await;
     assert_eq!(
         (response.status, response.header("x-amz-function-error")),
         (200, Some("Unhandled"))
@@ -96,9 +108,9 @@ async fn a_function_error_is_a_200_that_says_so() {
 }
 
 #[tokio::test]
-async fn no_payload_is_an_empty_object() {
-    let invoke = FakeInvoke::answering(json!(null));
-    let response = send(&invoke, post("items").body(Body::empty()).unwrap()).await;
+async fn a_missing_payload_becomes_an_empty_object() {
+    let invoke = FakeInvoke::returning(json!(null));
+    let response = send(&invoke, call("items")).await;
     assert_eq!(
         (response.status, &response.body[..]),
         (200, b"null".as_slice())
@@ -107,7 +119,7 @@ async fn no_payload_is_an_empty_object() {
 }
 
 #[tokio::test]
-async fn an_event_is_accepted_before_it_has_run_and_runs() {
+async fn an_asynchronous_invocation_is_accepted_and_runs() {
     let (ran, mut runs) = tokio::sync::mpsc::unbounded_channel();
     let invoke = FakeInvoke::new(move |function, invocation| {
         ran.send(function.to_owned()).unwrap();
@@ -130,12 +142,12 @@ async fn an_event_is_accepted_before_it_has_run_and_runs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_throttled_event_is_tried_again() {
+async fn a_throttled_asynchronous_invocation_is_tried_again() {
     let (ran, mut runs) = tokio::sync::mpsc::unbounded_channel();
-    let refusals = std::sync::atomic::AtomicUsize::new(3);
+    let throttles = std::sync::atomic::AtomicUsize::new(3);
     let invoke = FakeInvoke::new(move |_, invocation| {
         use std::sync::atomic::Ordering::SeqCst;
-        if refusals
+        if throttles
             .fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1))
             .is_ok()
         {
@@ -144,62 +156,46 @@ async fn a_throttled_event_is_tried_again() {
         ran.send(()).unwrap();
         Ok(outcome(invocation, "1"))
     });
-    send(
-        &invoke,
-        post("items")
-            .header("x-amz-invocation-type", "Event")
-            .body(Body::empty())
-            .unwrap(),
-    )
-    .await;
+    send(&invoke, with_header("x-amz-invocation-type", "Event")).await;
     runs.recv().await.unwrap();
     assert_eq!(invoke.seen.lock().unwrap().len(), 4);
 }
 
 #[tokio::test]
 async fn a_dry_run_runs_nothing() {
-    let invoke = FakeInvoke::answering(json!(1));
+    let invoke = FakeInvoke::returning(json!(1));
     for (function, status) in [("items", 204), ("missing", 404)] {
-        let request = post(function)
-            .header("x-amz-invocation-type", "DryRun")
-            .body(Body::empty())
-            .unwrap();
+        let request = empty(post(function).header("x-amz-invocation-type", "DryRun"));
         assert_eq!(send(&invoke, request).await.status, status);
     }
     assert!(invoke.seen.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn an_arn_names_the_function_as_the_sdks_encode_it() {
-    let invoke = FakeInvoke::answering(json!(1));
+async fn an_arn_names_the_function_encoded_as_the_sdks_do_or_not() {
+    let invoke = FakeInvoke::returning(json!(1));
     for name in [
         "arn%3Aaws%3Alambda%3Aus-east-1%3A123456789012%3Afunction%3Aitems",
         "arn:aws:lambda:us-east-1:123456789012:function:items:$LATEST",
         "123456789012:function:items",
         "items:live",
     ] {
-        assert_eq!(
-            send(&invoke, post(name).body(Body::empty()).unwrap())
-                .await
-                .status,
-            200,
-            "{name}"
-        );
+        assert_eq!(send(&invoke, call(name)).await.status, 200, "{name}");
         assert_eq!(invoke.last().0, "items");
     }
 }
 
 #[tokio::test]
 async fn a_function_of_another_account_or_region_is_not_found() {
-    let invoke = FakeInvoke::answering(json!(1));
+    let invoke = FakeInvoke::returning(json!(1));
     for name in [
         "arn:aws:lambda:eu-west-1:123456789012:function:items",
         "arn:aws:lambda:us-east-1:999999999999:function:items:live",
         "999999999999:function:items",
     ] {
         for kind in ["RequestResponse", "Event", "DryRun"] {
-            let request = post(name).header("x-amz-invocation-type", kind);
-            let response = send(&invoke, request.body(Body::empty()).unwrap()).await;
+            let request = empty(post(name).header("x-amz-invocation-type", kind));
+            let response = send(&invoke, request).await;
             assert_eq!(response.status, 404, "{kind} of {name}");
             assert_eq!(
                 response.header("x-amzn-errortype"),
@@ -251,14 +247,14 @@ async fn the_sandbox_has_only_the_functions_of_its_account_and_region() {
         ("arn:aws:lambda:us-east-1:999999999999:function:items", 404),
         ("orders", 404),
     ] {
-        let request = post(name).header("x-amz-invocation-type", "DryRun");
-        let response = send(&sandbox, request.body(Body::empty()).unwrap()).await;
+        let request = empty(post(name).header("x-amz-invocation-type", "DryRun"));
+        let response = send(&sandbox, request).await;
         assert_eq!(response.status, status, "{name}");
     }
 }
 
 #[tokio::test]
-async fn an_error_has_lambdas_status_code_and_shape() {
+async fn an_error_has_lambdas_status_code_and_form() {
     for (error, status, code, kind) in [
         (
             InvokeError::UnknownFunction("items".to_owned()),
@@ -293,7 +289,7 @@ async fn an_error_has_lambdas_status_code_and_shape() {
     ] {
         let rejection = error.clone();
         let invoke = FakeInvoke::new(move |_, _| Err(rejection.clone()));
-        let response = send(&invoke, post("items").body(Body::empty()).unwrap()).await;
+        let response = send(&invoke, call("items")).await;
         assert_eq!(
             (response.status, response.header("x-amzn-errortype")),
             (status, Some(code)),
@@ -313,100 +309,66 @@ async fn an_error_has_lambdas_status_code_and_shape() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_request_is_said() {
-    let invoke = FakeInvoke::answering(json!(1));
+async fn an_invalid_request_is_an_error_and_runs_nothing() {
+    let not_utf_8 = vec![b'"', 0xff, b'"'];
+    let over_6_mb = format!("\"{}\"", "a".repeat(6_291_556));
+    let other_qualifier = "/2015-03-31/functions/items:1/invocations?Qualifier=2";
+    let invoke = FakeInvoke::returning(json!(1));
     for (request, status, code) in [
+        (call("missing"), 404, "ResourceNotFoundException"),
+        (with_body("{"), 400, "InvalidRequestContentException"),
+        (with_body(not_utf_8), 400, "InvalidRequestContentException"),
         (
-            post("missing").body(Body::empty()),
-            404,
-            "ResourceNotFoundException",
-        ),
-        (
-            post("items").body(Body::from("{")),
+            with_header("x-amz-client-context", "!"),
             400,
             "InvalidRequestContentException",
         ),
         (
-            post("items").body(Body::from(vec![b'"', 0xff, b'"'])),
+            with_header("x-amz-client-context", "ew=="),
             400,
             "InvalidRequestContentException",
         ),
         (
-            post("items")
-                .header("x-amz-client-context", "!")
-                .body(Body::empty()),
-            400,
-            "InvalidRequestContentException",
-        ),
-        (
-            post("items")
-                .header("x-amz-client-context", "ew==")
-                .body(Body::empty()),
-            400,
-            "InvalidRequestContentException",
-        ),
-        (
-            post("items")
-                .header("x-amz-invocation-type", "Soon")
-                .body(Body::empty()),
+            with_header("x-amz-invocation-type", "Soon"),
             400,
             "ValidationException",
         ),
+        (call("a%20b"), 400, "ValidationException"),
         (
-            post("a%20b").body(Body::empty()),
-            400,
-            "ValidationException",
-        ),
-        (
-            Request::post("/2015-03-31/functions/items:1/invocations?Qualifier=2")
-                .body(Body::empty()),
+            empty(Request::post(other_qualifier)),
             400,
             "InvalidParameterValueException",
         ),
+        (with_body(over_6_mb), 413, "RequestTooLargeException"),
+        (event_over_1_mb(), 413, "RequestTooLargeException"),
         (
-            post("items").body(Body::from(format!("\"{}\"", "a".repeat(6_291_556)))),
-            413,
-            "RequestTooLargeException",
-        ),
-        (
-            post("items")
-                .header("x-amz-invocation-type", "Event")
-                .body(Body::from(format!("\"{}\"", "a".repeat(1 << 20)))),
-            413,
-            "RequestTooLargeException",
-        ),
-        (
-            Request::get("/2015-03-31/functions/items/invocations").body(Body::empty()),
+            empty(Request::get("/2015-03-31/functions/items/invocations")),
             404,
             "UnknownOperationException",
         ),
-        (
-            Request::get("/").body(Body::empty()),
-            404,
-            "UnknownOperationException",
-        ),
+        (empty(Request::get("/")), 404, "UnknownOperationException"),
     ] {
-        let request = request.unwrap();
-        let what = format!("{request:?}");
+        let sent = format!("{request:?}");
         let response = send(&invoke, request).await;
         assert_eq!(
             (response.status, response.header("x-amzn-errortype")),
             (status, Some(code)),
-            "{what}"
+            "{sent}"
         );
         assert_eq!(response.json()["Type"], "User");
     }
     assert!(invoke.seen.lock().unwrap().is_empty());
 }
 
+fn event_over_1_mb() -> Request<Body> {
+    let body = format!("\"{}\"", "a".repeat(1 << 20));
+    let request = post("items").header("x-amz-invocation-type", "Event");
+    request.body(Body::from(body)).unwrap()
+}
+
 #[tokio::test]
-async fn an_event_nested_deeper_than_any_stack_is_an_event() {
-    let invoke = FakeInvoke::answering(json!(1));
+async fn an_event_nested_deeper_than_the_stack_is_accepted() {
+    let invoke = FakeInvoke::returning(json!(1));
     let deep = "[".repeat(1 << 20) + &"]".repeat(1 << 20);
-    assert_eq!(
-        send(&invoke, post("items").body(Body::from(deep)).unwrap())
-            .await
-            .status,
-        200
-    );
+    assert_eq!(send(&invoke, with_body(deep)).await.status, 200);
 }

@@ -1,9 +1,6 @@
-//! The gateway and the `Invoke` API in front of a function that is a closure.
+//! The gateway and the `Invoke` API in front of a closure that stands in for the function.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on stops where it is"
-)]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod arbitrary;
 mod host_check;

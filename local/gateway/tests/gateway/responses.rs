@@ -1,4 +1,4 @@
-//! What the caller gets of what the function returned, or of what went wrong.
+//! Responses: the function's result, or an error of the gateway.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use xray_local_gateway::{Api, ApiGateway};
 use xray_local_sandbox::InvokeError;
 
-async fn answer_to(api: Api, result: Value) -> (TestResponse, Gateway) {
-    let gateway = Gateway::new(api, &["GET /"], FakeInvoke::answering(result));
+async fn response_to(api: Api, result: Value) -> (TestResponse, Gateway) {
+    let gateway = Gateway::new(api, &["GET /"], FakeInvoke::returning(result));
     let response = gateway.get("/").await;
     (response, gateway)
 }
@@ -23,7 +23,7 @@ async fn a_proxy_result_becomes_the_response() {
         "multiValueHeaders": { "Set-Cookie": ["a=1", "b=2"], "x-both": ["many"] },
         "body": "{\"pk\":\"1\"}",
     });
-    let (response, gateway) = answer_to(rest(), result).await;
+    let (response, gateway) = response_to(rest(), result).await;
     assert_eq!(response.status, 201);
     assert_eq!(response.header("location"), Some("/items/1"));
     assert_eq!(response.header("x-number"), Some("7"));
@@ -40,7 +40,7 @@ async fn a_proxy_result_becomes_the_response() {
 #[tokio::test]
 async fn an_http_apis_cookies_are_headers_and_its_default_type_is_text() {
     let result = json!({ "statusCode": 200, "cookies": ["a=1", "b=2"], "body": "hi" });
-    let (response, _) = answer_to(http_api(), result).await;
+    let (response, _) = response_to(http_api(), result).await;
     assert_eq!(response.headers.get_all("set-cookie").iter().count(), 2);
     assert_eq!(
         response.header("content-type"),
@@ -56,7 +56,7 @@ async fn without_a_status_code_an_http_apis_result_is_the_body() {
         (json!([1, 2]), "[1,2]"),
         (json!(null), "null"),
     ] {
-        let (response, _) = answer_to(http_api(), result).await;
+        let (response, _) = response_to(http_api(), result).await;
         assert_eq!(
             (response.status, &response.body[..]),
             (200, body.as_bytes())
@@ -66,7 +66,7 @@ async fn without_a_status_code_an_http_apis_result_is_the_body() {
 }
 
 #[tokio::test]
-async fn a_result_nested_deeper_than_any_stack_is_a_body_like_others() {
+async fn a_result_nested_deeper_than_the_stack_can_be_a_body() {
     let deep = "[".repeat(100_000) + &"]".repeat(100_000);
     let invoke = FakeInvoke::new({
         let deep = deep.clone();
@@ -86,20 +86,20 @@ async fn a_result_nested_deeper_than_any_stack_is_a_body_like_others() {
 async fn a_base64_body_is_decoded() {
     let result = json!({ "statusCode": 200, "body": "/wCA", "isBase64Encoded": true, "headers": { "content-type": "image/png" } });
     for api in [rest(), http_api()] {
-        let (response, _) = answer_to(api, result.clone()).await;
+        let (response, _) = response_to(api, result.clone()).await;
         assert_eq!(&response.body[..], [0xff, 0x00, 0x80]);
         assert_eq!(response.header("content-type"), Some("image/png"));
     }
 }
 
 #[tokio::test]
-async fn headers_that_are_the_gateways_are_renamed_or_dropped() {
+async fn headers_that_only_the_gateway_sets_are_renamed_or_dropped() {
     let result = json!({
         "statusCode": 401,
         "headers": { "WWW-Authenticate": "Basic", "Content-Length": "999", "Transfer-Encoding": "chunked", "x-amzn-RequestId": "mine" },
         "body": "{}",
     });
-    let (response, _) = answer_to(rest(), result.clone()).await;
+    let (response, _) = response_to(rest(), result.clone()).await;
     assert_eq!(
         response.header("x-amzn-remapped-www-authenticate"),
         Some("Basic")
@@ -111,14 +111,14 @@ async fn headers_that_are_the_gateways_are_renamed_or_dropped() {
     assert_eq!(response.header("transfer-encoding"), None);
     assert_eq!(response.header("content-length"), Some("2"));
     assert_ne!(response.header("x-amzn-requestid"), Some("mine"));
-    let (response, _) = answer_to(http_api(), result).await;
+    let (response, _) = response_to(http_api(), result).await;
     assert_eq!(response.header("www-authenticate"), Some("Basic"));
     assert_eq!(response.header("content-length"), Some("2"));
 }
 
 #[tokio::test]
-async fn a_malformed_result_is_an_error_and_the_log_says_why() {
-    for (result, why) in [
+async fn a_malformed_result_is_an_error_and_the_log_has_the_reason() {
+    for (result, reason) in [
         (json!({ "statusCode": 99, "body": "" }), "200 to 599"),
         (json!({ "statusCode": 100, "body": "" }), "200 to 599"),
         (json!({ "statusCode": 200.5 }), "200 to 599"),
@@ -152,7 +152,7 @@ async fn a_malformed_result_is_an_error_and_the_log_says_why() {
             (rest(), 502, "Internal server error"),
             (http_api(), 500, "Internal Server Error"),
         ] {
-            let (response, gateway) = answer_to(api, result.clone()).await;
+            let (response, gateway) = response_to(api, result.clone()).await;
             assert_eq!(
                 (response.status, response.message().as_str()),
                 (status, message),
@@ -160,7 +160,7 @@ async fn a_malformed_result_is_an_error_and_the_log_says_why() {
             );
             let note = gateway.access().note.unwrap();
             assert!(
-                note.contains("malformed proxy result of items") && note.contains(why),
+                note.contains("malformed proxy result of items") && note.contains(reason),
                 "{note}"
             );
         }
@@ -168,9 +168,9 @@ async fn a_malformed_result_is_an_error_and_the_log_says_why() {
 }
 
 #[tokio::test]
-async fn the_log_names_the_type_and_place_of_what_is_malformed_and_no_value() {
+async fn the_log_names_the_type_and_place_of_an_error_but_no_value() {
     let secret = "s3cret";
-    for (result, why) in [
+    for (result, reason) in [
         (
             json!({ "statusCode": 200, "headers": { "X-A": secret, "X-B": [secret] } }),
             "headers must be an object of strings, not an object with an array at \"X-B\"",
@@ -201,35 +201,35 @@ async fn the_log_names_the_type_and_place_of_what_is_malformed_and_no_value() {
         ),
     ] {
         for api in [rest(), http_api()] {
-            let (_, gateway) = answer_to(api, result.clone()).await;
+            let (_, gateway) = response_to(api, result.clone()).await;
             let note = gateway.access().note.unwrap();
-            assert!(note.contains(why), "{note}");
+            assert!(note.contains(reason), "{note}");
             assert!(!note.contains(secret), "{note}");
         }
     }
     let cookies = json!({ "statusCode": 200, "cookies": ["a=1", { "b": secret }] });
-    let (_, gateway) = answer_to(http_api(), cookies).await;
+    let (_, gateway) = response_to(http_api(), cookies).await;
     let note = gateway.access().note.unwrap();
-    let why = "cookies must be an array of strings, not an array with an object at 1";
-    assert!(note.ends_with(why), "{note}");
+    let reason = "cookies must be an array of strings, not an array with an object at 1";
+    assert!(note.ends_with(reason), "{note}");
 }
 
 #[tokio::test]
-async fn a_rest_apis_result_must_be_an_object_of_known_members() {
-    for (result, why) in [
+async fn the_result_for_a_rest_api_must_be_an_object_of_known_members() {
+    for (result, reason) in [
         (json!("Hello"), "not a string"),
         (json!(null), "not null"),
         (json!({ "statusCode": 200, "extra": 1 }), "\"extra\""),
     ] {
-        let (response, gateway) = answer_to(rest(), result).await;
+        let (response, gateway) = response_to(rest(), result).await;
         assert_eq!(response.status, 502);
         let note = gateway.access().note.unwrap();
-        assert!(note.contains(why), "{note}");
+        assert!(note.contains(reason), "{note}");
     }
 }
 
 #[tokio::test]
-async fn a_function_error_is_the_gateways_and_the_log_shows_its_type_and_not_its_message() {
+async fn the_log_shows_the_type_of_a_function_error_but_not_its_message() {
     for (api, status) in [(rest(), 502), (http_api(), 500)] {
         let invoke = FakeInvoke::new(|_, invocation| Ok(crate::support::failure(invocation)));
         let gateway = Gateway::new(api, &["GET /"], invoke);
@@ -243,8 +243,8 @@ async fn a_function_error_is_the_gateways_and_the_log_shows_its_type_and_not_its
 }
 
 #[tokio::test]
-async fn what_could_not_be_run_is_told_as_api_gateway_tells_it() {
-    for (error, rest_status, http_status, why) in [
+async fn a_function_that_cannot_run_has_api_gateways_status() {
+    for (error, rest_status, http_status, reason) in [
         (
             InvokeError::UnknownFunction("items".to_owned()),
             500,
@@ -281,7 +281,7 @@ async fn what_could_not_be_run_is_told_as_api_gateway_tells_it() {
             let response = gateway.get("/").await;
             assert_eq!(response.status, status, "{error:?}");
             let note = gateway.access().note.unwrap();
-            assert!(note.contains(why), "{note}");
+            assert!(note.contains(reason), "{note}");
         }
     }
 }
@@ -295,7 +295,7 @@ async fn without_a_route_the_log_lists_the_routes() {
         let gateway = Gateway::new(
             api,
             &["GET /items/{pk}", "POST /items"],
-            FakeInvoke::answering(ok()),
+            FakeInvoke::returning(ok()),
         );
         let response = gateway.get("/nowhere?secret=1").await;
         assert_eq!(
@@ -315,7 +315,7 @@ async fn without_a_route_the_log_lists_the_routes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_gateway_does_not_wait_longer_than_its_integration_timeout() {
+async fn the_gateway_waits_no_longer_than_the_integration_timeout() {
     for (api, limit, status, message) in [
         (rest(), 29, 504, "Endpoint request timed out"),
         (http_api(), 30, 503, "Service Unavailable"),
@@ -345,7 +345,7 @@ async fn the_gateway_does_not_wait_longer_than_its_integration_timeout() {
 #[tokio::test]
 async fn a_body_over_10_mb_reaches_no_function() {
     for api in [rest(), http_api()] {
-        let gateway = Gateway::new(api, &["POST /"], FakeInvoke::answering(ok()));
+        let gateway = Gateway::new(api, &["POST /"], FakeInvoke::returning(ok()));
         let body = |bytes: usize| {
             Request::post("/")
                 .body(Body::from(vec![b'a'; bytes]))
@@ -358,7 +358,7 @@ async fn a_body_over_10_mb_reaches_no_function() {
 }
 
 #[tokio::test]
-async fn a_function_that_makes_this_program_panic_is_an_error_and_the_next_request_works() {
+async fn after_a_panic_the_next_request_works() {
     let invoke = FakeInvoke::new(|_, invocation| {
         let event: Value = serde_json::from_slice(&invocation.payload).unwrap();
         assert_ne!(event["path"], "/bug");
@@ -372,7 +372,7 @@ async fn a_function_that_makes_this_program_panic_is_an_error_and_the_next_reque
 #[tokio::test]
 async fn several_apis_share_an_address_unless_they_share_a_route() {
     let build = |api: Api, routes: &[&str], body: &str| {
-        let invoke = FakeInvoke::answering(json!({ "statusCode": 200, "body": body }));
+        let invoke = FakeInvoke::returning(json!({ "statusCode": 200, "body": body }));
         let (segments, log) = (
             std::sync::Arc::<crate::support::Segments>::default(),
             std::sync::Arc::<crate::support::Log>::default(),

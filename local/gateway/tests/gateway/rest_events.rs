@@ -10,7 +10,7 @@ use lambda_http::RequestExt as _;
 use serde_json::{Value, json};
 
 async fn event_of(routes: &[&str], request: Request<Body>) -> (Value, Gateway) {
-    let gateway = Gateway::new(rest(), routes, FakeInvoke::answering(ok()));
+    let gateway = Gateway::new(rest(), routes, FakeInvoke::returning(ok()));
     let response = gateway.send(request).await;
     assert_eq!(response.status, 200, "{response:?}");
     (gateway.invoke.event(), gateway)
@@ -33,7 +33,7 @@ fn rich() -> Request<Body> {
 }
 
 #[tokio::test]
-async fn an_event_says_all_that_api_gateways_does() {
+async fn an_event_has_the_members_of_api_gateways() {
     let (event, _) = event_of(&["ANY /items/{pk}"], rich()).await;
     assert_eq!(event["resource"], "/items/{pk}");
     assert_eq!(
@@ -91,7 +91,7 @@ async fn an_event_says_all_that_api_gateways_does() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_null() {
+async fn missing_values_are_null() {
     let (event, _) = event_of(&["GET /"], crate::support::get("/")).await;
     for member in [
         "queryStringParameters",
@@ -109,8 +109,8 @@ async fn what_is_not_there_is_null() {
 }
 
 #[tokio::test]
-async fn the_responses_ids_are_the_events() {
-    let gateway = Gateway::new(rest(), &["GET /"], FakeInvoke::answering(ok()));
+async fn the_response_has_the_ids_of_the_event() {
+    let gateway = Gateway::new(rest(), &["GET /"], FakeInvoke::returning(ok()));
     let response = gateway.get("/").await;
     let event = gateway.invoke.event();
     assert_eq!(
@@ -124,7 +124,7 @@ async fn the_responses_ids_are_the_events() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_text_is_base64() {
+async fn a_body_that_is_not_utf_8_is_base64() {
     let request = Request::put("/")
         .body(Body::from(vec![0xff, 0x00, 0x80]))
         .unwrap();
@@ -136,7 +136,7 @@ async fn a_body_that_is_no_text_is_base64() {
 }
 
 #[tokio::test]
-async fn callers_own_forwarded_addresses_are_kept() {
+async fn forwarded_addresses_of_the_caller_are_kept() {
     let request = Request::get("/")
         .header("x-forwarded-for", "203.0.113.7")
         .body(Body::empty())

@@ -1,4 +1,4 @@
-//! A gateway in front of a function that is a closure.
+//! A gateway in front of a closure that stands in for the function.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,7 +20,8 @@ use xray_local_sandbox::{FunctionError, Invocation, InvokeError, InvokeOutcome, 
 
 type Handler = dyn Fn(&str, &Invocation) -> Result<InvokeOutcome, InvokeError> + Send + Sync;
 
-/// Runs a closure for every function, and remembers what it was asked.
+/// Runs a closure for every function and records the invocations. Only `missing` does not
+/// exist.
 pub(crate) struct FakeInvoke {
     handler: Box<Handler>,
     delay: Duration,
@@ -41,12 +42,12 @@ impl FakeInvoke {
         })
     }
 
-    /// Answers with this JSON.
-    pub(crate) fn answering(payload: Value) -> Arc<Self> {
+    /// Returns this JSON.
+    pub(crate) fn returning(payload: Value) -> Arc<Self> {
         Self::new(move |_, invocation| Ok(outcome(invocation, payload.to_string())))
     }
 
-    /// Answers so late.
+    /// Returns this JSON after a delay.
     pub(crate) fn after(delay: Duration, payload: Value) -> Arc<Self> {
         let handler =
             move |_: &str, invocation: &Invocation| Ok(outcome(invocation, payload.to_string()));
@@ -91,7 +92,7 @@ impl Invoke for FakeInvoke {
     }
 }
 
-/// What Lambda gives of a function that returned this.
+/// The outcome of a function that returned this payload.
 pub(crate) fn outcome(invocation: &Invocation, payload: impl Into<Bytes>) -> InvokeOutcome {
     InvokeOutcome {
         request_id: "8b2c4d6e-0000-4000-8000-000000000001".to_owned(),
@@ -102,7 +103,7 @@ pub(crate) fn outcome(invocation: &Invocation, payload: impl Into<Bytes>) -> Inv
     }
 }
 
-/// What Lambda gives of a function that failed.
+/// The outcome of a function that failed.
 pub(crate) fn failure(invocation: &Invocation) -> InvokeOutcome {
     let payload = r#"{"errorMessage":"boom","errorType":"Error"}"#;
     InvokeOutcome {
@@ -161,16 +162,16 @@ impl Gateway {
         self.send(get(uri)).await
     }
 
-    /// The one segment that was drawn.
+    /// The segment, of which there must be one.
     pub(crate) fn segment(&self) -> Segment {
         let documents = self.segments.0.lock().unwrap();
         match documents.as_slice() {
             [Document::Segment(segment)] => (**segment).clone(),
-            other => panic!("not one segment: {other:?}"),
+            other => panic!("expected one segment: {other:?}"),
         }
     }
 
-    /// The one line of the log.
+    /// The entry of the access log, of which there must be one.
     pub(crate) fn access(&self) -> Access {
         let log = self.log.0.lock().unwrap();
         assert_eq!(log.len(), 1, "{log:?}");
@@ -230,7 +231,7 @@ pub(crate) fn http_api() -> Api {
     }
 }
 
-/// A response that a handler would return.
+/// A valid result of a handler.
 pub(crate) fn ok() -> Value {
     json!({ "statusCode": 200, "body": "{}" })
 }
@@ -242,7 +243,7 @@ pub(crate) fn get(uri: &str) -> Request<Body> {
         .unwrap()
 }
 
-/// A response, read to its end.
+/// A response with its whole body.
 #[derive(Debug)]
 pub(crate) struct TestResponse {
     pub(crate) status: u16,

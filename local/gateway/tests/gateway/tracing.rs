@@ -8,7 +8,7 @@ use crate::support::{
 use axum::body::Body;
 use http::Request;
 use serde_json::{Value, json};
-use xray_document::{Document, Sampled, TraceHeader};
+use xray_document::{Document, Http, Sampled, TraceHeader};
 use xray_local_sandbox::InvokeError;
 
 fn with_header(text: &str) -> Request<Body> {
@@ -21,57 +21,82 @@ fn with_header(text: &str) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn a_traced_stage_draws_its_segment_and_the_call_of_the_function() {
+async fn a_traced_stage_records_its_segment_and_the_call_of_the_function() {
     let result = json!({ "statusCode": 200, "body": "12345" });
-    let gateway = Gateway::new(
-        traced(),
-        &["GET /items/{pk}"],
-        FakeInvoke::answering(result.clone()),
-    );
+    let invoke = FakeInvoke::returning(result.clone());
+    let gateway = Gateway::new(traced(), &["GET /items/{pk}"], invoke);
     let text = format!("{};Lineage=a87bd80c:1", header(Sampled::Yes));
     let response = gateway.send(with_header(&text)).await;
     let event = gateway.invoke.event();
     let segment = gateway.segment();
-    let sent = Document::Segment(Box::new(segment.clone()))
-        .to_json()
-        .unwrap();
-    let sent: Value = serde_json::from_str(&sent).unwrap();
+    let document = Document::Segment(Box::new(segment.clone()));
+    let stage: Value = serde_json::from_str(&document.to_json().unwrap()).unwrap();
+    let call = &stage["subsegments"][0];
 
-    assert_eq!(sent["name"], "demo/Prod");
-    assert_eq!(sent["trace_id"], ROOT);
-    assert_eq!(sent["parent_id"], PARENT);
-    assert_eq!(sent["origin"], "AWS::ApiGateway::Stage");
-    let api_id = event["requestContext"]["apiId"].as_str().unwrap();
-    let request_id = &event["requestContext"]["requestId"];
+    assert_stage(&stage, &event["requestContext"]);
+    assert_call(call, result.to_string().len());
+    for time in [
+        &stage["start_time"],
+        &stage["end_time"],
+        &call["start_time"],
+        &call["end_time"],
+    ] {
+        assert!(time.as_f64().unwrap() > 1.7e9);
+    }
+
+    let (_, invocation) = gateway.invoke.last();
+    let trace_header = invocation.trace_header.unwrap();
     assert_eq!(
-        sent["resource_arn"],
+        trace_header.to_string(),
+        format!(
+            "Root={ROOT};Parent={};Sampled=1;Lineage=a87bd80c:1",
+            segment.subsegments[0].id
+        )
+    );
+    assert_eq!(
+        response.header("x-amzn-trace-id"),
+        Some(format!("Root={ROOT};Sampled=1").as_str())
+    );
+    assert_eq!(gateway.access().trace_id.unwrap().to_string(), ROOT);
+}
+
+fn assert_stage(stage: &Value, request_context: &Value) {
+    assert_eq!(stage["name"], "demo/Prod");
+    assert_eq!(stage["trace_id"], ROOT);
+    assert_eq!(stage["parent_id"], PARENT);
+    assert_eq!(stage["origin"], "AWS::ApiGateway::Stage");
+    let api_id = request_context["apiId"].as_str().unwrap();
+    let request_id = &request_context["requestId"];
+    assert_eq!(
+        stage["resource_arn"],
         format!("arn:aws:apigateway:us-east-1::/restapis/{api_id}/stages/Prod")
     );
     assert_eq!(
-        sent["http"],
+        stage["http"],
         json!({
             "request": { "method": "GET", "url": "http://localhost:3000/items/1", "user_agent": "curl/8", "client_ip": "127.0.0.1" },
             "response": { "status": 200, "content_length": 5 },
         })
     );
     assert_eq!(
-        sent["aws"]["api_gateway"],
+        stage["aws"]["api_gateway"],
         json!({
             "account_id": "123456789012", "rest_api_id": api_id, "stage": "Prod", "request_id": request_id,
         })
     );
     assert_eq!(
-        sent["annotations"],
+        stage["annotations"],
         json!({ "aws:api_id": api_id, "aws:api_stage": "Prod" })
     );
     assert_eq!(
-        sent["metadata"]["default"],
+        stage["metadata"]["default"],
         json!({
-            "request_id": request_id, "extended_request_id": event["requestContext"]["extendedRequestId"],
+            "request_id": request_id, "extended_request_id": request_context["extendedRequestId"],
         })
     );
+}
 
-    let call = &sent["subsegments"][0];
+fn assert_call(call: &Value, response_bytes: usize) {
     assert_eq!(
         (&call["name"], &call["namespace"]),
         (&json!("Lambda"), &json!("aws"))
@@ -87,36 +112,13 @@ async fn a_traced_stage_draws_its_segment_and_the_call_of_the_function() {
         call["http"],
         json!({
             "request": { "method": "POST", "url": format!("https://lambda.us-east-1.amazonaws.com/2015-03-31/functions/{arn}/invocations") },
-            "response": { "status": 200, "content_length": result.to_string().len() },
+            "response": { "status": 200, "content_length": response_bytes },
         })
     );
-    for time in [
-        &sent["start_time"],
-        &sent["end_time"],
-        &call["start_time"],
-        &call["end_time"],
-    ] {
-        assert!(time.as_f64().unwrap() > 1.7e9);
-    }
-
-    let (_, invocation) = gateway.invoke.last();
-    let under = invocation.trace_header.unwrap();
-    assert_eq!(
-        under.to_string(),
-        format!(
-            "Root={ROOT};Parent={};Sampled=1;Lineage=a87bd80c:1",
-            segment.subsegments[0].id
-        )
-    );
-    assert_eq!(
-        response.header("x-amzn-trace-id"),
-        Some(format!("Root={ROOT};Sampled=1").as_str())
-    );
-    assert_eq!(gateway.access().trace_id.unwrap().to_string(), ROOT);
 }
 
 #[tokio::test]
-async fn a_request_without_a_header_begins_a_trace() {
+async fn a_request_without_a_trace_header_starts_a_trace() {
     for text in [
         "",
         "junk",
@@ -124,13 +126,13 @@ async fn a_request_without_a_header_begins_a_trace() {
         "Parent=53995c3f42cd8ad8",
         "Root=;Sampled=?",
     ] {
-        let gateway = Gateway::new(traced(), &["GET /items/{pk}"], FakeInvoke::answering(ok()));
+        let gateway = Gateway::new(traced(), &["GET /items/{pk}"], FakeInvoke::returning(ok()));
         gateway.send(with_header(text)).await;
         let segment = gateway.segment();
         assert_eq!(segment.parent_id, None, "{text}");
-        let under = gateway.invoke.last().1.trace_header.unwrap();
+        let trace_header = gateway.invoke.last().1.trace_header.unwrap();
         assert_eq!(
-            (under.root, under.sampled),
+            (trace_header.root, trace_header.sampled),
             (Some(segment.trace_id), Sampled::Yes)
         );
         let event = gateway.invoke.event();
@@ -144,8 +146,8 @@ async fn a_request_without_a_header_begins_a_trace() {
 }
 
 #[tokio::test]
-async fn what_the_caller_does_not_sample_is_not_drawn_and_goes_on_as_it_came() {
-    let gateway = Gateway::new(traced(), &["GET /items/{pk}"], FakeInvoke::answering(ok()));
+async fn a_request_that_the_caller_does_not_sample_has_no_segment_and_keeps_its_header() {
+    let gateway = Gateway::new(traced(), &["GET /items/{pk}"], FakeInvoke::returning(ok()));
     let incoming = header(Sampled::No);
     let response = gateway.send(with_header(&incoming.to_string())).await;
     assert!(gateway.segments.0.lock().unwrap().is_empty());
@@ -159,7 +161,7 @@ async fn what_the_caller_does_not_sample_is_not_drawn_and_goes_on_as_it_came() {
 #[tokio::test]
 async fn an_api_that_does_not_trace_passes_the_header_through() {
     for api in [rest(), http_api()] {
-        let gateway = Gateway::new(api, &["GET /items/{pk}"], FakeInvoke::answering(ok()));
+        let gateway = Gateway::new(api, &["GET /items/{pk}"], FakeInvoke::returning(ok()));
         gateway
             .send(with_header(&header(Sampled::Yes).to_string()))
             .await;
@@ -176,7 +178,7 @@ async fn an_api_that_does_not_trace_passes_the_header_through() {
 }
 
 #[tokio::test]
-async fn the_response_tells_the_decision_of_the_function_where_the_api_took_none() {
+async fn without_a_decision_of_the_api_the_response_has_the_functions() {
     let invoke = FakeInvoke::new(|_, invocation| {
         let mut outcome = outcome(invocation, ok().to_string());
         outcome.trace_header.sampled = Sampled::Yes;
@@ -191,74 +193,52 @@ async fn the_response_tells_the_decision_of_the_function_where_the_api_took_none
 }
 
 #[tokio::test]
-async fn flags_follow_the_status_on_the_stage_and_on_the_call() {
-    let answering =
-        |status: u16| FakeInvoke::answering(json!({ "statusCode": status, "body": "" }));
-    let refusing = |error: InvokeError| FakeInvoke::new(move |_, _| Err(error.clone()));
-    let throttled = refusing(InvokeError::TooManyRequests(String::new()));
-    let unstartable = refusing(InvokeError::CannotStart(String::new()));
+async fn flags_of_segment_and_subsegment_follow_their_status() {
+    let returning =
+        |status: u16| FakeInvoke::returning(json!({ "statusCode": status, "body": "" }));
+    let rejecting = |error: InvokeError| FakeInvoke::new(move |_, _| Err(error.clone()));
+    let throttled = rejecting(InvokeError::TooManyRequests(String::new()));
+    let unstartable = rejecting(InvokeError::CannotStart(String::new()));
     let failing = FakeInvoke::new(|_, invocation| Ok(crate::support::failure(invocation)));
-    // (error, throttle, fault) and status, of the stage and of the call
-    for (invoke, stage, call) in [
-        (
-            answering(200),
-            ((false, false, false), 200),
-            ((false, false, false), 200),
-        ),
-        (
-            answering(404),
-            ((true, false, false), 404),
-            ((false, false, false), 200),
-        ),
-        (
-            answering(429),
-            ((true, true, false), 429),
-            ((false, false, false), 200),
-        ),
-        (
-            answering(503),
-            ((false, false, true), 503),
-            ((false, false, false), 200),
-        ),
-        (
-            FakeInvoke::answering(json!([])),
-            ((false, false, true), 502),
-            ((false, false, false), 200),
-        ),
-        (
-            failing,
-            ((false, false, true), 502),
-            ((false, false, true), 200),
-        ),
-        (
-            throttled,
-            ((false, false, true), 500),
-            ((true, true, false), 429),
-        ),
-        (
-            unstartable,
-            ((false, false, true), 502),
-            ((false, false, true), 502),
-        ),
+    let malformed = FakeInvoke::returning(json!([]));
+    for (invoke, expected_stage, expected_call) in [
+        (returning(200), (NO_FLAG, 200), (NO_FLAG, 200)),
+        (returning(404), (ERROR, 404), (NO_FLAG, 200)),
+        (returning(429), (THROTTLE, 429), (NO_FLAG, 200)),
+        (returning(503), (FAULT, 503), (NO_FLAG, 200)),
+        (malformed, (FAULT, 502), (NO_FLAG, 200)),
+        (failing, (FAULT, 502), (FAULT, 200)),
+        (throttled, (FAULT, 500), (THROTTLE, 429)),
+        (unstartable, (FAULT, 502), (FAULT, 502)),
     ] {
         let gateway = Gateway::new(traced(), &["GET /"], invoke);
         gateway.get("/").await;
-        let segment = gateway.segment();
-        let status = |http: &Option<xray_document::Http>| {
-            http.clone().unwrap().response.unwrap().status.unwrap()
-        };
-        let drawn = (
-            (segment.error, segment.throttle, segment.fault),
-            status(&segment.http),
+        let stage = gateway.segment();
+        let call = &stage.subsegments[0];
+        assert_eq!(
+            (
+                (stage.error, stage.throttle, stage.fault),
+                status(&stage.http)
+            ),
+            expected_stage
         );
-        assert_eq!(drawn, stage);
-        let subsegment = &segment.subsegments[0];
-        let drawn = (
-            (subsegment.error, subsegment.throttle, subsegment.fault),
-            status(&subsegment.http),
+        assert_eq!(
+            ((call.error, call.throttle, call.fault), status(&call.http)),
+            expected_call
         );
-        assert_eq!(drawn, call);
     }
+}
+
+/// The flags `error`, `throttle` and `fault`.
+type Flags = (bool, bool, bool);
+const NO_FLAG: Flags = (false, false, false);
+const ERROR: Flags = (true, false, false);
+const THROTTLE: Flags = (true, true, false);
+const FAULT: Flags = (false, false, true);
+
+fn status(http: &Option<Http>) -> i64 {
+    let response = http.clone().unwrap().response;
+    response.unwrap().status.unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -283,7 +263,7 @@ async fn a_call_that_timed_out_is_a_fault_without_a_response() {
 }
 
 #[tokio::test]
-async fn a_function_error_is_named_on_the_call() {
+async fn a_function_error_is_recorded_in_the_subsegment() {
     let gateway = Gateway::new(
         traced(),
         &["GET /"],
@@ -301,7 +281,7 @@ async fn a_function_error_is_named_on_the_call() {
 
 #[tokio::test]
 async fn the_first_forwarded_address_is_the_client() {
-    let gateway = Gateway::new(traced(), &["GET /"], FakeInvoke::answering(ok()));
+    let gateway = Gateway::new(traced(), &["GET /"], FakeInvoke::returning(ok()));
     let request = Request::get("/")
         .header("x-forwarded-for", "203.0.113.7, 10.0.0.1")
         .body(Body::empty())
@@ -316,20 +296,20 @@ async fn the_first_forwarded_address_is_the_client() {
 
 #[tokio::test]
 async fn a_request_without_a_route_is_not_traced() {
-    let gateway = Gateway::new(traced(), &["GET /items"], FakeInvoke::answering(ok()));
+    let gateway = Gateway::new(traced(), &["GET /items"], FakeInvoke::returning(ok()));
     assert_eq!(gateway.get("/nowhere").await.status, 403);
     assert!(gateway.segments.0.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn a_caller_that_hangs_up_is_traced_all_the_same() {
-    let (began, mut invoked) = tokio::sync::mpsc::unbounded_channel();
+async fn a_request_is_traced_even_if_the_caller_disconnects() {
+    let (started, mut invoked) = tokio::sync::mpsc::unbounded_channel();
     let invoke = FakeInvoke::new(move |_, invocation| {
-        began.send(()).unwrap();
+        started.send(()).unwrap();
         Ok(outcome(invocation, ok().to_string()))
     });
     let gateway = Gateway::new(traced(), &["GET /"], invoke);
-    // Polled once, so that its task is there, and dropped.
+    // Poll once, so that the task exists, and drop.
     let mut request = Box::pin(gateway.get("/"));
     std::future::poll_fn(|context| {
         let _ = request.as_mut().poll(context);
@@ -338,12 +318,12 @@ async fn a_caller_that_hangs_up_is_traced_all_the_same() {
     .await;
     drop(request);
     invoked.recv().await.unwrap();
-    let drawn = async {
+    let recorded = async {
         while gateway.segments.0.lock().unwrap().is_empty() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), drawn)
+    tokio::time::timeout(Duration::from_secs(20), recorded)
         .await
-        .expect("the segment is drawn");
+        .expect("the segment is recorded");
 }
