@@ -9,7 +9,7 @@ use crate::common_log_time::common_log_time;
 /// One request to an API and its response. Displays as one line of an access log.
 #[derive(Debug, Clone)]
 pub struct Access {
-    /// The request's arrival.
+    /// The time of the request's arrival.
     pub time: Timestamp,
     /// The address of the TCP connection.
     pub source_ip: IpAddr,
@@ -29,8 +29,8 @@ pub struct Access {
     pub function: Option<String>,
     /// The trace of the invocation; `None` if no function was called.
     pub trace_id: Option<TraceId>,
-    /// The reason for a response of the gateway's own, such as the list of existing routes or
-    /// the error in the function's result. The caller does not see it.
+    /// The reason, if the gateway itself gave the response: for example the list of existing
+    /// routes, or the error in the function's result. The caller does not see it.
     pub note: Option<String>,
 }
 

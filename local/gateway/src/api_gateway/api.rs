@@ -37,8 +37,8 @@ pub enum ApiKind {
 pub struct Route {
     /// An HTTP method, or `ANY`. Case does not matter.
     pub method: String,
-    /// `/items/{pk}`, `/{proxy+}`; for an HTTP API also `$default`, which takes every
-    /// request that no other route takes.
+    /// `/items/{pk}`, `/{proxy+}`; for an HTTP API also `$default`, which matches
+    /// every request that no other route matches.
     pub path: String,
     /// The version of the event, `1.0` or `2.0`. Ignored for REST APIs, which have 1.0 only.
     pub payload_format: String,

@@ -53,10 +53,10 @@ pub(super) async fn handle(apis: &[ApiGateway], request: Request) -> Response {
     respond(kind, request, outcome)
 }
 
-/// The response, and the data that the log and the gateway's headers need besides.
+/// The response, with more data for the log and the gateway's headers.
 struct Outcome {
     response: ProxyResponse,
-    /// The reason for a response of the gateway's own.
+    /// The reason for a gateway response.
     note: Option<String>,
     /// The trace header of the invocation; `None` if no function was called.
     trace_header: Option<TraceHeader>,
@@ -138,8 +138,8 @@ async fn read_body(body: Body) -> Result<Bytes, Box<dyn std::error::Error + Send
     Ok(body.to_bytes())
 }
 
-/// The response to an integration's end. A response of the gateway's own has a note for the
-/// log.
+/// The response after a call of the function. If it is a gateway response, it has a note for
+/// the log.
 fn read_integration(
     api: &ApiGateway,
     matched: &RouteMatch<'_>,

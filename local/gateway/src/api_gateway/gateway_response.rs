@@ -1,4 +1,4 @@
-//! The responses that API Gateway gives itself, without a result of a function.
+//! The responses that API Gateway itself gives, without a result of a function.
 //!
 //! REST and HTTP APIs have different messages for the same failure. Sources: API Gateway
 //! Developer Guide, "Gateway response types", for REST APIs; observed responses for HTTP
@@ -19,7 +19,7 @@ pub(crate) struct GatewayResponse {
 }
 
 impl GatewayResponse {
-    /// No route takes the request. `routes` lists the ones that exist.
+    /// No route matches the request. `routes` lists the existing routes.
     pub(crate) fn no_route(kind: ApiKind, method: &str, path: &str, routes: &str) -> Self {
         let note = match routes {
             "" => format!("no route for {method} {path}; the API has no routes"),

@@ -104,7 +104,7 @@ impl ReceivedRequest {
             (X_AMZN_TRACE_ID, trace),
         ];
         for (name, value) in added {
-            // An error only for a caller's `X-Forwarded-For` that was not ASCII.
+            // Fails if the caller's own header is not ASCII. That header then stays as it is.
             if let Ok(value) = HeaderValue::from_str(&value) {
                 self.headers.insert(name, value);
             }

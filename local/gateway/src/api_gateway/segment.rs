@@ -20,7 +20,7 @@ pub(crate) struct StageSegment {
 
 impl StageSegment {
     /// Starts the segment. `None` if the API does not trace or the caller decided
-    /// `Sampled=0`. Every other request is sampled, so that developers see all of theirs.
+    /// `Sampled=0`. Every other request is sampled, so that each has a trace.
     pub(crate) fn begin(stage: &Stage, request: &ReceivedRequest, function: &str) -> Option<Self> {
         if !stage.tracing || request.trace.sampled == Sampled::No {
             return None;

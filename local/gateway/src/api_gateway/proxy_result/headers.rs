@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use super::super::routing::PayloadFormat;
 use super::members::{Members, member};
 
-/// More headers than API Gateway can send: it allows 10,240 bytes of them (API Gateway
+/// Far more headers than a response has: API Gateway allows 10,240 bytes of them (API Gateway
 /// quotas). Bounded, because `HeaderMap` panics above 32,768.
 const MAX_HEADERS: usize = 1_000;
 

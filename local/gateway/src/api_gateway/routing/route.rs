@@ -28,7 +28,7 @@ pub(super) struct Precedence {
     /// HTTP APIs prefer every full path to a greedy one.
     is_greedy_on_http_api: bool,
     specificity: Vec<u8>,
-    /// Routes of one shape stand together.
+    /// Keeps routes of one shape together, as `RoutingTable::find` requires.
     shape: Option<Vec<Part>>,
     accepts_any_method: bool,
 }
@@ -96,7 +96,7 @@ impl ParsedRoute {
         self.pattern.is_none() || self.config.method.eq_ignore_ascii_case("ANY")
     }
 
-    /// The path parameters, if the route takes this path: see [`Pattern::matches`].
+    /// The path parameters, if the route matches this path: see [`Pattern::matches`].
     pub(super) fn match_path(
         &self,
         parts: &[&str],
@@ -112,7 +112,7 @@ impl ParsedRoute {
         }
     }
 
-    /// Routes of one shape take the same paths. `None` for `$default`.
+    /// Routes of one shape match the same paths. `None` for `$default`.
     pub(super) fn shape(&self) -> Option<Vec<Part>> {
         self.pattern.as_ref().map(Pattern::shape)
     }
@@ -128,7 +128,7 @@ impl ParsedRoute {
         }
     }
 
-    pub(super) fn takes_the_same_requests_as(&self, other: &Self) -> bool {
+    pub(super) fn matches_the_same_requests_as(&self, other: &Self) -> bool {
         let (method, other_method) = (&self.config.method, &other.config.method);
         let same_method = match (self.accepts_any_method(), other.accepts_any_method()) {
             (true, true) => true,
@@ -140,8 +140,8 @@ impl ParsedRoute {
 
     /// Checks that the API may have both routes.
     pub(super) fn check_conflict(&self, other: &Self, kind: ApiKind) -> Result<(), GatewayError> {
-        if self.takes_the_same_requests_as(other) {
-            let reason = "both take the same requests; remove one";
+        if self.matches_the_same_requests_as(other) {
+            let reason = "both match the same requests; remove one";
             return Err(ambiguous(self, other, reason));
         }
         let (Some(first), Some(second)) = (&self.pattern, &other.pattern) else {

@@ -63,7 +63,7 @@ impl RoutingTable {
     pub(crate) fn check_conflict(&self, other: &Self) -> Result<(), GatewayError> {
         for first in &self.routes {
             for second in &other.routes {
-                if first.takes_the_same_requests_as(second) {
+                if first.matches_the_same_requests_as(second) {
                     return Err(ambiguous(
                         first,
                         second,
