@@ -10,25 +10,16 @@
 //! processes are doing from what they tell the APIs. After a timeout or a crash the
 //! next request gets a new environment, where Lambda would reset the old one.
 
-mod api;
-mod call;
+mod apis;
 mod clock;
+mod context;
 mod contract;
 mod environment;
-mod extensions_api;
-mod log;
-mod payload;
-mod pool;
+mod invocation;
+mod platform;
 mod process;
-mod progress;
-mod report;
-mod runtime_api;
 mod sandbox;
-mod segments;
-mod telemetry;
-mod trace;
-mod variables;
-mod world;
+mod state;
 
 pub use contract::*;
 pub use sandbox::Sandbox;

@@ -4,10 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 use xray_local_lambda_rules::{FunctionName, MAX_PAYLOAD_BYTES, is_reserved_variable};
 
-use crate::call::Call;
-use crate::environment::ShutdownReason;
-use crate::pool::{Leased, Pool};
-use crate::world::World;
+use crate::context::World;
+use crate::invocation::{Call, Leased, Pool};
+use crate::state::ShutdownReason;
 use crate::{
     FunctionConfig, Invocation, InvokeError, InvokeOutcome, LogSink, LogSource, SandboxConfig,
     SegmentSink,

@@ -7,12 +7,12 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use xray_document::Timestamp;
 
-use super::state::MAX_EXTENSIONS;
-use super::{Environment, Failure, State};
+use super::Environment;
 use crate::clock::millis;
+use crate::platform::log_status;
+use crate::platform::telemetry::Platform;
 use crate::process::{Lines, Process, Program};
-use crate::report::log_status;
-use crate::telemetry::Platform;
+use crate::state::{Failure, MAX_EXTENSIONS, State};
 
 /// When init runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,11 +1,9 @@
 //! One execution environment: the APIs on a port of their own and the processes that
 //! were told of it.
 
-mod failure;
 mod init;
-mod shared;
 mod shutdown;
-mod state;
+mod variables;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -19,18 +17,14 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 use xray_document::Timestamp;
 
-pub(crate) use failure::Failure;
 pub(crate) use init::{Init, Phase};
-pub(crate) use shared::Shared;
-pub(crate) use state::{
-    Answer, Event, Events, ExtensionState, Refusal, Request, Runtime, ShutdownReason, State,
-};
+use variables::{Instance, Variables};
 
-use crate::log::Log;
+use crate::context::{Alive, World};
+use crate::platform::Log;
+use crate::platform::telemetry::Telemetry;
 use crate::process::{Keeper, Process, Strays};
-use crate::telemetry::Telemetry;
-use crate::variables::{Instance, Variables};
-use crate::world::{Alive, World};
+use crate::state::{Answer, Failure, Request, Shared, State};
 use crate::{FunctionConfig, clock};
 
 /// How long a telemetry delivery that is under way may hold up the freeze. Longer,
@@ -114,7 +108,7 @@ impl Environment {
             ),
             telemetry,
         });
-        let router = crate::api::router(Arc::clone(&shared));
+        let router = crate::apis::router(Arc::clone(&shared));
         let server = tokio::spawn(async move {
             // It ends only with the environment.
             // Without delay: head and body of an answer may be two packets.

@@ -7,9 +7,10 @@ use rustix::process::Signal;
 use tokio::time::{Instant, timeout, timeout_at};
 use xray_document::Timestamp;
 
-use super::{Environment, ShutdownReason};
+use super::Environment;
 use crate::clock::epoch_millis;
 use crate::process::Process;
+use crate::state::{ShutdownReason, Stage};
 
 /// With an external extension; it includes the runtime's part.
 const EXTERNAL: Duration = Duration::from_millis(2_000);
@@ -43,7 +44,7 @@ impl Environment {
         };
         // From here on an exit is no crash.
         self.shared
-            .change(|state| state.stage = super::state::Stage::ShuttingDown);
+            .change(|state| state.stage = Stage::ShuttingDown);
         self.thaw();
         let deadline = begin + budget;
         let runtime_part = if internal {

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use crate::FunctionConfig;
 use crate::clock::millis;
-use crate::environment::{Init, Phase, Shared};
-use crate::telemetry::{Metrics, Platform, Span, Tracing};
-use crate::trace::Trace;
+use crate::environment::{Init, Phase};
+use crate::invocation::Trace;
+use crate::platform::telemetry::{Metrics, Platform, Span, Tracing};
+use crate::state::Shared;
 
 #[derive(Debug)]
 pub(crate) struct Report<'a> {

@@ -11,9 +11,9 @@ use serde_json::json;
 use uuid::Uuid;
 use xray_document::Timestamp;
 
-use crate::api::{accepted, answer, read_small, refuse};
-use crate::environment::{Event, Events, ExtensionState, Refusal, Shared};
-use crate::telemetry::Platform;
+use super::router::{accepted, answer, read_small, refuse};
+use crate::platform::telemetry::Platform;
+use crate::state::{Event, Events, ExtensionState, Refusal, Shared};
 
 const NAME: &str = "Lambda-Extension-Name";
 const IDENTIFIER: &str = "Lambda-Extension-Identifier";

@@ -4,7 +4,9 @@
 //! driver of an invocation asks how far things are.
 
 mod extension;
+mod failure;
 mod request;
+mod shared;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,9 +16,10 @@ use uuid::Uuid;
 use xray_document::Timestamp;
 
 pub(crate) use extension::{Event, Events, Extension, ExtensionState, ShutdownReason};
+pub(crate) use failure::Failure;
 pub(crate) use request::{Answer, Refusal, Request};
+pub(crate) use shared::Shared;
 
-use super::failure::Failure;
 use crate::process::Exit;
 
 /// Extensions of a function, internal and external (Lambda Developer Guide,

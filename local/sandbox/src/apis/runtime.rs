@@ -13,9 +13,9 @@ use serde_json::json;
 use xray_document::Timestamp;
 use xray_local_lambda_rules::MAX_PAYLOAD_BYTES;
 
-use crate::api::{accepted, answer, refuse};
-use crate::environment::{Answer, Refusal, Request, Runtime, Shared, State};
-use crate::payload::Payload;
+use super::payload::Payload;
+use super::router::{accepted, answer, refuse};
+use crate::state::{Answer, Refusal, Request, Runtime, Shared, State};
 
 const ERROR_TYPE: &str = "Lambda-Runtime-Function-Error-Type";
 const ERROR_BODY: &str = "Lambda-Runtime-Function-Error-Body";

@@ -10,15 +10,15 @@ use uuid::Uuid;
 use xray_document::{Document, Timestamp};
 use xray_local_lambda_rules::function_arn;
 
+use super::pool::{Lease, Pool};
+use super::progress::Progress;
+use super::trace::Trace;
 use crate::clock::epoch_millis;
-use crate::environment::{Environment, Failure, Init, Phase, Request, ShutdownReason, State};
-use crate::pool::{Lease, Pool};
-use crate::progress::Progress;
-use crate::report::Report;
-use crate::segments::{Drawing, Invoked, Served};
-use crate::telemetry::{Platform, span};
-use crate::trace::Trace;
-use crate::world::{Alive, World};
+use crate::context::{Alive, World};
+use crate::environment::{Environment, Init, Phase};
+use crate::platform::telemetry::{Platform, span};
+use crate::platform::{Drawing, Invoked, Report, Served};
+use crate::state::{Failure, Request, ShutdownReason, State};
 use crate::{FunctionConfig, FunctionError, Invocation, InvokeError, InvokeOutcome};
 
 /// Init on demand (Lambda Developer Guide, "Lambda execution environment lifecycle").

@@ -3,7 +3,6 @@
 //! Lambda Developer Guide, "Using the Lambda Telemetry API" and "Telemetry API Event
 //! schema reference".
 
-mod api;
 mod delivery;
 mod post;
 mod queue;
@@ -16,7 +15,6 @@ use std::time::Duration;
 use serde_json::Value;
 use xray_document::Timestamp;
 
-pub(crate) use api::subscribe;
 pub(crate) use record::{Category, Metrics, Platform, Span, Tracing};
 pub(crate) use subscription::{Destination, Schema, Subscription};
 

@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::state::{Answer, Refusal, State};
+use super::{Answer, Refusal, State};
 use crate::FunctionConfig;
-use crate::log::Log;
-use crate::telemetry::Telemetry;
+use crate::platform::Log;
+use crate::platform::telemetry::Telemetry;
 
 /// What the driver of an environment, its APIs and its process watchers share.
 #[derive(Debug)]

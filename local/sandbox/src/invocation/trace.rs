@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use xray_document::{Sampled, SegmentId, Timestamp, TraceHeader, TraceId};
 
-use crate::telemetry::Tracing;
+use crate::platform::telemetry::Tracing;
 use crate::{SamplingMode, TracingMode};
 
 /// The tracing of one invocation, decided.

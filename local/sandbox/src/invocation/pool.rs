@@ -7,8 +7,9 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::environment::{Environment, ShutdownReason};
-use crate::trace::Sampler;
+use super::trace::Sampler;
+use crate::environment::Environment;
+use crate::state::ShutdownReason;
 use crate::{FunctionConfig, SamplingMode};
 
 /// How long a request waits for an environment that has answered and is only

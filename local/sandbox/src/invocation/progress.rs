@@ -2,9 +2,10 @@ use std::time::Duration;
 
 use xray_document::{Exceptions, Timestamp};
 
-use crate::environment::{Answer, Failure, Init};
-use crate::segments::cause;
-use crate::telemetry::{Span, span};
+use crate::environment::Init;
+use crate::platform::cause;
+use crate::platform::telemetry::{Span, span};
+use crate::state::{Answer, Failure};
 
 /// What has happened to a request since START.
 #[derive(Debug)]

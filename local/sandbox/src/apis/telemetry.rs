@@ -7,10 +7,10 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::{Category, Platform, Subscription};
-use crate::api::{answer, read_small, refuse};
-use crate::environment::{Refusal, Shared};
-use crate::extensions_api::identify;
+use super::extensions::identify;
+use super::router::{answer, read_small, refuse};
+use crate::platform::telemetry::{Category, Platform, Subscription};
+use crate::state::{Refusal, Shared};
 
 pub(crate) async fn subscribe(
     State(shared): State<Arc<Shared>>,

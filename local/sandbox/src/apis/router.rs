@@ -10,9 +10,9 @@ use axum::routing::{get, post, put};
 use bytes::Bytes;
 use serde_json::json;
 
-use crate::environment::{Refusal, Shared};
-use crate::payload::Payload;
-use crate::{extensions_api, runtime_api, telemetry};
+use super::payload::Payload;
+use super::{extensions, runtime, telemetry};
+use crate::state::{Refusal, Shared};
 
 /// Bytes of a request body that is not a function's response.
 const MAX_SMALL_BODY_BYTES: usize = 1024 * 1024;
@@ -20,37 +20,25 @@ const MAX_SMALL_BODY_BYTES: usize = 1024 * 1024;
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/2018-06-01/ping", get(|| async { "pong" }))
-        .route(
-            "/2018-06-01/runtime/invocation/next",
-            get(runtime_api::next),
-        )
+        .route("/2018-06-01/runtime/invocation/next", get(runtime::next))
         .route(
             "/2018-06-01/runtime/invocation/{id}/response",
-            post(runtime_api::response),
+            post(runtime::response),
         )
         .route(
             "/2018-06-01/runtime/invocation/{id}/error",
-            post(runtime_api::error),
+            post(runtime::error),
         )
-        .route(
-            "/2018-06-01/runtime/init/error",
-            post(runtime_api::init_error),
-        )
-        .route(
-            "/2020-01-01/extension/register",
-            post(extensions_api::register),
-        )
-        .route(
-            "/2020-01-01/extension/event/next",
-            get(extensions_api::next),
-        )
+        .route("/2018-06-01/runtime/init/error", post(runtime::init_error))
+        .route("/2020-01-01/extension/register", post(extensions::register))
+        .route("/2020-01-01/extension/event/next", get(extensions::next))
         .route(
             "/2020-01-01/extension/init/error",
-            post(extensions_api::init_error),
+            post(extensions::init_error),
         )
         .route(
             "/2020-01-01/extension/exit/error",
-            post(extensions_api::exit_error),
+            post(extensions::exit_error),
         )
         .route("/2022-07-01/telemetry", put(telemetry::subscribe))
         .with_state(shared)

@@ -9,11 +9,11 @@ use xray_document::{
     Subsegment, Timestamp,
 };
 
+use super::telemetry::Span;
 use crate::FunctionConfig;
 use crate::clock::millis;
 use crate::environment::Init;
-use crate::telemetry::Span;
-use crate::trace::Trace;
+use crate::invocation::Trace;
 
 /// Bytes of an X-Ray error cause that Lambda keeps (Lambda's runtime interface
 /// emulator: compacted to 64 KiB; here a larger one loses its stacks).

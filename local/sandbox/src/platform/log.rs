@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::telemetry::{Category, Telemetry};
+use super::telemetry::{Category, Telemetry};
 use crate::{LogSink, LogSource};
 
 /// Bytes of an invocation's log that `Invoke` returns (Lambda API reference, `Invoke`,

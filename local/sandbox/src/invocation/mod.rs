@@ -1,0 +1,10 @@
+//! One request, from the moment when it was accepted to REPORT.
+
+mod call;
+mod pool;
+mod progress;
+mod trace;
+
+pub(crate) use call::Call;
+pub(crate) use pool::{Leased, Pool};
+pub(crate) use trace::Trace;
