@@ -1,7 +1,5 @@
 //! Lambda's Extensions API (Lambda Developer Guide, "Using the Lambda Extensions API").
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue};
@@ -11,9 +9,11 @@ use serde_json::json;
 use uuid::Uuid;
 use xray_document::Timestamp;
 
-use super::router::{accepted, answer, read_small, refuse};
+use super::context::ApiContext;
+use super::payload::read_small;
+use super::response::{accepted, answer, refuse};
 use crate::platform::telemetry::Platform;
-use crate::state::{Event, Events, ExtensionState, Refusal, Shared};
+use crate::state::{Event, Events, ExtensionState, Refusal};
 
 const NAME: &str = "Lambda-Extension-Name";
 const IDENTIFIER: &str = "Lambda-Extension-Identifier";
@@ -22,19 +22,19 @@ const ERROR_TYPE: &str = "Lambda-Extension-Function-Error-Type";
 const ACCEPT_FEATURE: &str = "Lambda-Extension-Accept-Feature";
 
 pub(crate) async fn register(
-    State(shared): State<Arc<Shared>>,
+    State(context): State<ApiContext>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let registered = match requested_events(&headers, body).await {
-        Ok((name, events)) => shared.change(|state| state.register(&name, events)),
+        Ok((name, events)) => context.state.change(|state| state.register(&name, events)),
         Err(refusal) => Err(refusal),
     };
     let id = match registered {
         Ok(id) => id,
         Err(refusal) => return refuse(&refusal),
     };
-    let function = &shared.function;
+    let function = &context.function;
     let mut body = json!({
         "functionName": function.name,
         "functionVersion": "$LATEST",
@@ -102,11 +102,13 @@ struct Registration {
 }
 
 /// Waits for an event however long it takes: across freezes, too.
-pub(crate) async fn next(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+pub(crate) async fn next(State(context): State<ApiContext>, headers: HeaderMap) -> Response {
     let called = identify(&headers).and_then(|id| {
-        let first = shared.change(|state| state.extension_next(id, Timestamp::now()))?;
+        let first = context
+            .state
+            .change(|state| state.extension_next(id, Timestamp::now()))?;
         if first {
-            announce_ready(&shared, id)?;
+            announce_ready(&context, id)?;
         }
         Ok(id)
     });
@@ -115,11 +117,12 @@ pub(crate) async fn next(State(shared): State<Arc<Shared>>, headers: HeaderMap) 
         Err(refusal) => return refuse(&refusal),
     };
     let event = loop {
-        shared
+        context
+            .state
             .until(|state| state.has_event(id).then_some(()))
             .await;
         // Another connection of the same extension may have been faster.
-        if let Some(event) = shared.change(|state| state.extension_fetch(id)) {
+        if let Some(event) = context.state.change(|state| state.extension_fetch(id)) {
             break event;
         }
     };
@@ -130,19 +133,19 @@ pub(crate) async fn next(State(shared): State<Arc<Shared>>, headers: HeaderMap) 
     )
 }
 
-fn announce_ready(shared: &Shared, id: Uuid) -> Result<(), Refusal> {
+fn announce_ready(context: &ApiContext, id: Uuid) -> Result<(), Refusal> {
     let (name, events) = {
-        let state = shared.state.borrow();
+        let state = context.state.borrow();
         let extension = state.extension(id)?;
         (extension.name.clone(), extension.events.names())
     };
-    shared.telemetry.platform(&Platform::Extension {
+    context.telemetry.platform(&Platform::Extension {
         name: &name,
         state: "Ready",
         events: &events,
         error_type: None,
     });
-    shared.log.platform(&format!(
+    context.log.platform(&format!(
         "EXTENSION\tName: {name}\tState: Ready\tEvents: [{}]",
         events.join(",")
     ));
@@ -176,12 +179,12 @@ fn describe(event: &Event) -> serde_json::Value {
 }
 
 pub(crate) async fn init_error(
-    State(shared): State<Arc<Shared>>,
+    State(context): State<ApiContext>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     failed(
-        &shared,
+        &context,
         &headers,
         body,
         "InitError",
@@ -191,12 +194,12 @@ pub(crate) async fn init_error(
 }
 
 pub(crate) async fn exit_error(
-    State(shared): State<Arc<Shared>>,
+    State(context): State<ApiContext>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     failed(
-        &shared,
+        &context,
         &headers,
         body,
         "ExitError",
@@ -206,7 +209,7 @@ pub(crate) async fn exit_error(
 }
 
 async fn failed(
-    shared: &Shared,
+    context: &ApiContext,
     headers: &HeaderMap,
     body: Body,
     word: &'static str,
@@ -226,18 +229,20 @@ async fn failed(
             ));
         }
         let (name, events) = {
-            let state = shared.state.borrow();
+            let state = context.state.borrow();
             let extension = state.extension(id)?;
             (extension.name.clone(), extension.events.names())
         };
-        shared.change(|all| all.extension_failed(id, state(error_type.to_owned())))?;
-        shared.telemetry.platform(&Platform::Extension {
+        context
+            .state
+            .change(|all| all.extension_failed(id, state(error_type.to_owned())))?;
+        context.telemetry.platform(&Platform::Extension {
             name: &name,
             state: word,
             events: &events,
             error_type: Some(error_type),
         });
-        shared.log.platform(&format!(
+        context.log.platform(&format!(
             "EXTENSION\tName: {name}\tState: {word}\tEvents: [{}]\tError Type: {error_type}",
             events.join(",")
         ));

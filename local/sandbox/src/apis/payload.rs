@@ -1,6 +1,6 @@
 use axum::body::Body;
 use axum::http::HeaderMap;
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 
 /// The body of a request to one of the APIs, whole or streamed.
@@ -47,4 +47,18 @@ impl Payload {
     pub(crate) fn is_too_large(&self) -> bool {
         self.total > self.limit
     }
+}
+
+/// Bytes of a request body that is not a function's response.
+const MAX_SMALL_BODY_BYTES: usize = 1024 * 1024;
+
+pub(super) async fn read_small(body: Body) -> Result<Bytes, String> {
+    let read = Payload::read(body, MAX_SMALL_BODY_BYTES).await?;
+    if read.is_too_large() {
+        return Err(format!(
+            "the body has {} bytes, which is over {MAX_SMALL_BODY_BYTES}",
+            read.total
+        ));
+    }
+    Ok(read.bytes.freeze())
 }

@@ -1,7 +1,5 @@
 //! Lambda's Runtime API (Lambda Developer Guide, "Using the Lambda runtime API").
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::extract::{Path, State as Of};
 use axum::http::{HeaderMap, HeaderValue};
@@ -13,25 +11,30 @@ use serde_json::json;
 use xray_document::Timestamp;
 use xray_local_lambda_rules::MAX_PAYLOAD_BYTES;
 
+use super::context::ApiContext;
 use super::payload::Payload;
-use super::router::{accepted, answer, refuse};
-use crate::state::{Answer, Refusal, Request, Runtime, Shared, State};
+use super::response::{accepted, answer, refuse};
+use crate::state::{Answer, Refusal, Request, Runtime, State};
 
 const ERROR_TYPE: &str = "Lambda-Runtime-Function-Error-Type";
 const ERROR_BODY: &str = "Lambda-Runtime-Function-Error-Body";
 const XRAY_CAUSE: &str = "Lambda-Runtime-Function-XRay-Error-Cause";
 
 /// Waits for a request however long it takes: across freezes, too.
-pub(crate) async fn next(Of(shared): Of<Arc<Shared>>) -> Response {
-    if let Err(refusal) = shared.change(|state| state.runtime_next(Timestamp::now())) {
+pub(crate) async fn next(Of(context): Of<ApiContext>) -> Response {
+    if let Err(refusal) = context
+        .state
+        .change(|state| state.runtime_next(Timestamp::now()))
+    {
         return refuse(&refusal);
     }
     let request = loop {
-        shared
+        context
+            .state
             .until(|state| (state.runtime == Runtime::Invoked).then_some(()))
             .await;
         // Another connection of the runtime may have been faster.
-        if let Some(request) = shared.change(State::runtime_fetch) {
+        if let Some(request) = context.state.change(State::runtime_fetch) {
             break request;
         }
     };
@@ -62,13 +65,13 @@ fn event(request: &Request) -> Response {
 }
 
 pub(crate) async fn response(
-    Of(shared): Of<Arc<Shared>>,
+    Of(context): Of<ApiContext>,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let first_byte = Timestamp::now();
-    if let Err(refusal) = shared.state.borrow().may_answer(&id) {
+    if let Err(refusal) = context.state.borrow().may_answer(&id) {
         return refuse(&refusal);
     }
     let read = match Payload::read(body, MAX_PAYLOAD_BYTES).await {
@@ -88,17 +91,17 @@ pub(crate) async fn response(
         first_byte,
         complete: Timestamp::now(),
     };
-    finish(&shared, &id, answered, too_large)
+    finish(&context, &id, answered, too_large)
 }
 
 pub(crate) async fn error(
-    Of(shared): Of<Arc<Shared>>,
+    Of(context): Of<ApiContext>,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let first_byte = Timestamp::now();
-    if let Err(refusal) = shared.state.borrow().may_answer(&id) {
+    if let Err(refusal) = context.state.borrow().may_answer(&id) {
         return refuse(&refusal);
     }
     let read = match Payload::read(body, MAX_PAYLOAD_BYTES).await {
@@ -120,12 +123,15 @@ pub(crate) async fn error(
         first_byte,
         complete: Timestamp::now(),
     };
-    finish(&shared, &id, answered, too_large)
+    finish(&context, &id, answered, too_large)
 }
 
 /// Hands the answer on, and tells the runtime what became of it.
-fn finish(shared: &Shared, id: &str, answer: Answer, too_large: bool) -> Response {
-    match shared.answered(id, answer) {
+fn finish(context: &ApiContext, id: &str, answer: Answer, too_large: bool) -> Response {
+    match context
+        .state
+        .change(|state| state.runtime_answered(id, answer))
+    {
         Err(refusal) => refuse(&refusal),
         Ok(()) if too_large => refuse(&too_large_for_runtime()),
         Ok(()) => accepted(),
@@ -160,7 +166,7 @@ fn broken(message: String) -> Refusal {
 }
 
 pub(crate) async fn init_error(
-    Of(shared): Of<Arc<Shared>>,
+    Of(context): Of<ApiContext>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
@@ -179,7 +185,10 @@ pub(crate) async fn init_error(
         read.bytes.freeze()
     };
     let payload = described(body, &error_type);
-    match shared.change(|state| state.runtime_init_error(error_type, payload)) {
+    match context
+        .state
+        .change(|state| state.runtime_init_error(error_type, payload))
+    {
         Ok(()) if too_large => refuse(&too_large_for_runtime()),
         Ok(()) => accepted(),
         Err(refusal) => refuse(&refusal),

@@ -1,31 +1,31 @@
 //! `PUT /2022-07-01/telemetry`: the version in the path is the same for every schema.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
+use super::context::ApiContext;
 use super::extensions::identify;
-use super::router::{answer, read_small, refuse};
+use super::payload::read_small;
+use super::response::{answer, refuse};
 use crate::platform::telemetry::{Category, Platform, Subscription};
-use crate::state::{Refusal, Shared};
+use crate::state::Refusal;
 
 pub(crate) async fn subscribe(
-    State(shared): State<Arc<Shared>>,
+    State(context): State<ApiContext>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    match accept(&shared, &headers, body).await {
+    match accept(&context, &headers, body).await {
         Ok(()) => answer(200, "\"OK\""),
         Err(refusal) => refuse(&refusal),
     }
 }
 
-async fn accept(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<(), Refusal> {
+async fn accept(context: &ApiContext, headers: &HeaderMap, body: Body) -> Result<(), Refusal> {
     let id = identify(headers)?;
-    let name = shared.state.borrow().extension(id)?.name.clone();
+    let name = context.state.borrow().extension(id)?.name.clone();
     let invalid = |message: String| Refusal::new(400, "ValidationError", message);
     let body = read_small(body).await.map_err(invalid)?;
     let subscription = Subscription::parse(&body).map_err(invalid)?;
@@ -35,7 +35,7 @@ async fn accept(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<(), 
         .copied()
         .map(Category::as_str)
         .collect();
-    shared
+    context
         .telemetry
         .subscribe(&name, subscription)
         .map_err(|_| {
@@ -44,11 +44,13 @@ async fn accept(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<(), 
                 "extensions subscribe during init only",
             )
         })?;
-    shared.telemetry.platform(&Platform::TelemetrySubscription {
-        name: &name,
-        types: &types,
-    });
-    shared.log.platform(&format!(
+    context
+        .telemetry
+        .platform(&Platform::TelemetrySubscription {
+            name: &name,
+            types: &types,
+        });
+    context.log.platform(&format!(
         "TELEMETRY\tName: {name}\tState: Subscribed\tTypes: [{}]",
         types.join(",")
     ));

@@ -9,36 +9,10 @@ use xray_document::Timestamp;
 
 use super::Environment;
 use crate::clock::millis;
-use crate::platform::log_status;
 use crate::platform::telemetry::Platform;
+use crate::platform::{Init, Phase, log_status};
 use crate::process::{Lines, Process, Program};
 use crate::state::{Failure, MAX_EXTENSIONS, State};
-
-/// When init runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
-    Init,
-    /// Suppressed init: again within the invocation, under the function's timeout.
-    Invoke,
-}
-
-impl Phase {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Init => "init",
-            Self::Invoke => "invoke",
-        }
-    }
-}
-
-/// How init went.
-#[derive(Debug, Clone)]
-pub(crate) struct Init {
-    pub(crate) phase: Phase,
-    pub(crate) start: Timestamp,
-    pub(crate) duration: Duration,
-    pub(crate) failure: Option<Failure>,
-}
 
 /// How long a runtime that reported an error of init may go on before it is killed.
 const LAST_WORDS: Duration = Duration::from_millis(100);
@@ -47,20 +21,15 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 const RUNTIME_VERSION: &str = "provided:local";
 
 impl Environment {
-    /// Whether init was run, with whatever result.
-    pub(crate) fn has_begun(&self) -> bool {
-        self.runtime.is_some() || !self.extensions.is_empty()
-    }
-
     /// Starts the processes and waits for them.
     ///
     /// # Errors
     /// A sentence, where an executable cannot be started at all.
     pub(crate) async fn init(&mut self, deadline: Instant) -> Result<Init, String> {
         let start = Timestamp::now();
-        let function = Arc::clone(&self.shared.function);
+        let function = Arc::clone(&self.function);
         let phase = self.phase.as_str();
-        self.shared.telemetry.platform(&Platform::InitStart {
+        self.telemetry.platform(&Platform::InitStart {
             phase,
             function: &function.name,
             runtime_version: RUNTIME_VERSION,
@@ -68,8 +37,7 @@ impl Environment {
             memory_mb: function.memory_mb,
         });
         if self.phase == Phase::Init {
-            self.shared
-                .log
+            self.log
                 .platform(&format!("INIT_START Runtime Version: {RUNTIME_VERSION}"));
         }
 
@@ -79,7 +47,7 @@ impl Environment {
             result = self.wait(deadline, State::runtime_ready).await;
         }
         let (status, error_type) = outcome(&result);
-        self.shared.telemetry.platform(&Platform::InitRuntimeDone {
+        self.telemetry.platform(&Platform::InitRuntimeDone {
             phase,
             status,
             error_type,
@@ -95,22 +63,22 @@ impl Environment {
         }
         self.flush();
         let (status, error_type) = outcome(&result);
-        self.shared.telemetry.platform(&Platform::InitReport {
+        self.telemetry.platform(&Platform::InitReport {
             phase,
             status,
             error_type,
             duration,
         });
         if let Some(error_type) = error_type {
-            self.shared.log.platform(&format!(
+            self.log.platform(&format!(
                 "INIT_REPORT Init Duration: {:.2} ms\tPhase: {phase}\t{}",
                 millis(duration),
                 log_status(status, Some(error_type))
             ));
         } else {
-            self.shared.change(State::init_done);
+            self.state.change(State::init_done);
         }
-        self.shared.telemetry.close();
+        self.telemetry.close();
         self.note_memory();
         Ok(Init {
             phase: self.phase,
@@ -122,7 +90,7 @@ impl Environment {
 
     /// Starts every extension and waits until each has registered.
     async fn extension_init(&mut self, deadline: Instant) -> Result<Result<(), Failure>, String> {
-        let function = Arc::clone(&self.shared.function);
+        let function = Arc::clone(&self.function);
         let mut named: Vec<(String, &Path)> = Vec::new();
         for path in &function.extensions {
             let name = path
@@ -147,15 +115,15 @@ impl Environment {
             ));
         }
         // All names before the first process, or "all have registered" would hold too early.
-        self.shared.change(|state| {
+        self.state.change(|state| {
             for (name, _) in &named {
                 state.extension_started(name);
             }
         });
         for (name, path) in named {
-            let shared = Arc::clone(&self.shared);
-            let lines: Lines = Arc::new(move |line| shared.log.extension(line));
-            let shared = Arc::clone(&self.shared);
+            let log = Arc::clone(&self.log);
+            let lines: Lines = Arc::new(move |line| log.extension(line));
+            let state = self.state.clone();
             let known = name.clone();
             let program = Program {
                 role: "extension",
@@ -166,7 +134,7 @@ impl Environment {
                 keeper: self.keeper.clone(),
             };
             let process = Process::spawn(&program, lines, move |exit| {
-                shared.change(|state| state.extension_exited(&known, exit));
+                state.change(|state| state.extension_exited(&known, exit));
             });
             self.extensions.push((name, process.await?));
         }
@@ -174,10 +142,10 @@ impl Environment {
     }
 
     async fn start_runtime(&mut self) -> Result<(), String> {
-        let function = Arc::clone(&self.shared.function);
-        let shared = Arc::clone(&self.shared);
-        let lines: Lines = Arc::new(move |line| shared.log.function(line));
-        let shared = Arc::clone(&self.shared);
+        let function = Arc::clone(&self.function);
+        let log = Arc::clone(&self.log);
+        let lines: Lines = Arc::new(move |line| log.function(line));
+        let state = self.state.clone();
         let program = Program {
             role: "runtime",
             function: &function.name,
@@ -187,9 +155,9 @@ impl Environment {
             keeper: self.keeper.clone(),
         };
         // Before the process, which may call at once.
-        self.shared.change(State::runtime_started);
+        self.state.change(State::runtime_started);
         let process = Process::spawn(&program, lines, move |exit| {
-            shared.change(|state| state.runtime_exited(exit));
+            state.change(|state| state.runtime_exited(exit));
         });
         self.runtime = Some(process.await?);
         Ok(())

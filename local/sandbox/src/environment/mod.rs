@@ -12,19 +12,18 @@ use std::time::Duration;
 use axum::serve::ListenerExt;
 use rustix::process::Signal;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 use xray_document::Timestamp;
 
-pub(crate) use init::{Init, Phase};
 use variables::{Instance, Variables};
 
+use crate::apis::{self, ApiContext};
 use crate::context::{Alive, World};
-use crate::platform::Log;
 use crate::platform::telemetry::Telemetry;
+use crate::platform::{Log, Phase};
 use crate::process::{Keeper, Process, Strays};
-use crate::state::{Answer, Failure, Request, Shared, State};
+use crate::state::{Answer, Failure, Request, SharedState, State};
 use crate::{FunctionConfig, clock};
 
 /// How long a telemetry delivery that is under way may hold up the freeze. Longer,
@@ -34,7 +33,10 @@ const DELIVERY_BEFORE_FREEZE: Duration = Duration::from_millis(200);
 /// Processes and APIs of one environment. Dropping it kills every process.
 #[derive(Debug)]
 pub(crate) struct Environment {
-    pub(crate) shared: Arc<Shared>,
+    function: Arc<FunctionConfig>,
+    pub(crate) state: SharedState,
+    pub(crate) telemetry: Arc<Telemetry>,
+    pub(crate) log: Arc<Log>,
     phase: Phase,
     variables: Variables,
     log_stream: String,
@@ -98,17 +100,18 @@ impl Environment {
             .get("AWS_LAMBDA_LOG_FORMAT")
             .is_some_and(|format| format.eq_ignore_ascii_case("json"));
         let telemetry = Arc::new(Telemetry::new(json_lines));
-        let shared = Arc::new(Shared {
+        let log = Log::new(
+            function.name.clone(),
+            Arc::clone(&world.logs),
+            Arc::clone(&telemetry),
+        );
+        let context = ApiContext {
             function: Arc::clone(function),
-            state: watch::Sender::new(State::default()),
-            log: Log::new(
-                function.name.clone(),
-                Arc::clone(&world.logs),
-                Arc::clone(&telemetry),
-            ),
+            state: SharedState::default(),
             telemetry,
-        });
-        let router = crate::apis::router(Arc::clone(&shared));
+            log: Arc::new(log),
+        };
+        let router = apis::router(context.clone());
         let server = tokio::spawn(async move {
             // It ends only with the environment.
             // Without delay: head and body of an answer may be two packets.
@@ -118,7 +121,10 @@ impl Environment {
         let keeper = world.keeper();
         Ok(Self {
             strays: Strays::new(&address, keeper.clone()),
-            shared,
+            function: context.function,
+            state: context.state,
+            telemetry: context.telemetry,
+            log: context.log,
             phase,
             variables,
             log_stream,
@@ -130,18 +136,23 @@ impl Environment {
         })
     }
 
+    /// Whether init was run, with whatever result.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.runtime.is_some() || !self.extensions.is_empty()
+    }
+
     /// Whether the processes still run: a request can be given to it.
     pub(crate) fn is_usable(&self) -> bool {
-        self.shared.state.borrow().failure().is_none()
+        self.state.borrow().failure().is_none()
     }
 
     pub(crate) fn dispatch(&self, request: Request) {
-        self.shared.change(|state| state.dispatch(request));
+        self.state.change(|state| state.dispatch(request));
     }
 
     /// Waits for the runtime's answer. One that came counts, even if the runtime died after it.
     pub(crate) async fn answer(&self, deadline: Instant) -> Result<Answer, Failure> {
-        let answer = self.shared.until(|state| match &state.answer {
+        let answer = self.state.until(|state| match &state.answer {
             Some(answer) => Some(Ok(answer.clone())),
             None => state.failure().map(Err),
         });
@@ -160,7 +171,7 @@ impl Environment {
         deadline: Instant,
         ready: impl Fn(&State) -> bool,
     ) -> Result<(), Failure> {
-        let outcome = self.shared.until(|state| match state.failure() {
+        let outcome = self.state.until(|state| match state.failure() {
             Some(failure) => Some(Err(failure)),
             None => ready(state).then_some(Ok(())),
         });
@@ -171,7 +182,7 @@ impl Environment {
 
     /// Stops every process, as Lambda does between invocations.
     pub(crate) async fn freeze(&self) {
-        self.shared.telemetry.pause(DELIVERY_BEFORE_FREEZE).await;
+        self.telemetry.pause(DELIVERY_BEFORE_FREEZE).await;
         self.signal(Signal::STOP);
         // Only now: what stands still starts no more of them.
         self.signal_strays(Signal::STOP);
@@ -179,7 +190,7 @@ impl Environment {
 
     pub(crate) fn thaw(&self) {
         self.signal(Signal::CONT);
-        self.shared.telemetry.resume();
+        self.telemetry.resume();
     }
 
     /// Passes on every line that was written so far.

@@ -33,7 +33,7 @@ impl Environment {
     pub(crate) async fn shutdown(self, reason: ShutdownReason) {
         let begin = Instant::now();
         let (internal, external) = {
-            let state = self.shared.state.borrow();
+            let state = self.state.borrow();
             let internal = state.extensions.iter().any(|extension| extension.internal);
             (internal, !self.extensions.is_empty())
         };
@@ -43,8 +43,7 @@ impl Environment {
             (false, false) => Duration::ZERO,
         };
         // From here on an exit is no crash.
-        self.shared
-            .change(|state| state.stage = Stage::ShuttingDown);
+        self.state.change(|state| state.stage = Stage::ShuttingDown);
         self.thaw();
         let deadline = begin + budget;
         let runtime_part = if internal {
@@ -52,7 +51,7 @@ impl Environment {
         } else {
             RUNTIME
         };
-        let telemetry = self.shared.telemetry.flush(LAST_TELEMETRY);
+        let telemetry = self.telemetry.flush(LAST_TELEMETRY);
         tokio::join!(
             telemetry,
             self.end_runtime(reason, deadline.min(begin + runtime_part))
@@ -60,7 +59,7 @@ impl Environment {
 
         let left = deadline.saturating_duration_since(Instant::now());
         let deadline_ms = epoch_millis(Timestamp::now() + left);
-        self.shared
+        self.state
             .change(|state| state.announce_shutdown(reason, deadline_ms));
         for (name, process) in &self.extensions {
             if !self.wants_shutdown(name) {
@@ -91,7 +90,7 @@ impl Environment {
     }
 
     fn wants_shutdown(&self, name: &str) -> bool {
-        let state = self.shared.state.borrow();
+        let state = self.state.borrow();
         state
             .extensions
             .iter()

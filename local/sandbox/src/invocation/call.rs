@@ -15,9 +15,9 @@ use super::progress::Progress;
 use super::trace::Trace;
 use crate::clock::epoch_millis;
 use crate::context::{Alive, World};
-use crate::environment::{Environment, Init, Phase};
+use crate::environment::Environment;
 use crate::platform::telemetry::{Platform, span};
-use crate::platform::{Drawing, Invoked, Report, Served};
+use crate::platform::{Drawing, Init, Invoked, Phase, Report, SampledTrace, Served};
 use crate::state::{Failure, Request, ShutdownReason, State};
 use crate::{FunctionConfig, FunctionError, Invocation, InvokeError, InvokeOutcome};
 
@@ -137,11 +137,11 @@ impl Call {
     }
 
     fn begin(&self, environment: &Environment, start: Timestamp) {
-        let log = &environment.shared.log;
+        let log = &environment.log;
         log.begin_tail();
         log.platform(&format!("START RequestId: {} Version: $LATEST", self.id));
-        let tracing = self.trace.telemetry();
-        environment.shared.telemetry.platform(&Platform::Start {
+        let tracing = self.trace.sampled.as_ref().map(SampledTrace::telemetry);
+        environment.telemetry.platform(&Platform::Start {
             request_id: &self.id,
             tracing: tracing.as_ref(),
         });
@@ -185,7 +185,7 @@ impl Call {
 
         environment.wait(deadline, State::runtime_ready).await?;
         environment.flush_runtime();
-        progress.runtime_done = environment.shared.state.borrow().runtime_ready_at;
+        progress.runtime_done = environment.state.borrow().runtime_ready_at;
         self.tell_runtime_done(environment, progress, None);
         environment.wait(deadline, State::invoke_done).await
     }
@@ -208,7 +208,7 @@ impl Call {
             // Lambda says `Unhandled` of every error that a runtime reports.
             function_error: (served != Served::Success).then_some(FunctionError::Unhandled),
             trace_header: self.trace.header.clone(),
-            log_tail: environment.shared.log.tail(),
+            log_tail: environment.log.tail(),
         };
         // A caller that has gone needs no answer.
         let _ = reply.send(Ok(outcome));
@@ -266,7 +266,7 @@ impl Call {
 
     fn log_failure(&self, environment: &Environment, failure: &Failure) {
         let message = failure.message(self.function.timeout);
-        let log = &environment.shared.log;
+        let log = &environment.log;
         if matches!(failure, Failure::Timeout) {
             log.platform(&format!(
                 "{} {} {message}",
@@ -287,23 +287,20 @@ impl Call {
     ) {
         let (status, error_type) = progress.status(failure);
         let end = progress.runtime_done.unwrap_or_else(Timestamp::now);
-        let tracing = self.trace.telemetry();
-        environment
-            .shared
-            .telemetry
-            .platform(&Platform::RuntimeDone {
-                request_id: &self.id,
-                status,
-                error_type: error_type.as_deref(),
-                duration: end.since(progress.start),
-                produced_bytes: progress.answer.as_ref().map(|answer| answer.payload.len()),
-                spans: &progress.runtime_spans(),
-                tracing: tracing.as_ref(),
-            });
+        let tracing = self.trace.sampled.as_ref().map(SampledTrace::telemetry);
+        environment.telemetry.platform(&Platform::RuntimeDone {
+            request_id: &self.id,
+            status,
+            error_type: error_type.as_deref(),
+            duration: end.since(progress.start),
+            produced_bytes: progress.answer.as_ref().map(|answer| answer.payload.len()),
+            spans: &progress.runtime_spans(),
+            tracing: tracing.as_ref(),
+        });
     }
 
     fn report(&self, environment: &Environment, progress: &Progress, failure: Option<&Failure>) {
-        let done = environment.shared.state.borrow().invoke_done_at();
+        let done = environment.state.borrow().invoke_done_at();
         let end = match failure {
             Some(Failure::Timeout) => progress.start + self.function.timeout,
             Some(_) => Timestamp::now(),
@@ -313,7 +310,7 @@ impl Call {
         let overhead = progress
             .runtime_done
             .map(|done| span("extensionOverhead", done, end));
-        let tracing = self.trace.telemetry();
+        let tracing = self.trace.sampled.as_ref().map(SampledTrace::telemetry);
         Report {
             request_id: &self.id,
             function: &self.function,
@@ -324,10 +321,10 @@ impl Call {
             error_type: error_type.as_deref(),
             fatal: failure.is_some(),
             spans: overhead.as_slice(),
-            trace: &self.trace,
+            trace: self.trace.sampled.as_ref(),
             tracing: tracing.as_ref(),
         }
-        .tell(&environment.shared);
+        .tell(&environment.telemetry, &environment.log);
 
         let mut spans = progress.runtime_spans();
         spans.extend(overhead);
@@ -344,9 +341,9 @@ impl Call {
     }
 
     fn draw(&self, document: impl FnOnce(Drawing<'_>) -> Document) {
-        if self.trace.recorded {
+        if let Some(trace) = &self.trace.sampled {
             let drawing = Drawing {
-                trace: &self.trace,
+                trace,
                 function: &self.function,
                 arn: &self.arn,
                 request_id: &self.id,

@@ -3,8 +3,8 @@
 mod call;
 mod pool;
 mod progress;
+mod sampler;
 mod trace;
 
 pub(crate) use call::Call;
 pub(crate) use pool::{Leased, Pool};
-pub(crate) use trace::Trace;

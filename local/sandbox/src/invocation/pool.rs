@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
-use super::trace::Sampler;
+use super::sampler::Sampler;
 use crate::environment::Environment;
 use crate::state::ShutdownReason;
 use crate::{FunctionConfig, SamplingMode};

@@ -2,9 +2,8 @@ use std::time::Duration;
 
 use xray_document::{Exceptions, Timestamp};
 
-use crate::environment::Init;
-use crate::platform::cause;
 use crate::platform::telemetry::{Span, span};
+use crate::platform::{Init, cause};
 use crate::state::{Answer, Failure};
 
 /// What has happened to a request since START.

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
+use super::telemetry::{Metrics, Platform, Span, Telemetry, Tracing};
+use super::{Init, Log, Phase, SampledTrace};
 use crate::FunctionConfig;
 use crate::clock::millis;
-use crate::environment::{Init, Phase};
-use crate::invocation::Trace;
-use crate::platform::telemetry::{Metrics, Platform, Span, Tracing};
-use crate::state::Shared;
 
 #[derive(Debug)]
 pub(crate) struct Report<'a> {
@@ -23,14 +21,14 @@ pub(crate) struct Report<'a> {
     /// reported of the request alone.
     pub(crate) fatal: bool,
     pub(crate) spans: &'a [Span],
-    pub(crate) trace: &'a Trace,
+    pub(crate) trace: Option<&'a SampledTrace>,
     pub(crate) tracing: Option<&'a Tracing>,
 }
 
 impl Report<'_> {
-    pub(crate) fn tell(&self, shared: &Shared) {
+    pub(crate) fn tell(&self, telemetry: &Telemetry, log: &Log) {
         let metrics = self.metrics();
-        shared.telemetry.platform(&Platform::Report {
+        telemetry.platform(&Platform::Report {
             request_id: self.request_id,
             status: self.status,
             error_type: self.error_type,
@@ -38,17 +36,15 @@ impl Report<'_> {
             spans: self.spans,
             tracing: self.tracing,
         });
-        shared
-            .log
-            .platform(&format!("END RequestId: {}", self.request_id));
-        shared.log.platform(&self.line(&metrics));
+        log.platform(&format!("END RequestId: {}", self.request_id));
+        log.platform(&self.line(&metrics));
         if let Some(warning) = self.memory_warning() {
-            shared.log.platform(&warning);
+            log.platform(&warning);
         }
-        if self.trace.recorded {
-            shared.log.platform(&format!(
+        if let Some(trace) = self.trace {
+            log.platform(&format!(
                 "XRAY TraceId: {}\tSegmentId: {}\tSampled: true\t",
-                self.trace.root, self.trace.function
+                trace.root, trace.function
             ));
         }
     }
@@ -114,11 +110,9 @@ pub(crate) fn log_status(status: &str, error_type: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::TracingMode;
 
     fn line(init: Option<&Init>, status: &'static str, error_type: Option<&str>) -> String {
         let function = crate::sandbox::tests::function("orders");
-        let trace = Trace::begin(TracingMode::Active, None, "arn", || true);
         let report = Report {
             request_id: "r-1",
             function: &function,
@@ -129,7 +123,7 @@ mod tests {
             error_type,
             fatal: status != "success",
             spans: &[],
-            trace: &trace,
+            trace: None,
             tracing: None,
         };
         report.line(&report.metrics())

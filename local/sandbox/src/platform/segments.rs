@@ -10,10 +10,9 @@ use xray_document::{
 };
 
 use super::telemetry::Span;
+use super::{Init, SampledTrace};
 use crate::FunctionConfig;
 use crate::clock::millis;
-use crate::environment::Init;
-use crate::invocation::Trace;
 
 /// Bytes of an X-Ray error cause that Lambda keeps (Lambda's runtime interface
 /// emulator: compacted to 64 KiB; here a larger one loses its stacks).
@@ -22,7 +21,7 @@ const MAX_CAUSE_BYTES: usize = 60 * 1024;
 /// What both segments of one request have in common.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Drawing<'a> {
-    pub(crate) trace: &'a Trace,
+    pub(crate) trace: &'a SampledTrace,
     pub(crate) function: &'a FunctionConfig,
     pub(crate) arn: &'a str,
     pub(crate) request_id: &'a str,
@@ -53,7 +52,7 @@ impl Drawing<'_> {
             self.trace.service,
             whole_millis(accepted),
         );
-        segment.parent_id = self.trace.upstream;
+        segment.parent_id = self.trace.parent;
         segment.origin = Some("AWS::Lambda".to_owned());
         segment.resource_arn = Some(self.arn.to_owned());
         segment.aws.set("request_id", self.request_id);
@@ -218,7 +217,6 @@ fn whole_millis(time: Timestamp) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::TracingMode;
     use std::time::Duration;
 
     const AT: Timestamp = Timestamp::from_micros(1_733_337_522_136_204);
@@ -227,12 +225,18 @@ mod tests {
         serde_json::from_str(&document.to_json().unwrap()).unwrap()
     }
 
-    fn drawn(draw: impl FnOnce(Drawing<'_>) -> Document) -> (serde_json::Value, Trace) {
+    fn drawn(draw: impl FnOnce(Drawing<'_>) -> Document) -> (serde_json::Value, SampledTrace) {
         let function = crate::sandbox::tests::function("orders");
         let header = xray_document::TraceHeader::parse(
             "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
         );
-        let trace = Trace::begin(TracingMode::Active, Some(&header), "arn", || true);
+        let trace = SampledTrace {
+            root: header.root.unwrap(),
+            parent: header.parent,
+            service: SegmentId::random(),
+            function: SegmentId::random(),
+            header,
+        };
         let drawing = Drawing {
             trace: &trace,
             function: &function,
@@ -266,7 +270,7 @@ mod tests {
     #[test]
     fn the_function_segment_hangs_from_the_service_segment_and_holds_init() {
         let init = Init {
-            phase: crate::environment::Phase::Init,
+            phase: super::super::Phase::Init,
             start: AT,
             duration: Duration::from_millis(100),
             failure: None,

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::Keeper;
+use super::keeper::Keeper;
 
 /// The strays of one environment. They are known by a variable that they inherited, whose
 /// value no other environment has; one that clears its variables is not found. Linux

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 use xray_document::Timestamp;
 
-use super::Request;
+use super::request::Request;
 use crate::process::Exit;
 
 /// One extension, external or internal.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::json;
 
-use super::ShutdownReason;
+use super::extension::ShutdownReason;
 use crate::process::Exit;
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,43 +1,35 @@
-use std::sync::Arc;
-
 use tokio::sync::watch;
 
-use super::{Answer, Refusal, State};
-use crate::FunctionConfig;
-use crate::platform::Log;
-use crate::platform::telemetry::Telemetry;
+use super::machine::State;
 
-/// What the driver of an environment, its APIs and its process watchers share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) function: Arc<FunctionConfig>,
-    pub(crate) state: watch::Sender<State>,
-    pub(crate) telemetry: Arc<Telemetry>,
-    pub(crate) log: Log,
-}
+/// The state of one environment, which its driver, its APIs and its process watchers
+/// share. Clones are the same state.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SharedState(watch::Sender<State>);
 
-impl Shared {
-    /// Changes the state; whoever waits for it looks again.
-    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let mut result = None;
-        self.state.send_modify(|state| result = Some(change(state)));
-        result.unwrap_or_else(|| unreachable!("send_modify calls its closure once"))
+impl SharedState {
+    /// A reader's lock: do not hold it across an await.
+    pub(crate) fn borrow(&self) -> watch::Ref<'_, State> {
+        self.0.borrow()
     }
 
-    pub(crate) fn answered(&self, id: &str, answer: Answer) -> Result<(), Refusal> {
-        self.change(|state| state.runtime_answered(id, answer))
+    /// Changes the state and wakes every [`until`](Self::until).
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut result = None;
+        self.0.send_modify(|state| result = Some(change(state)));
+        result.unwrap_or_else(|| unreachable!("send_modify calls its closure once"))
     }
 
     /// Returns as soon as `ready` gives something, now or after a change.
     pub(crate) async fn until<T>(&self, mut ready: impl FnMut(&State) -> Option<T>) -> T {
-        let mut changes = self.state.subscribe();
+        let mut changes = self.0.subscribe();
         loop {
             let found = ready(&changes.borrow_and_update());
             if let Some(found) = found {
                 return found;
             }
             if changes.changed().await.is_err() {
-                // The sender is ours, so this cannot be; and nothing would ever change again.
+                // Unreachable: `self` holds a sender. The state would not change again.
                 std::future::pending::<()>().await;
             }
         }

@@ -1,4 +1,9 @@
+use bytes::Bytes;
+use uuid::Uuid;
+use xray_document::Timestamp;
+
 use super::*;
+use crate::process::Exit;
 
 const NOW: Timestamp = Timestamp::from_micros(1_733_337_522_000_000);
 const BOTH: Events = Events {

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::post::{Listener, PostError};
 use super::queue::{Queue, Step, backoff};
 use super::record::{Entry, Platform};
-use super::{Category, Schema, Subscription};
+use super::subscription::{Category, Schema, Subscription};
 
 /// How long a subscriber may take to acknowledge a batch. The guide names no limit;
 /// time frozen does not count.

@@ -15,8 +15,8 @@ use std::time::Duration;
 use serde_json::Value;
 use xray_document::Timestamp;
 
-pub(crate) use record::{Category, Metrics, Platform, Span, Tracing};
-pub(crate) use subscription::{Destination, Schema, Subscription};
+pub(crate) use record::{Metrics, Platform, Span, Tracing};
+pub(crate) use subscription::{Category, Subscription};
 
 use delivery::Delivery;
 use record::Entry;

@@ -9,7 +9,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::Destination;
+use super::subscription::Destination;
 
 /// The subscriber's end.
 #[derive(Debug)]

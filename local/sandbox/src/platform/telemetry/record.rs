@@ -3,35 +3,8 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use xray_document::{SegmentId, Timestamp};
 
-use super::Schema;
+use super::subscription::{Category, Schema};
 use crate::clock::millis;
-
-/// What an extension may subscribe to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Category {
-    Platform,
-    Function,
-    Extension,
-}
-
-impl Category {
-    pub(crate) fn parse(name: &str) -> Option<Self> {
-        match name {
-            "platform" => Some(Self::Platform),
-            "function" => Some(Self::Function),
-            "extension" => Some(Self::Extension),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Platform => "platform",
-            Self::Function => "function",
-            Self::Extension => "extension",
-        }
-    }
-}
 
 /// The platform's events, with the members of the schema reference.
 #[derive(Debug)]

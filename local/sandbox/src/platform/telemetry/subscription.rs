@@ -2,8 +2,6 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::Category;
-
 /// What an extension asked of the Telemetry API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Subscription {
@@ -11,6 +9,33 @@ pub(crate) struct Subscription {
     pub(crate) types: Vec<Category>,
     pub(crate) buffering: Buffering,
     pub(crate) destination: Destination,
+}
+
+/// What an extension may subscribe to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Category {
+    Platform,
+    Function,
+    Extension,
+}
+
+impl Category {
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        match name {
+            "platform" => Some(Self::Platform),
+            "function" => Some(Self::Function),
+            "extension" => Some(Self::Extension),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Platform => "platform",
+            Self::Function => "function",
+            Self::Extension => "extension",
+        }
+    }
 }
 
 /// `schemaVersion`.

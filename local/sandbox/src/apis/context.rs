@@ -1,0 +1,15 @@
+use std::sync::Arc;
+
+use crate::FunctionConfig;
+use crate::platform::Log;
+use crate::platform::telemetry::Telemetry;
+use crate::state::SharedState;
+
+/// The part of an environment that its APIs use.
+#[derive(Debug, Clone)]
+pub(crate) struct ApiContext {
+    pub(crate) function: Arc<FunctionConfig>,
+    pub(crate) state: SharedState,
+    pub(crate) telemetry: Arc<Telemetry>,
+    pub(crate) log: Arc<Log>,
+}

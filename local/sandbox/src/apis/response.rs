@@ -1,0 +1,29 @@
+//! The responses that all APIs have in common.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
+use axum::response::Response;
+use serde_json::json;
+
+use crate::state::Refusal;
+
+/// A JSON answer.
+pub(super) fn answer(status: u16, json: impl Into<Body>) -> Response {
+    let mut response = Response::new(json.into());
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// 202 `{"status":"OK"}`, which both APIs answer to what needs no other answer.
+pub(super) fn accepted() -> Response {
+    answer(202, r#"{"status":"OK"}"#)
+}
+
+pub(super) fn refuse(refusal: &Refusal) -> Response {
+    let body = json!({"errorMessage": refusal.message, "errorType": refusal.error_type});
+    answer(refusal.status, body.to_string())
+}

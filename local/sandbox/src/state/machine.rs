@@ -1,0 +1,439 @@
+//! What the processes of an environment are doing, and every transition of it.
+//!
+//! No I/O and no clock: the APIs and the process watcher report what happened, the
+//! driver of an invocation asks how far things are.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use uuid::Uuid;
+use xray_document::Timestamp;
+
+use super::extension::{Event, Events, Extension, ExtensionState, ShutdownReason};
+use super::failure::Failure;
+use super::request::{Answer, Refusal, Request};
+
+use crate::process::Exit;
+
+/// Extensions of a function, internal and external (Lambda Developer Guide,
+/// "Lambda quotas").
+pub(crate) const MAX_EXTENSIONS: usize = 10;
+
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) stage: Stage,
+    pub(crate) runtime: Runtime,
+    pub(crate) extensions: Vec<Extension>,
+    /// What the runtime reported to `/runtime/init/error`.
+    init_error: Option<(String, Bytes)>,
+    request: Option<Arc<Request>>,
+    /// The runtime's answer to the current request, until the driver takes it.
+    pub(crate) answer: Option<Answer>,
+    /// When the runtime last called `/next`.
+    pub(crate) runtime_ready_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Stage {
+    #[default]
+    Init,
+    /// Initialised: invoking, or waiting (frozen) for a request.
+    Live,
+    ShuttingDown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Runtime {
+    #[default]
+    NotStarted,
+    /// Runs and has not called `/next` yet.
+    Started,
+    /// Waits in `/next`.
+    Ready,
+    /// A request waits to be fetched by `/next`.
+    Invoked,
+    /// Works on the request.
+    Running,
+    /// Has answered and not called `/next` again.
+    Answered,
+    Exited(Exit),
+}
+
+/// The runtime.
+impl State {
+    pub(crate) fn runtime_started(&mut self) {
+        self.runtime = Runtime::Started;
+    }
+
+    /// The runtime called `/next`.
+    pub(crate) fn runtime_next(&mut self, now: Timestamp) -> Result<(), Refusal> {
+        match self.runtime {
+            Runtime::NotStarted | Runtime::Started | Runtime::Answered => {
+                self.runtime = Runtime::Ready;
+                self.runtime_ready_at = Some(now);
+                Ok(())
+            }
+            // A connection was lost, or a second worker asks: the request is still there.
+            Runtime::Ready | Runtime::Invoked => Ok(()),
+            Runtime::Running => Err(Refusal::forbidden(
+                "InvalidStateTransition",
+                "the runtime asked for the next invocation before it answered this one",
+            )),
+            Runtime::Exited(_) => Err(Refusal::forbidden(
+                "InvalidStateTransition",
+                "the runtime has exited",
+            )),
+        }
+    }
+
+    pub(crate) fn runtime_fetch(&mut self) -> Option<Arc<Request>> {
+        if self.runtime != Runtime::Invoked {
+            return None;
+        }
+        self.runtime = Runtime::Running;
+        self.request.clone()
+    }
+
+    /// Whether `id` may be answered now.
+    pub(crate) fn may_answer(&self, id: &str) -> Result<(), Refusal> {
+        if self.request.as_ref().is_none_or(|request| request.id != id) {
+            return Err(Refusal::new(
+                400,
+                "InvalidRequestID",
+                format!("invalid request id {id}"),
+            ));
+        }
+        match self.runtime {
+            Runtime::Running => Ok(()),
+            _ => Err(Refusal::forbidden(
+                "InvalidStateTransition",
+                format!("request {id} was answered already"),
+            )),
+        }
+    }
+
+    pub(crate) fn runtime_answered(&mut self, id: &str, answer: Answer) -> Result<(), Refusal> {
+        self.may_answer(id)?;
+        self.runtime = Runtime::Answered;
+        self.answer = Some(answer);
+        Ok(())
+    }
+
+    pub(crate) fn runtime_init_error(
+        &mut self,
+        error_type: String,
+        payload: Bytes,
+    ) -> Result<(), Refusal> {
+        match self.runtime {
+            Runtime::NotStarted | Runtime::Started => {
+                self.init_error = Some((error_type, payload));
+                Ok(())
+            }
+            _ => Err(Refusal::forbidden(
+                "InvalidStateTransition",
+                "init/error is for a runtime that has not called /next",
+            )),
+        }
+    }
+
+    pub(crate) fn runtime_exited(&mut self, exit: Exit) {
+        self.runtime = Runtime::Exited(exit);
+    }
+}
+
+/// Extensions.
+impl State {
+    pub(crate) fn extension_started(&mut self, name: &str) {
+        self.extensions.push(Extension {
+            id: Uuid::new_v4(),
+            name: name.to_owned(),
+            internal: false,
+            state: ExtensionState::Started,
+            events: Events::default(),
+            ready_at: None,
+            inbox: VecDeque::new(),
+        });
+    }
+
+    pub(crate) fn register(&mut self, name: &str, events: Events) -> Result<Uuid, Refusal> {
+        if self.stage != Stage::Init {
+            return Err(Refusal::forbidden(
+                "Extension.RegistrationClosed",
+                "extensions register during init only",
+            ));
+        }
+        if let Some(extension) = self.extensions.iter_mut().find(|e| e.name == name) {
+            if extension.state != ExtensionState::Started {
+                return Err(Refusal::forbidden(
+                    "Extension.InvalidExtensionState",
+                    format!("extension {name} is registered already"),
+                ));
+            }
+            extension.state = ExtensionState::Registered;
+            extension.events = events;
+            return Ok(extension.id);
+        }
+        self.register_internal(name, events)
+    }
+
+    /// A name that no executable has is the runtime's own extension.
+    fn register_internal(&mut self, name: &str, events: Events) -> Result<Uuid, Refusal> {
+        if self.runtime == Runtime::NotStarted {
+            return Err(Refusal::forbidden(
+                "Extension.InvalidExtensionName",
+                format!("no extension's file is called {name}"),
+            ));
+        }
+        if self.runtime != Runtime::Started {
+            return Err(Refusal::forbidden(
+                "Extension.RegistrationClosed",
+                "an internal extension registers before the runtime's first /next",
+            ));
+        }
+        if events.shutdown {
+            return Err(Refusal::forbidden(
+                "Extension.InvalidEventType",
+                "an internal extension cannot register for SHUTDOWN",
+            ));
+        }
+        if self.extensions.len() >= MAX_EXTENSIONS {
+            return Err(Refusal::forbidden(
+                "Extension.TooManyExtensions",
+                format!("a function has at most {MAX_EXTENSIONS} extensions"),
+            ));
+        }
+        let id = Uuid::new_v4();
+        self.extensions.push(Extension {
+            id,
+            name: name.to_owned(),
+            internal: true,
+            state: ExtensionState::Registered,
+            events,
+            ready_at: None,
+            inbox: VecDeque::new(),
+        });
+        Ok(id)
+    }
+
+    pub(crate) fn extension(&self, id: Uuid) -> Result<&Extension, Refusal> {
+        self.extensions
+            .iter()
+            .find(|extension| extension.id == id && extension.state != ExtensionState::Started)
+            .ok_or_else(|| unknown(id))
+    }
+
+    fn extension_mut(&mut self, id: Uuid) -> Result<&mut Extension, Refusal> {
+        self.extensions
+            .iter_mut()
+            .find(|extension| extension.id == id && extension.state != ExtensionState::Started)
+            .ok_or_else(|| unknown(id))
+    }
+
+    /// An extension called `/next`. True for its first call, which ends its init.
+    pub(crate) fn extension_next(&mut self, id: Uuid, now: Timestamp) -> Result<bool, Refusal> {
+        let extension = self.extension_mut(id)?;
+        match extension.state {
+            ExtensionState::Registered => {
+                extension.state = ExtensionState::Ready;
+                extension.ready_at = Some(now);
+                Ok(true)
+            }
+            ExtensionState::Running => {
+                // With an event in the inbox it asks for that one.
+                if extension.inbox.is_empty() {
+                    extension.state = ExtensionState::Ready;
+                    extension.ready_at = Some(now);
+                }
+                Ok(false)
+            }
+            ExtensionState::Ready => Ok(false),
+            ExtensionState::Started
+            | ExtensionState::InitError(_)
+            | ExtensionState::ExitError(_)
+            | ExtensionState::Exited(_) => Err(Refusal::forbidden(
+                "Extension.InvalidExtensionState",
+                format!("extension {} has ended", extension.name),
+            )),
+        }
+    }
+
+    pub(crate) fn has_event(&self, id: Uuid) -> bool {
+        self.extensions
+            .iter()
+            .any(|extension| extension.id == id && !extension.inbox.is_empty())
+    }
+
+    pub(crate) fn extension_fetch(&mut self, id: Uuid) -> Option<Event> {
+        self.extension_mut(id).ok()?.inbox.pop_front()
+    }
+
+    pub(crate) fn extension_failed(
+        &mut self,
+        id: Uuid,
+        state: ExtensionState,
+    ) -> Result<(), Refusal> {
+        let extension = self.extension_mut(id)?;
+        match (&extension.state, &state) {
+            (
+                ExtensionState::InitError(_)
+                | ExtensionState::ExitError(_)
+                | ExtensionState::Exited(_),
+                _,
+            )
+            | (ExtensionState::Ready | ExtensionState::Running, ExtensionState::InitError(_)) => {
+                Err(Refusal::forbidden(
+                    "Extension.InvalidExtensionState",
+                    format!("extension {} is past that state", extension.name),
+                ))
+            }
+            _ => {
+                extension.state = state;
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) fn extension_exited(&mut self, name: &str, exit: Exit) {
+        let found = self
+            .extensions
+            .iter_mut()
+            .find(|e| e.name == name && !e.internal);
+        if let Some(extension) = found {
+            // What it said about its end is the better reason.
+            let said = matches!(
+                extension.state,
+                ExtensionState::InitError(_) | ExtensionState::ExitError(_)
+            );
+            if !said {
+                extension.state = ExtensionState::Exited(exit);
+            }
+        }
+    }
+}
+
+/// The environment as a whole.
+impl State {
+    pub(crate) fn init_done(&mut self) {
+        self.stage = Stage::Live;
+    }
+
+    /// Hands a request to the runtime and to every extension that asked for INVOKE.
+    pub(crate) fn dispatch(&mut self, request: Request) {
+        let request = Arc::new(request);
+        self.answer = None;
+        self.runtime_ready_at = None;
+        self.request = Some(Arc::clone(&request));
+        if self.runtime == Runtime::Ready {
+            self.runtime = Runtime::Invoked;
+        }
+        for extension in self
+            .extensions
+            .iter_mut()
+            .filter(|extension| extension.events.invoke)
+        {
+            if extension.state == ExtensionState::Ready {
+                extension.state = ExtensionState::Running;
+                extension
+                    .inbox
+                    .push_back(Event::Invoke(Arc::clone(&request)));
+            }
+        }
+    }
+
+    /// Tells every extension that asked for it that the environment ends.
+    pub(crate) fn announce_shutdown(&mut self, reason: ShutdownReason, deadline_ms: i64) {
+        self.stage = Stage::ShuttingDown;
+        for extension in self
+            .extensions
+            .iter_mut()
+            .filter(|extension| extension.events.shutdown)
+        {
+            extension.inbox.clear();
+            extension.inbox.push_back(Event::Shutdown {
+                reason,
+                deadline_ms,
+            });
+            if extension.state == ExtensionState::Ready {
+                extension.state = ExtensionState::Running;
+            }
+        }
+    }
+
+    /// What makes it impossible to go on. The extension's fault comes first: a runtime
+    /// may die of it.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        if self.stage == Stage::ShuttingDown {
+            return None;
+        }
+        let failed = self.extensions.iter().find_map(|extension| {
+            let name = extension.name.clone();
+            match &extension.state {
+                ExtensionState::InitError(kind) => Some(Failure::ExtensionInit {
+                    name,
+                    error_type: kind.clone(),
+                }),
+                ExtensionState::ExitError(kind) => Some(Failure::ExtensionExit {
+                    name,
+                    error_type: kind.clone(),
+                }),
+                ExtensionState::Exited(exit) => Some(Failure::ExtensionCrash { name, exit: *exit }),
+                _ => None,
+            }
+        });
+        failed.or_else(|| match (&self.init_error, self.runtime) {
+            (Some((error_type, payload)), _) => Some(Failure::RuntimeInit {
+                error_type: error_type.clone(),
+                payload: payload.clone(),
+            }),
+            (None, Runtime::Exited(exit)) => Some(Failure::RuntimeExit(exit)),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn extensions_registered(&self) -> bool {
+        self.extensions
+            .iter()
+            .all(|extension| extension.state != ExtensionState::Started)
+    }
+
+    pub(crate) fn runtime_ready(&self) -> bool {
+        self.runtime == Runtime::Ready
+    }
+
+    /// Whether init is over: the runtime and every extension wait in `/next`.
+    pub(crate) fn all_ready(&self) -> bool {
+        let ready = |extension: &Extension| extension.state == ExtensionState::Ready;
+        self.runtime_ready() && self.extensions.iter().all(ready)
+    }
+
+    /// Whether the invocation is over: the runtime and every extension that got INVOKE
+    /// wait in `/next`.
+    pub(crate) fn invoke_done(&self) -> bool {
+        let mut invoked = self
+            .extensions
+            .iter()
+            .filter(|extension| extension.events.invoke);
+        self.runtime_ready() && invoked.all(|extension| extension.state == ExtensionState::Ready)
+    }
+
+    /// When the last of runtime and invoked extensions called `/next`.
+    pub(crate) fn invoke_done_at(&self) -> Option<Timestamp> {
+        let invoked = self
+            .extensions
+            .iter()
+            .filter(|extension| extension.events.invoke);
+        invoked
+            .map(|extension| extension.ready_at)
+            .chain([self.runtime_ready_at])
+            .flatten()
+            .max()
+    }
+}
+
+fn unknown(id: Uuid) -> Refusal {
+    Refusal::forbidden(
+        "Extension.UnknownExtensionIdentifier",
+        format!("no extension has the id {id}"),
+    )
+}
