@@ -147,3 +147,25 @@ pub enum LogSource {
     Function,
     Extension,
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A function with `Active` tracing and the defaults of Lambda.
+    pub(crate) fn function(name: &str) -> FunctionConfig {
+        FunctionConfig {
+            name: name.to_owned(),
+            region: "eu-west-1".to_owned(),
+            account_id: "123456789012".to_owned(),
+            handler: "app.handler".to_owned(),
+            task_root: "/".into(),
+            bootstrap: "/bootstrap".into(),
+            extensions: Vec::new(),
+            timeout: Duration::from_secs(3),
+            memory_mb: 128,
+            tracing: TracingMode::Active,
+            environment: BTreeMap::new(),
+        }
+    }
+}

@@ -147,25 +147,3 @@ fn is_named(function: &FunctionConfig, name: &FunctionName<'_>) -> bool {
             .qualifier
             .is_none_or(|qualifier| qualifier == "$LATEST")
 }
-
-#[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use crate::TracingMode;
-
-    pub(crate) fn function(name: &str) -> FunctionConfig {
-        FunctionConfig {
-            name: name.to_owned(),
-            region: "eu-west-1".to_owned(),
-            account_id: "123456789012".to_owned(),
-            handler: "app.handler".to_owned(),
-            task_root: "/".into(),
-            bootstrap: "/bootstrap".into(),
-            extensions: Vec::new(),
-            timeout: std::time::Duration::from_secs(3),
-            memory_mb: 128,
-            tracing: TracingMode::Active,
-            environment: BTreeMap::new(),
-        }
-    }
-}

@@ -1,8 +1,7 @@
 use std::sync::Arc;
 
 use crate::FunctionConfig;
-use crate::platform::Log;
-use crate::platform::telemetry::Telemetry;
+use crate::platform::Reporter;
 use crate::state::SharedState;
 
 /// The part of an environment that its APIs use.
@@ -10,6 +9,5 @@ use crate::state::SharedState;
 pub(crate) struct ApiContext {
     pub(crate) function: Arc<FunctionConfig>,
     pub(crate) state: SharedState,
-    pub(crate) telemetry: Arc<Telemetry>,
-    pub(crate) log: Arc<Log>,
+    pub(crate) reporter: Arc<Reporter>,
 }

@@ -12,7 +12,7 @@ use xray_document::Timestamp;
 use super::context::ApiContext;
 use super::payload::read_small;
 use super::response::{accepted, answer, refuse};
-use crate::platform::telemetry::Platform;
+use crate::platform::{ExtensionReport, PlatformEvent};
 use crate::state::{Event, Events, ExtensionState, Refusal};
 
 const NAME: &str = "Lambda-Extension-Name";
@@ -108,7 +108,7 @@ pub(crate) async fn next(State(context): State<ApiContext>, headers: HeaderMap) 
             .state
             .change(|state| state.extension_next(id, Timestamp::now()))?;
         if first {
-            announce_ready(&context, id)?;
+            report_ready(&context, id)?;
         }
         Ok(id)
     });
@@ -133,22 +133,17 @@ pub(crate) async fn next(State(context): State<ApiContext>, headers: HeaderMap) 
     )
 }
 
-fn announce_ready(context: &ApiContext, id: Uuid) -> Result<(), Refusal> {
+fn report_ready(context: &ApiContext, id: Uuid) -> Result<(), Refusal> {
     let (name, events) = {
         let state = context.state.borrow();
         let extension = state.extension(id)?;
-        (extension.name.clone(), extension.events.names())
+        (extension.name.clone(), extension.events)
     };
-    context.telemetry.platform(&Platform::Extension {
+    context.reporter.emit(&PlatformEvent::Extension {
         name: &name,
-        state: "Ready",
-        events: &events,
-        error_type: None,
+        events,
+        report: ExtensionReport::Ready,
     });
-    context.log.platform(&format!(
-        "EXTENSION\tName: {name}\tState: Ready\tEvents: [{}]",
-        events.join(",")
-    ));
     Ok(())
 }
 
@@ -183,14 +178,7 @@ pub(crate) async fn init_error(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    failed(
-        &context,
-        &headers,
-        body,
-        "InitError",
-        ExtensionState::InitError,
-    )
-    .await
+    failed(&context, &headers, body, ErrorCall::Init).await
 }
 
 pub(crate) async fn exit_error(
@@ -198,60 +186,66 @@ pub(crate) async fn exit_error(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    failed(
-        &context,
-        &headers,
-        body,
-        "ExitError",
-        ExtensionState::ExitError,
-    )
-    .await
+    failed(&context, &headers, body, ErrorCall::Exit).await
+}
+
+/// The two calls that report an extension's error.
+#[derive(Debug, Clone, Copy)]
+enum ErrorCall {
+    Init,
+    Exit,
 }
 
 async fn failed(
     context: &ApiContext,
     headers: &HeaderMap,
     body: Body,
-    word: &'static str,
-    state: fn(String) -> ExtensionState,
+    call: ErrorCall,
 ) -> Response {
-    // What it says is its own log's matter: Lambda keeps the type alone.
+    // Lambda keeps only the error's type, not its description.
     let _ = read_small(body).await;
-    let told = identify(headers).and_then(|id| {
-        let error_type = headers
-            .get(ERROR_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        if error_type.is_empty() {
-            return Err(Refusal::forbidden(
-                "Extension.MissingHeader",
-                format!("the header {ERROR_TYPE} is missing"),
-            ));
-        }
-        let (name, events) = {
-            let state = context.state.borrow();
-            let extension = state.extension(id)?;
-            (extension.name.clone(), extension.events.names())
-        };
-        context
-            .state
-            .change(|all| all.extension_failed(id, state(error_type.to_owned())))?;
-        context.telemetry.platform(&Platform::Extension {
-            name: &name,
-            state: word,
-            events: &events,
-            error_type: Some(error_type),
-        });
-        context.log.platform(&format!(
-            "EXTENSION\tName: {name}\tState: {word}\tEvents: [{}]\tError Type: {error_type}",
-            events.join(",")
-        ));
-        Ok(())
-    });
-    match told {
+    match record_error(context, headers, call) {
         Ok(()) => accepted(),
         Err(refusal) => refuse(&refusal),
     }
+}
+
+fn record_error(context: &ApiContext, headers: &HeaderMap, call: ErrorCall) -> Result<(), Refusal> {
+    let id = identify(headers)?;
+    let error_type = headers
+        .get(ERROR_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    if error_type.is_empty() {
+        return Err(Refusal::forbidden(
+            "Extension.MissingHeader",
+            format!("the header {ERROR_TYPE} is missing"),
+        ));
+    }
+    let (name, events) = {
+        let state = context.state.borrow();
+        let extension = state.extension(id)?;
+        (extension.name.clone(), extension.events)
+    };
+    let (state, report) = match call {
+        ErrorCall::Init => (
+            ExtensionState::InitError(error_type.to_owned()),
+            ExtensionReport::InitError(error_type),
+        ),
+        ErrorCall::Exit => (
+            ExtensionState::ExitError(error_type.to_owned()),
+            ExtensionReport::ExitError(error_type),
+        ),
+    };
+    context
+        .state
+        .change(|all| all.extension_failed(id, state))?;
+    context.reporter.emit(&PlatformEvent::Extension {
+        name: &name,
+        events,
+        report,
+    });
+    Ok(())
 }
 
 /// The extension that calls.

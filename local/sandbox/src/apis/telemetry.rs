@@ -9,7 +9,7 @@ use super::context::ApiContext;
 use super::extensions::identify;
 use super::payload::read_small;
 use super::response::{answer, refuse};
-use crate::platform::telemetry::{Category, Platform, Subscription};
+use crate::platform::{PlatformEvent, Subscription};
 use crate::state::Refusal;
 
 pub(crate) async fn subscribe(
@@ -29,13 +29,9 @@ async fn accept(context: &ApiContext, headers: &HeaderMap, body: Body) -> Result
     let invalid = |message: String| Refusal::new(400, "ValidationError", message);
     let body = read_small(body).await.map_err(invalid)?;
     let subscription = Subscription::parse(&body).map_err(invalid)?;
-    let types: Vec<_> = subscription
-        .types
-        .iter()
-        .copied()
-        .map(Category::as_str)
-        .collect();
+    let types = subscription.types.clone();
     context
+        .reporter
         .telemetry
         .subscribe(&name, subscription)
         .map_err(|_| {
@@ -45,14 +41,10 @@ async fn accept(context: &ApiContext, headers: &HeaderMap, body: Body) -> Result
             )
         })?;
     context
-        .telemetry
-        .platform(&Platform::TelemetrySubscription {
+        .reporter
+        .emit(&PlatformEvent::TelemetrySubscription {
             name: &name,
             types: &types,
         });
-    context.log.platform(&format!(
-        "TELEMETRY\tName: {name}\tState: Subscribed\tTypes: [{}]",
-        types.join(",")
-    ));
     Ok(())
 }

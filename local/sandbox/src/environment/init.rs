@@ -8,9 +8,7 @@ use tokio::time::{Instant, timeout};
 use xray_document::Timestamp;
 
 use super::Environment;
-use crate::clock::millis;
-use crate::platform::telemetry::Platform;
-use crate::platform::{Init, Phase, log_status};
+use crate::platform::{InitReport, PlatformEvent};
 use crate::process::{Lines, Process, Program};
 use crate::state::{Failure, MAX_EXTENSIONS, State};
 
@@ -25,32 +23,22 @@ impl Environment {
     ///
     /// # Errors
     /// A sentence, where an executable cannot be started at all.
-    pub(crate) async fn init(&mut self, deadline: Instant) -> Result<Init, String> {
+    pub(crate) async fn init(&mut self, deadline: Instant) -> Result<InitReport, String> {
         let start = Timestamp::now();
-        let function = Arc::clone(&self.function);
-        let phase = self.phase.as_str();
-        self.telemetry.platform(&Platform::InitStart {
-            phase,
-            function: &function.name,
+        self.reporter.emit(&PlatformEvent::InitStart {
+            phase: self.phase,
+            function: &self.function,
+            log_stream: &self.log_stream,
             runtime_version: RUNTIME_VERSION,
-            instance: &self.log_stream,
-            memory_mb: function.memory_mb,
         });
-        if self.phase == Phase::Init {
-            self.log
-                .platform(&format!("INIT_START Runtime Version: {RUNTIME_VERSION}"));
-        }
-
         let mut result = self.extension_init(deadline).await?;
         if result.is_ok() {
             self.start_runtime().await?;
             result = self.wait(deadline, State::runtime_ready).await;
         }
-        let (status, error_type) = outcome(&result);
-        self.telemetry.platform(&Platform::InitRuntimeDone {
-            phase,
-            status,
-            error_type,
+        self.reporter.emit(&PlatformEvent::InitRuntimeDone {
+            phase: self.phase,
+            failure: result.as_ref().err(),
         });
         if result.is_ok() {
             result = self.wait(deadline, State::all_ready).await;
@@ -62,30 +50,19 @@ impl Environment {
             let _ = timeout(LAST_WORDS, runtime.gone()).await;
         }
         self.flush();
-        let (status, error_type) = outcome(&result);
-        self.telemetry.platform(&Platform::InitReport {
-            phase,
-            status,
-            error_type,
-            duration,
-        });
-        if let Some(error_type) = error_type {
-            self.log.platform(&format!(
-                "INIT_REPORT Init Duration: {:.2} ms\tPhase: {phase}\t{}",
-                millis(duration),
-                log_status(status, Some(error_type))
-            ));
-        } else {
-            self.state.change(State::init_done);
-        }
-        self.telemetry.close();
-        self.note_memory();
-        Ok(Init {
+        let report = InitReport {
             phase: self.phase,
             start,
             duration,
             failure: result.err(),
-        })
+        };
+        self.reporter.emit(&PlatformEvent::InitReport(&report));
+        if report.failure.is_none() {
+            self.state.change(State::init_done);
+        }
+        self.reporter.telemetry.close();
+        self.note_memory();
+        Ok(report)
     }
 
     /// Starts every extension and waits until each has registered.
@@ -121,8 +98,8 @@ impl Environment {
             }
         });
         for (name, path) in named {
-            let log = Arc::clone(&self.log);
-            let lines: Lines = Arc::new(move |line| log.extension(line));
+            let reporter = Arc::clone(&self.reporter);
+            let lines: Lines = Arc::new(move |line| reporter.extension_line(line));
             let state = self.state.clone();
             let known = name.clone();
             let program = Program {
@@ -143,8 +120,8 @@ impl Environment {
 
     async fn start_runtime(&mut self) -> Result<(), String> {
         let function = Arc::clone(&self.function);
-        let log = Arc::clone(&self.log);
-        let lines: Lines = Arc::new(move |line| log.function(line));
+        let reporter = Arc::clone(&self.reporter);
+        let lines: Lines = Arc::new(move |line| reporter.function_line(line));
         let state = self.state.clone();
         let program = Program {
             role: "runtime",
@@ -161,12 +138,5 @@ impl Environment {
         });
         self.runtime = Some(process.await?);
         Ok(())
-    }
-}
-
-fn outcome(result: &Result<(), Failure>) -> (&'static str, Option<&str>) {
-    match result {
-        Ok(()) => ("success", None),
-        Err(failure) => (failure.status(), Some(failure.error_type())),
     }
 }

@@ -20,8 +20,7 @@ use variables::{Instance, Variables};
 
 use crate::apis::{self, ApiContext};
 use crate::context::{Alive, World};
-use crate::platform::telemetry::Telemetry;
-use crate::platform::{Log, Phase};
+use crate::platform::{InitPhase, Reporter};
 use crate::process::{Keeper, Process, Strays};
 use crate::state::{Answer, Failure, Request, SharedState, State};
 use crate::{FunctionConfig, clock};
@@ -35,9 +34,8 @@ const DELIVERY_BEFORE_FREEZE: Duration = Duration::from_millis(200);
 pub(crate) struct Environment {
     function: Arc<FunctionConfig>,
     pub(crate) state: SharedState,
-    pub(crate) telemetry: Arc<Telemetry>,
-    pub(crate) log: Arc<Log>,
-    phase: Phase,
+    pub(crate) reporter: Arc<Reporter>,
+    phase: InitPhase,
     variables: Variables,
     log_stream: String,
     runtime: Option<Process>,
@@ -64,7 +62,7 @@ impl Environment {
     pub(crate) async fn open(
         function: &Arc<FunctionConfig>,
         world: &World,
-        phase: Phase,
+        phase: InitPhase,
     ) -> Result<Self, String> {
         let no_port = |error| {
             format!(
@@ -95,21 +93,15 @@ impl Environment {
         };
         let variables = Variables::new(function, &world.config, &instance);
 
-        let json_lines = function
-            .environment
-            .get("AWS_LAMBDA_LOG_FORMAT")
-            .is_some_and(|format| format.eq_ignore_ascii_case("json"));
-        let telemetry = Arc::new(Telemetry::new(json_lines));
-        let log = Log::new(
-            function.name.clone(),
+        let reporter = Reporter::new(
+            function,
             Arc::clone(&world.logs),
-            Arc::clone(&telemetry),
+            Arc::clone(&world.segments),
         );
         let context = ApiContext {
             function: Arc::clone(function),
             state: SharedState::default(),
-            telemetry,
-            log: Arc::new(log),
+            reporter: Arc::new(reporter),
         };
         let router = apis::router(context.clone());
         let server = tokio::spawn(async move {
@@ -123,8 +115,7 @@ impl Environment {
             strays: Strays::new(&address, keeper.clone()),
             function: context.function,
             state: context.state,
-            telemetry: context.telemetry,
-            log: context.log,
+            reporter: context.reporter,
             phase,
             variables,
             log_stream,
@@ -182,7 +173,7 @@ impl Environment {
 
     /// Stops every process, as Lambda does between invocations.
     pub(crate) async fn freeze(&self) {
-        self.telemetry.pause(DELIVERY_BEFORE_FREEZE).await;
+        self.reporter.telemetry.pause(DELIVERY_BEFORE_FREEZE).await;
         self.signal(Signal::STOP);
         // Only now: what stands still starts no more of them.
         self.signal_strays(Signal::STOP);
@@ -190,7 +181,7 @@ impl Environment {
 
     pub(crate) fn thaw(&self) {
         self.signal(Signal::CONT);
-        self.telemetry.resume();
+        self.reporter.telemetry.resume();
     }
 
     /// Passes on every line that was written so far.

@@ -51,7 +51,7 @@ impl Environment {
         } else {
             RUNTIME
         };
-        let telemetry = self.telemetry.flush(LAST_TELEMETRY);
+        let telemetry = self.reporter.telemetry.flush(LAST_TELEMETRY);
         tokio::join!(
             telemetry,
             self.end_runtime(reason, deadline.min(begin + runtime_part))

@@ -2,7 +2,6 @@
 
 mod call;
 mod pool;
-mod progress;
 mod sampler;
 mod trace;
 

@@ -123,10 +123,8 @@ mod tests {
                 sampled.function
             )
         );
-        let tracing = sampled.telemetry();
-        assert_eq!(tracing.span_id, sampled.function);
         assert_eq!(
-            tracing.value,
+            sampled.telemetry_header().to_string(),
             format!(
                 "Root={ROOT};Parent={};Sampled=1;Lineage=a:0",
                 sampled.service

@@ -1,19 +1,15 @@
-//! The function's log: what Lambda itself prints, and what the processes print.
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use std::sync::{Arc, Mutex, PoisonError};
-
-use super::telemetry::{Category, Telemetry};
 use crate::{LogSink, LogSource};
 
 /// Bytes of an invocation's log that `Invoke` returns (Lambda API reference, `Invoke`,
 /// `LogType`: the last 4 KB).
 const MAX_TAIL_BYTES: usize = 4096;
 
-/// The log of one environment.
-pub(crate) struct Log {
+/// The log of one environment. It keeps the tail of the current invocation.
+pub(super) struct Log {
     function: String,
     sink: Arc<dyn LogSink>,
-    telemetry: Arc<Telemetry>,
     tail: Mutex<Vec<u8>>,
 }
 
@@ -26,40 +22,15 @@ impl std::fmt::Debug for Log {
 }
 
 impl Log {
-    pub(crate) fn new(function: String, sink: Arc<dyn LogSink>, telemetry: Arc<Telemetry>) -> Self {
+    pub(super) fn new(function: String, sink: Arc<dyn LogSink>) -> Self {
         Self {
             function,
             sink,
-            telemetry,
             tail: Mutex::default(),
         }
     }
 
-    /// A line of Lambda's own. Telemetry has an event of its own for each.
-    pub(crate) fn platform(&self, line: &str) {
-        self.put(LogSource::Platform, line);
-    }
-
-    pub(crate) fn function(&self, line: &str) {
-        self.telemetry.line(Category::Function, line);
-        self.put(LogSource::Function, line);
-    }
-
-    pub(crate) fn extension(&self, line: &str) {
-        self.telemetry.line(Category::Extension, line);
-        self.put(LogSource::Extension, line);
-    }
-
-    /// From here on the tail is another invocation's.
-    pub(crate) fn begin_tail(&self) {
-        self.lock_tail().clear();
-    }
-
-    pub(crate) fn tail(&self) -> Vec<u8> {
-        self.lock_tail().clone()
-    }
-
-    fn put(&self, source: LogSource, line: &str) {
+    pub(super) fn line(&self, source: LogSource, line: &str) {
         let mut tail = self.lock_tail();
         tail.extend_from_slice(line.as_bytes());
         tail.push(b'\n');
@@ -68,7 +39,15 @@ impl Log {
         self.sink.line(&self.function, source, line);
     }
 
-    fn lock_tail(&self) -> std::sync::MutexGuard<'_, Vec<u8>> {
+    pub(super) fn begin_tail(&self) {
+        self.lock_tail().clear();
+    }
+
+    pub(super) fn tail(&self) -> Vec<u8> {
+        self.lock_tail().clone()
+    }
+
+    fn lock_tail(&self) -> MutexGuard<'_, Vec<u8>> {
         self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -77,19 +56,19 @@ impl Log {
 mod tests {
     use super::*;
 
-    struct Nowhere;
+    struct DiscardingSink;
 
-    impl LogSink for Nowhere {
+    impl LogSink for DiscardingSink {
         fn line(&self, _: &str, _: LogSource, _: &str) {}
     }
 
     #[test]
     fn the_tail_is_the_invocations_last_four_kilobytes() {
-        let log = Log::new("orders".into(), Arc::new(Nowhere), Arc::default());
-        log.function("of the one before");
+        let log = Log::new("orders".into(), Arc::new(DiscardingSink));
+        log.line(LogSource::Function, "of the invocation before");
         log.begin_tail();
-        log.function(&"x".repeat(MAX_TAIL_BYTES));
-        log.platform("END");
+        log.line(LogSource::Function, &"x".repeat(MAX_TAIL_BYTES));
+        log.line(LogSource::Platform, "END");
         let tail = log.tail();
         assert_eq!(tail.len(), MAX_TAIL_BYTES);
         assert!(tail.ends_with(b"x\nEND\n"));

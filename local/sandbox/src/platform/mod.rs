@@ -1,14 +1,31 @@
-//! What the platform reports: log lines, telemetry records and segments.
+//! The reports of the platform itself.
+//!
+//! Each fact is one [`PlatformEvent`], emitted once by [`Reporter::emit`]. Three pure
+//! functions derive what becomes of it: [`log_lines`](log_lines::log_lines) the lines of the
+//! function's log, [`telemetry_record`](telemetry_record::telemetry_record) the Telemetry
+//! API's record, [`segment`](segment::segment) the X-Ray document.
 
+mod category;
+mod cause;
+mod event;
 mod init;
 mod log;
-mod report;
-mod segments;
-pub(crate) mod telemetry;
+mod log_lines;
+mod metrics;
+mod progress;
+mod reporter;
+mod segment;
+mod span;
+mod status;
+mod telemetry;
+mod telemetry_record;
+#[cfg(test)]
+mod tests;
 mod trace;
 
-pub(crate) use init::{Init, Phase};
-pub(crate) use log::Log;
-pub(crate) use report::{Report, log_status};
-pub(crate) use segments::{Drawing, Invoked, Served, cause};
+pub(crate) use event::{ExtensionReport, InvocationReport, PlatformEvent, ReceivedRequest};
+pub(crate) use init::{InitPhase, InitReport};
+pub(crate) use progress::Progress;
+pub(crate) use reporter::Reporter;
+pub(crate) use telemetry::Subscription;
 pub(crate) use trace::SampledTrace;

@@ -1,8 +1,6 @@
 use xray_document::{SegmentId, TraceHeader, TraceId};
 
-use super::telemetry::Tracing;
-
-/// The trace of an invocation whose segments the platform sends: `Active` and sampled.
+/// The trace of a request whose segments the platform sends: `Active` and sampled.
 #[derive(Debug, Clone)]
 pub(crate) struct SampledTrace {
     pub(crate) root: TraceId,
@@ -17,16 +15,11 @@ pub(crate) struct SampledTrace {
 }
 
 impl SampledTrace {
-    /// `tracing` of telemetry: its span is the function segment, its header's parent
-    /// the service segment.
-    pub(crate) fn telemetry(&self) -> Tracing {
-        let value = TraceHeader {
+    /// The header in the Telemetry API's `tracing`: its parent is the service segment.
+    pub(crate) fn telemetry_header(&self) -> TraceHeader {
+        TraceHeader {
             parent: Some(self.service),
             ..self.header.clone()
-        };
-        Tracing {
-            span_id: self.function,
-            value: value.to_string(),
         }
     }
 }

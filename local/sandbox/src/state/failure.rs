@@ -64,15 +64,6 @@ impl Failure {
         }
     }
 
-    /// `status` of telemetry's events.
-    pub(crate) fn status(&self) -> &'static str {
-        match self {
-            Self::RuntimeInit { .. } => "error",
-            Self::Timeout => "timeout",
-            _ => "failure",
-        }
-    }
-
     /// The text after `RequestId: … Error: `.
     pub(crate) fn message(&self, timeout: std::time::Duration) -> String {
         match self {

@@ -5,10 +5,13 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::entry::Entry;
 use super::post::{Listener, PostError};
 use super::queue::{Queue, Step, backoff};
-use super::record::{Entry, Platform};
-use super::subscription::{Category, Schema, Subscription};
+use super::subscription::{Schema, Subscription};
+use crate::platform::category::TelemetryCategory;
+use crate::platform::event::PlatformEvent;
+use crate::platform::telemetry_record::telemetry_record;
 
 /// How long a subscriber may take to acknowledge a batch. The guide names no limit;
 /// time frozen does not count.
@@ -21,7 +24,7 @@ const ATTEMPTS: u32 = 6;
 #[derive(Debug)]
 pub(super) struct Delivery {
     schema: Schema,
-    types: Vec<Category>,
+    types: Vec<TelemetryCategory>,
     queue: watch::Sender<Queue>,
     task: AbortHandle,
 }
@@ -107,12 +110,9 @@ async fn send(
     (mut events, (records, bytes)): (Vec<String>, (usize, usize)),
 ) {
     if records > 0 {
-        events.insert(
-            0,
-            Platform::LogsDropped { records, bytes }
-                .entry()
-                .render(schema),
-        );
+        let dropped = telemetry_record(&PlatformEvent::LogsDropped { records, bytes });
+        let dropped = dropped.map(|record| Entry::platform(record).render(schema));
+        events.splice(..0, dropped);
     }
     let batch = listener.batch(&events);
     for failures in 0..ATTEMPTS {

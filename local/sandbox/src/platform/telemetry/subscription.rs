@@ -2,40 +2,15 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::platform::category::TelemetryCategory;
+
 /// What an extension asked of the Telemetry API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Subscription {
     pub(crate) schema: Schema,
-    pub(crate) types: Vec<Category>,
+    pub(crate) types: Vec<TelemetryCategory>,
     pub(crate) buffering: Buffering,
     pub(crate) destination: Destination,
-}
-
-/// What an extension may subscribe to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Category {
-    Platform,
-    Function,
-    Extension,
-}
-
-impl Category {
-    pub(crate) fn parse(name: &str) -> Option<Self> {
-        match name {
-            "platform" => Some(Self::Platform),
-            "function" => Some(Self::Function),
-            "extension" => Some(Self::Extension),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Platform => "platform",
-            Self::Function => "function",
-            Self::Extension => "extension",
-        }
-    }
 }
 
 /// `schemaVersion`.
@@ -98,7 +73,7 @@ impl Subscription {
         }
         let mut types = Vec::new();
         for name in &wire.types {
-            let kind = Category::parse(name).ok_or_else(|| {
+            let kind = TelemetryCategory::parse(name).ok_or_else(|| {
                 format!("type {name} is unknown: use platform, function or extension")
             })?;
             if !types.contains(&kind) {
@@ -228,7 +203,10 @@ mod tests {
     fn a_subscription_is_read_with_its_defaults() {
         let read = parse("{}", HTTP).unwrap();
         assert_eq!(read.schema, Schema::V2025_01_29);
-        assert_eq!(read.types, [Category::Platform, Category::Function]);
+        assert_eq!(
+            read.types,
+            [TelemetryCategory::Platform, TelemetryCategory::Function]
+        );
         assert_eq!(
             read.buffering,
             Buffering {

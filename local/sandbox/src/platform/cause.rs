@@ -1,0 +1,112 @@
+use serde::Deserialize;
+use xray_document::{Exception, Exceptions, StackFrame};
+
+/// Bytes of an X-Ray error cause that Lambda keeps (Lambda's runtime interface
+/// emulator: compacted to 64 KiB; here a larger one loses its stacks).
+const MAX_CAUSE_BYTES: usize = 60 * 1024;
+
+/// The cause of a failed invocation: what the runtime sent for X-Ray, or else the
+/// error's type and message.
+pub(super) fn cause(xray_cause: Option<&str>, error_type: &str, payload: &[u8]) -> Exceptions {
+    if let Some(exceptions) = xray_cause.and_then(runtime_cause) {
+        return exceptions;
+    }
+    let error: ErrorBody = serde_json::from_slice(payload).unwrap_or_default();
+    let kind = error.error_type.unwrap_or_else(|| error_type.to_owned());
+    let exception = Exception::new(kind, error.error_message.unwrap_or_default());
+    Exceptions {
+        exceptions: vec![exception],
+        ..Exceptions::default()
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct ErrorBody {
+    error_type: Option<String>,
+    error_message: Option<String>,
+}
+
+/// `Lambda-Runtime-Function-XRay-Error-Cause`; nothing if all of it is empty.
+fn runtime_cause(json: &str) -> Option<Exceptions> {
+    let cause: WireCause = serde_json::from_str(json).ok()?;
+    let large = json.len() > MAX_CAUSE_BYTES;
+    let mut exceptions: Vec<_> = cause
+        .exceptions
+        .into_iter()
+        .map(|wire| {
+            let mut exception = Exception::new(
+                wire.kind.unwrap_or_default(),
+                wire.message.unwrap_or_default(),
+            );
+            if large {
+                exception.truncated = i64::try_from(wire.stack.len()).ok();
+            } else {
+                exception.stack = wire.stack;
+            }
+            exception
+        })
+        .collect();
+    if exceptions.is_empty()
+        && let Some(message) = cause.message.filter(|message| !message.is_empty())
+    {
+        exceptions.push(Exception::new("", message));
+    }
+    let directory = cause
+        .working_directory
+        .filter(|directory| !directory.is_empty());
+    let empty = exceptions.is_empty() && directory.is_none() && cause.paths.is_empty();
+    (!empty).then_some(Exceptions {
+        working_directory: directory,
+        paths: cause.paths,
+        exceptions,
+    })
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct WireCause {
+    exceptions: Vec<WireException>,
+    working_directory: Option<String>,
+    paths: Vec<String>,
+    message: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct WireException {
+    message: Option<String>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    stack: Vec<StackFrame>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_runtimes_cause_is_taken_over_with_its_stack() {
+        let cause = cause(
+            Some(
+                r#"{"working_directory":"/var/task","paths":["a.py"],"exceptions":[{"type":"KeyError","message":"pk","stack":[{"path":"a.py","line":3,"label":"handler"}]}]}"#,
+            ),
+            "Runtime.Unknown",
+            b"",
+        );
+        assert_eq!(cause.working_directory.as_deref(), Some("/var/task"));
+        assert_eq!(cause.exceptions[0].kind.as_deref(), Some("KeyError"));
+        assert_eq!(cause.exceptions[0].stack[0].line, Some(3));
+    }
+
+    #[test]
+    fn an_empty_cause_is_ignored_for_the_error_itself() {
+        let cause = cause(
+            Some(r#"{"exceptions":[],"working_directory":"","paths":[]}"#),
+            "Runtime.Unknown",
+            br#"{"errorType":"ValueError","errorMessage":"no"}"#,
+        );
+        assert_eq!(cause.exceptions[0].kind.as_deref(), Some("ValueError"));
+        assert_eq!(cause.exceptions[0].message.as_deref(), Some("no"));
+    }
+}
