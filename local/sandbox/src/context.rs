@@ -2,21 +2,21 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
 
-use crate::process::Keeper;
+use crate::process::Reaper;
 use crate::{LogSink, SandboxConfig, SegmentSink};
 
 /// What all functions, environments and requests of a sandbox share.
-pub(crate) struct World {
+pub(crate) struct SandboxContext {
     pub(crate) config: SandboxConfig,
     pub(crate) segments: Arc<dyn SegmentSink>,
     pub(crate) logs: Arc<dyn LogSink>,
     /// How many requests and environments there are: the end waits for them.
     alive: watch::Sender<usize>,
     closing: watch::Sender<bool>,
-    keeper: OnceLock<Option<Keeper>>,
+    reaper: OnceLock<Option<Reaper>>,
 }
 
-impl World {
+impl SandboxContext {
     pub(crate) fn new(
         config: SandboxConfig,
         segments: Arc<dyn SegmentSink>,
@@ -28,19 +28,19 @@ impl World {
             logs,
             alive: watch::Sender::new(0),
             closing: watch::Sender::new(false),
-            keeper: OnceLock::new(),
+            reaper: OnceLock::new(),
         }
     }
 
     /// Counts as alive until it is dropped.
-    pub(crate) fn alive(&self) -> Alive {
+    pub(crate) fn begin_activity(&self) -> ActivityGuard {
         self.alive.send_modify(|count| *count += 1);
-        Alive(self.alive.clone())
+        ActivityGuard(self.alive.clone())
     }
 
     /// Started with the first process. `None` where that is impossible.
-    pub(crate) fn keeper(&self) -> Option<Keeper> {
-        self.keeper.get_or_init(|| Keeper::start().ok()).clone()
+    pub(crate) fn reaper(&self) -> Option<Reaper> {
+        self.reaper.get_or_init(|| Reaper::start().ok()).clone()
     }
 
     pub(crate) fn close(&self) {
@@ -60,7 +60,7 @@ impl World {
     }
 
     /// Ends once nothing counts as alive.
-    pub(crate) async fn deserted(&self) {
+    pub(crate) async fn until_idle(&self) {
         // An error cannot be: the sender is ours.
         let _ = self.alive.subscribe().wait_for(|&alive| alive == 0).await;
     }
@@ -68,9 +68,9 @@ impl World {
 
 /// One request or environment.
 #[derive(Debug)]
-pub(crate) struct Alive(watch::Sender<usize>);
+pub(crate) struct ActivityGuard(watch::Sender<usize>);
 
-impl Drop for Alive {
+impl Drop for ActivityGuard {
     fn drop(&mut self) {
         self.0.send_modify(|count| *count -= 1);
     }

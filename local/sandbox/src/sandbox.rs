@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 use xray_local_lambda_rules::{FunctionName, MAX_PAYLOAD_BYTES, is_reserved_variable};
 
-use crate::context::World;
-use crate::invocation::{Call, Leased, Pool};
+use crate::context::SandboxContext;
+use crate::invocation::{Call, LeaseOutcome, Pool};
 use crate::state::ShutdownReason;
 use crate::{
     FunctionConfig, Invocation, InvokeError, InvokeOutcome, LogSink, LogSource, SandboxConfig,
@@ -20,7 +20,7 @@ pub struct Sandbox {
 }
 
 struct Inner {
-    world: Arc<World>,
+    context: Arc<SandboxContext>,
     pools: Mutex<BTreeMap<String, Arc<Pool>>>,
 }
 
@@ -38,10 +38,10 @@ impl Sandbox {
         segments: Arc<dyn SegmentSink>,
         logs: Arc<dyn LogSink>,
     ) -> Self {
-        let world = World::new(config, segments, logs);
+        let context = SandboxContext::new(config, segments, logs);
         Self {
             inner: Arc::new(Inner {
-                world: Arc::new(world),
+                context: Arc::new(context),
                 pools: Mutex::default(),
             }),
         }
@@ -63,12 +63,12 @@ impl Sandbox {
                 function.name
             );
             self.inner
-                .world
+                .context
                 .logs
                 .line(&function.name, LogSource::Platform, &line);
         }
         let name = function.name.clone();
-        let pool = Pool::new(function, self.inner.world.config.sampling);
+        let pool = Pool::new(function, self.inner.context.config.sampling);
         let replaced = self.pools().insert(name, pool);
         for environment in replaced.iter().flat_map(|pool| pool.close()) {
             tokio::spawn(environment.shutdown(ShutdownReason::Spindown));
@@ -95,8 +95,8 @@ impl Sandbox {
         function: &str,
         invocation: Invocation,
     ) -> Result<InvokeOutcome, InvokeError> {
-        let world = &self.inner.world;
-        if world.is_closing() {
+        let context = &self.inner.context;
+        if context.is_closing() {
             return Err(InvokeError::ShuttingDown);
         }
         if invocation.payload.len() > MAX_PAYLOAD_BYTES {
@@ -109,11 +109,11 @@ impl Sandbox {
             .filter(|pool| is_named(&pool.function, &name))
             .ok_or_else(unknown)?;
 
-        let call = Call::accept(world, &pool, name.qualifier, invocation);
-        let lease = match pool.lease(world.config.max_concurrency).await {
-            Leased::Environment(lease) => lease,
-            Leased::Throttled => return Err(call.throttled()),
-            Leased::Closed => return Err(InvokeError::ShuttingDown),
+        let call = Call::accept(context, &pool, name.qualifier, invocation);
+        let lease = match pool.lease(context.config.max_concurrency).await {
+            LeaseOutcome::Environment(lease) => lease,
+            LeaseOutcome::Throttled => return Err(call.throttled()),
+            LeaseOutcome::Closed => return Err(InvokeError::ShuttingDown),
         };
         let (reply, outcome) = oneshot::channel();
         tokio::spawn(call.run(lease, reply));
@@ -123,13 +123,13 @@ impl Sandbox {
     /// SHUTDOWN (`SPINDOWN`) to every environment; returns once all processes are gone.
     /// Requests that run have two seconds to end.
     pub async fn shutdown(&self) {
-        let world = &self.inner.world;
-        world.close();
+        let context = &self.inner.context;
+        context.close();
         let pools: Vec<_> = self.pools().values().cloned().collect();
         for environment in pools.iter().flat_map(|pool| pool.close()) {
             tokio::spawn(environment.shutdown(ShutdownReason::Spindown));
         }
-        world.deserted().await;
+        context.until_idle().await;
     }
 
     fn pools(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Pool>>> {

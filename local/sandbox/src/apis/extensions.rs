@@ -9,11 +9,11 @@ use serde_json::json;
 use uuid::Uuid;
 use xray_document::Timestamp;
 
+use super::body::read_small_body;
 use super::context::ApiContext;
-use super::payload::read_small;
-use super::response::{accepted, answer, refuse};
+use super::response::{accepted, json_response, rejected};
 use crate::platform::{ExtensionReport, PlatformEvent};
-use crate::state::{Event, Events, ExtensionState, Refusal};
+use crate::state::{ExtensionEvent, ExtensionState, RegisteredEvents, Rejection};
 
 const NAME: &str = "Lambda-Extension-Name";
 const IDENTIFIER: &str = "Lambda-Extension-Identifier";
@@ -28,11 +28,11 @@ pub(crate) async fn register(
 ) -> Response {
     let registered = match requested_events(&headers, body).await {
         Ok((name, events)) => context.state.change(|state| state.register(&name, events)),
-        Err(refusal) => Err(refusal),
+        Err(rejection) => Err(rejection),
     };
     let id = match registered {
         Ok(id) => id,
-        Err(refusal) => return refuse(&refusal),
+        Err(rejection) => return rejected(&rejection),
     };
     let function = &context.function;
     let mut body = json!({
@@ -50,22 +50,25 @@ pub(crate) async fn register(
     {
         body["accountId"] = function.account_id.as_str().into();
     }
-    with_header(answer(200, body.to_string()), IDENTIFIER, id)
+    with_header(json_response(200, body.to_string()), IDENTIFIER, id)
 }
 
-async fn requested_events(headers: &HeaderMap, body: Body) -> Result<(String, Events), Refusal> {
+async fn requested_events(
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(String, RegisteredEvents), Rejection> {
     let name = headers
         .get(NAME)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     if name.is_empty() {
-        return Err(Refusal::forbidden(
+        return Err(Rejection::forbidden(
             "Extension.InvalidExtensionName",
             format!("the header {NAME} is missing"),
         ));
     }
-    let invalid = |message: String| Refusal::forbidden("InvalidRequestFormat", message);
-    let body = read_small(body).await.map_err(invalid)?;
+    let invalid = |message: String| Rejection::forbidden("InvalidRequestFormat", message);
+    let body = read_small_body(body).await.map_err(invalid)?;
     let wanted: Registration = if body.is_empty() {
         Registration::default()
     } else {
@@ -80,14 +83,14 @@ async fn requested_events(headers: &HeaderMap, body: Body) -> Result<(String, Ev
             "configurationKeys is deprecated: leave it out".to_owned(),
         ));
     }
-    let mut events = Events::default();
+    let mut events = RegisteredEvents::default();
     for event in wanted.events.unwrap_or_default() {
         match event.as_str() {
             "INVOKE" => events.invoke = true,
             "SHUTDOWN" => events.shutdown = true,
             other => {
                 let message = format!("event {other} is unknown: use INVOKE or SHUTDOWN");
-                return Err(Refusal::forbidden("Extension.InvalidEventType", message));
+                return Err(Rejection::forbidden("Extension.InvalidEventType", message));
             }
         }
     }
@@ -114,7 +117,7 @@ pub(crate) async fn next(State(context): State<ApiContext>, headers: HeaderMap) 
     });
     let id = match called {
         Ok(id) => id,
-        Err(refusal) => return refuse(&refusal),
+        Err(rejection) => return rejected(&rejection),
     };
     let event = loop {
         context
@@ -127,13 +130,13 @@ pub(crate) async fn next(State(context): State<ApiContext>, headers: HeaderMap) 
         }
     };
     with_header(
-        answer(200, describe(&event).to_string()),
+        json_response(200, describe(&event).to_string()),
         EVENT_IDENTIFIER,
         Uuid::new_v4(),
     )
 }
 
-fn report_ready(context: &ApiContext, id: Uuid) -> Result<(), Refusal> {
+fn report_ready(context: &ApiContext, id: Uuid) -> Result<(), Rejection> {
     let (name, events) = {
         let state = context.state.borrow();
         let extension = state.extension(id)?;
@@ -147,9 +150,9 @@ fn report_ready(context: &ApiContext, id: Uuid) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn describe(event: &Event) -> serde_json::Value {
+fn describe(event: &ExtensionEvent) -> serde_json::Value {
     match event {
-        Event::Invoke(request) => {
+        ExtensionEvent::Invoke(request) => {
             let mut event = json!({
                 "eventType": "INVOKE",
                 "deadlineMs": request.deadline_ms,
@@ -162,7 +165,7 @@ fn describe(event: &Event) -> serde_json::Value {
             }
             event
         }
-        Event::Shutdown {
+        ExtensionEvent::Shutdown {
             reason,
             deadline_ms,
         } => json!({
@@ -203,21 +206,25 @@ async fn failed(
     call: ErrorCall,
 ) -> Response {
     // Lambda keeps only the error's type, not its description.
-    let _ = read_small(body).await;
+    let _ = read_small_body(body).await;
     match record_error(context, headers, call) {
         Ok(()) => accepted(),
-        Err(refusal) => refuse(&refusal),
+        Err(rejection) => rejected(&rejection),
     }
 }
 
-fn record_error(context: &ApiContext, headers: &HeaderMap, call: ErrorCall) -> Result<(), Refusal> {
+fn record_error(
+    context: &ApiContext,
+    headers: &HeaderMap,
+    call: ErrorCall,
+) -> Result<(), Rejection> {
     let id = identify(headers)?;
     let error_type = headers
         .get(ERROR_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     if error_type.is_empty() {
-        return Err(Refusal::forbidden(
+        return Err(Rejection::forbidden(
             "Extension.MissingHeader",
             format!("the header {ERROR_TYPE} is missing"),
         ));
@@ -249,9 +256,9 @@ fn record_error(context: &ApiContext, headers: &HeaderMap, call: ErrorCall) -> R
 }
 
 /// The extension that calls.
-pub(crate) fn identify(headers: &HeaderMap) -> Result<Uuid, Refusal> {
+pub(crate) fn identify(headers: &HeaderMap) -> Result<Uuid, Rejection> {
     let Some(value) = headers.get(IDENTIFIER) else {
-        return Err(Refusal::forbidden(
+        return Err(Rejection::forbidden(
             "Extension.MissingExtensionIdentifier",
             format!("the header {IDENTIFIER} is missing"),
         ));
@@ -261,7 +268,7 @@ pub(crate) fn identify(headers: &HeaderMap) -> Result<Uuid, Refusal> {
         .ok()
         .and_then(|text| text.parse().ok())
         .ok_or_else(|| {
-            Refusal::forbidden(
+            Rejection::forbidden(
                 "Extension.InvalidExtensionIdentifier",
                 format!("the header {IDENTIFIER} is not an identifier that register gave"),
             )

@@ -1,8 +1,8 @@
 //! The three HTTP APIs of one environment.
 
+mod body;
 mod context;
 mod extensions;
-mod payload;
 mod response;
 mod router;
 mod runtime;

@@ -5,10 +5,10 @@ use axum::http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
 use axum::response::Response;
 use serde_json::json;
 
-use crate::state::Refusal;
+use crate::state::Rejection;
 
 /// A JSON answer.
-pub(super) fn answer(status: u16, json: impl Into<Body>) -> Response {
+pub(super) fn json_response(status: u16, json: impl Into<Body>) -> Response {
     let mut response = Response::new(json.into());
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -20,10 +20,10 @@ pub(super) fn answer(status: u16, json: impl Into<Body>) -> Response {
 
 /// 202 `{"status":"OK"}`, which both APIs answer to what needs no other answer.
 pub(super) fn accepted() -> Response {
-    answer(202, r#"{"status":"OK"}"#)
+    json_response(202, r#"{"status":"OK"}"#)
 }
 
-pub(super) fn refuse(refusal: &Refusal) -> Response {
-    let body = json!({"errorMessage": refusal.message, "errorType": refusal.error_type});
-    answer(refusal.status, body.to_string())
+pub(super) fn rejected(rejection: &Rejection) -> Response {
+    let body = json!({"errorMessage": rejection.message, "errorType": rejection.error_type});
+    json_response(rejection.status, body.to_string())
 }

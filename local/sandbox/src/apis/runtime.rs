@@ -11,10 +11,10 @@ use serde_json::json;
 use xray_document::Timestamp;
 use xray_local_lambda_rules::MAX_PAYLOAD_BYTES;
 
+use super::body::RequestBody;
 use super::context::ApiContext;
-use super::payload::Payload;
-use super::response::{accepted, answer, refuse};
-use crate::state::{Answer, Refusal, Request, Runtime, State};
+use super::response::{accepted, json_response, rejected};
+use crate::state::{Rejection, Request, RuntimeResponse, RuntimeState, State};
 
 const ERROR_TYPE: &str = "Lambda-Runtime-Function-Error-Type";
 const ERROR_BODY: &str = "Lambda-Runtime-Function-Error-Body";
@@ -22,27 +22,27 @@ const XRAY_CAUSE: &str = "Lambda-Runtime-Function-XRay-Error-Cause";
 
 /// Waits for a request however long it takes: across freezes, too.
 pub(crate) async fn next(Of(context): Of<ApiContext>) -> Response {
-    if let Err(refusal) = context
+    if let Err(rejection) = context
         .state
         .change(|state| state.runtime_next(Timestamp::now()))
     {
-        return refuse(&refusal);
+        return rejected(&rejection);
     }
     let request = loop {
         context
             .state
-            .until(|state| (state.runtime == Runtime::Invoked).then_some(()))
+            .until(|state| (state.runtime == RuntimeState::Invoked).then_some(()))
             .await;
         // Another connection of the runtime may have been faster.
         if let Some(request) = context.state.change(State::runtime_fetch) {
             break request;
         }
     };
-    event(&request)
+    invocation_response(&request)
 }
 
-fn event(request: &Request) -> Response {
-    let mut response = answer(200, request.payload.clone());
+fn invocation_response(request: &Request) -> Response {
+    let mut response = json_response(200, request.payload.clone());
     let deadline = request.deadline_ms.to_string();
     let headers = [
         ("Lambda-Runtime-Aws-Request-Id", Some(&request.id)),
@@ -71,12 +71,12 @@ pub(crate) async fn response(
     body: Body,
 ) -> Response {
     let first_byte = Timestamp::now();
-    if let Err(refusal) = context.state.borrow().may_answer(&id) {
-        return refuse(&refusal);
+    if let Err(rejection) = context.state.borrow().may_respond(&id) {
+        return rejected(&rejection);
     }
-    let read = match Payload::read(body, MAX_PAYLOAD_BYTES).await {
+    let read = match RequestBody::read(body, MAX_PAYLOAD_BYTES).await {
         Ok(read) => read,
-        Err(message) => return refuse(&broken(message)),
+        Err(message) => return rejected(&broken(message)),
     };
     let too_large = read.is_too_large();
     let (payload, error_type) = if too_large {
@@ -84,14 +84,14 @@ pub(crate) async fn response(
     } else {
         outcome(read, &headers)
     };
-    let answered = Answer {
+    let response = RuntimeResponse {
         payload,
         error_type,
         xray_cause: None,
         first_byte,
         complete: Timestamp::now(),
     };
-    finish(&context, &id, answered, too_large)
+    finish(&context, &id, response, too_large)
 }
 
 pub(crate) async fn error(
@@ -101,12 +101,12 @@ pub(crate) async fn error(
     body: Body,
 ) -> Response {
     let first_byte = Timestamp::now();
-    if let Err(refusal) = context.state.borrow().may_answer(&id) {
-        return refuse(&refusal);
+    if let Err(rejection) = context.state.borrow().may_respond(&id) {
+        return rejected(&rejection);
     }
-    let read = match Payload::read(body, MAX_PAYLOAD_BYTES).await {
+    let read = match RequestBody::read(body, MAX_PAYLOAD_BYTES).await {
         Ok(read) => read,
-        Err(message) => return refuse(&broken(message)),
+        Err(message) => return rejected(&broken(message)),
     };
     let too_large = read.is_too_large();
     let (payload, error_type) = if too_large {
@@ -116,24 +116,24 @@ pub(crate) async fn error(
         let payload = described(read.bytes.freeze(), error_type);
         (payload, Some(error_type.to_owned()))
     };
-    let answered = Answer {
+    let response = RuntimeResponse {
         payload,
         error_type,
         xray_cause: text(&headers, XRAY_CAUSE).map(str::to_owned),
         first_byte,
         complete: Timestamp::now(),
     };
-    finish(&context, &id, answered, too_large)
+    finish(&context, &id, response, too_large)
 }
 
 /// Hands the answer on, and tells the runtime what became of it.
-fn finish(context: &ApiContext, id: &str, answer: Answer, too_large: bool) -> Response {
+fn finish(context: &ApiContext, id: &str, response: RuntimeResponse, too_large: bool) -> Response {
     match context
         .state
-        .change(|state| state.runtime_answered(id, answer))
+        .change(|state| state.runtime_responded(id, response))
     {
-        Err(refusal) => refuse(&refusal),
-        Ok(()) if too_large => refuse(&too_large_for_runtime()),
+        Err(rejection) => rejected(&rejection),
+        Ok(()) if too_large => rejected(&too_large_for_runtime()),
         Ok(()) => accepted(),
     }
 }
@@ -152,8 +152,8 @@ fn response_too_large() -> (Bytes, Option<String>) {
     )
 }
 
-fn too_large_for_runtime() -> Refusal {
-    Refusal::new(
+fn too_large_for_runtime() -> Rejection {
+    Rejection::new(
         413,
         "RequestEntityTooLarge",
         format!("Exceeded maximum allowed payload size ({MAX_PAYLOAD_BYTES} bytes)."),
@@ -161,8 +161,8 @@ fn too_large_for_runtime() -> Refusal {
 }
 
 /// A stream that broke off: nothing was answered, and the runtime may end or try again.
-fn broken(message: String) -> Refusal {
-    Refusal::new(400, "InvalidRequestBody", message)
+fn broken(message: String) -> Rejection {
+    Rejection::new(400, "InvalidRequestBody", message)
 }
 
 pub(crate) async fn init_error(
@@ -170,9 +170,9 @@ pub(crate) async fn init_error(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let read = match Payload::read(body, MAX_PAYLOAD_BYTES).await {
+    let read = match RequestBody::read(body, MAX_PAYLOAD_BYTES).await {
         Ok(read) => read,
-        Err(message) => return refuse(&broken(message)),
+        Err(message) => return rejected(&broken(message)),
     };
     let error_type = text(&headers, ERROR_TYPE)
         .unwrap_or("Runtime.Unknown")
@@ -189,9 +189,9 @@ pub(crate) async fn init_error(
         .state
         .change(|state| state.runtime_init_error(error_type, payload))
     {
-        Ok(()) if too_large => refuse(&too_large_for_runtime()),
+        Ok(()) if too_large => rejected(&too_large_for_runtime()),
         Ok(()) => accepted(),
-        Err(refusal) => refuse(&refusal),
+        Err(rejection) => rejected(&rejection),
     }
 }
 
@@ -212,7 +212,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// A streaming response may end in an error, told in trailers.
-fn outcome(read: Payload, headers: &HeaderMap) -> (Bytes, Option<String>) {
+fn outcome(read: RequestBody, headers: &HeaderMap) -> (Bytes, Option<String>) {
     let streaming = text(headers, "Lambda-Runtime-Function-Response-Mode")
         .is_some_and(|mode| mode.eq_ignore_ascii_case("streaming"));
     let error_type = text(&read.trailers, ERROR_TYPE).filter(|_| streaming);

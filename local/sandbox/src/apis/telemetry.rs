@@ -5,12 +5,12 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
+use super::body::read_small_body;
 use super::context::ApiContext;
 use super::extensions::identify;
-use super::payload::read_small;
-use super::response::{answer, refuse};
+use super::response::{json_response, rejected};
 use crate::platform::{PlatformEvent, Subscription};
-use crate::state::Refusal;
+use crate::state::Rejection;
 
 pub(crate) async fn subscribe(
     State(context): State<ApiContext>,
@@ -18,16 +18,16 @@ pub(crate) async fn subscribe(
     body: Body,
 ) -> Response {
     match accept(&context, &headers, body).await {
-        Ok(()) => answer(200, "\"OK\""),
-        Err(refusal) => refuse(&refusal),
+        Ok(()) => json_response(200, "\"OK\""),
+        Err(rejection) => rejected(&rejection),
     }
 }
 
-async fn accept(context: &ApiContext, headers: &HeaderMap, body: Body) -> Result<(), Refusal> {
+async fn accept(context: &ApiContext, headers: &HeaderMap, body: Body) -> Result<(), Rejection> {
     let id = identify(headers)?;
     let name = context.state.borrow().extension(id)?.name.clone();
-    let invalid = |message: String| Refusal::new(400, "ValidationError", message);
-    let body = read_small(body).await.map_err(invalid)?;
+    let invalid = |message: String| Rejection::new(400, "ValidationError", message);
+    let body = read_small_body(body).await.map_err(invalid)?;
     let subscription = Subscription::parse(&body).map_err(invalid)?;
     let types = subscription.types.clone();
     context
@@ -35,7 +35,7 @@ async fn accept(context: &ApiContext, headers: &HeaderMap, body: Body) -> Result
         .telemetry
         .subscribe(&name, subscription)
         .map_err(|_| {
-            Refusal::forbidden(
+            Rejection::forbidden(
                 "Telemetry.SubscriptionClosed",
                 "extensions subscribe during init only",
             )

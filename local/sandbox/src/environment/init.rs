@@ -9,11 +9,11 @@ use xray_document::Timestamp;
 
 use super::Environment;
 use crate::platform::{InitReport, PlatformEvent};
-use crate::process::{Lines, Process, Program};
+use crate::process::{LineHandler, Process, Program};
 use crate::state::{Failure, MAX_EXTENSIONS, State};
 
 /// How long a runtime that reported an error of init may go on before it is killed.
-const LAST_WORDS: Duration = Duration::from_millis(100);
+const INIT_ERROR_GRACE: Duration = Duration::from_millis(100);
 
 /// What stands in place of a managed runtime's version: there is none on the desk.
 const RUNTIME_VERSION: &str = "provided:local";
@@ -47,7 +47,7 @@ impl Environment {
         let duration = Timestamp::now().since(start);
         if let (Err(Failure::RuntimeInit { .. }), Some(runtime)) = (&result, &self.runtime) {
             // It told why and has not ended yet: it may have more to say.
-            let _ = timeout(LAST_WORDS, runtime.gone()).await;
+            let _ = timeout(INIT_ERROR_GRACE, runtime.gone()).await;
         }
         self.flush();
         let report = InitReport {
@@ -61,7 +61,7 @@ impl Environment {
             self.state.change(State::init_done);
         }
         self.reporter.telemetry.close();
-        self.note_memory();
+        self.update_peak_memory();
         Ok(report)
     }
 
@@ -99,7 +99,7 @@ impl Environment {
         });
         for (name, path) in named {
             let reporter = Arc::clone(&self.reporter);
-            let lines: Lines = Arc::new(move |line| reporter.extension_line(line));
+            let lines: LineHandler = Arc::new(move |line| reporter.extension_line(line));
             let state = self.state.clone();
             let known = name.clone();
             let program = Program {
@@ -108,7 +108,7 @@ impl Environment {
                 executable: path,
                 directory: Path::new("/"),
                 variables: &self.variables.extension,
-                keeper: self.keeper.clone(),
+                reaper: self.reaper.clone(),
             };
             let process = Process::spawn(&program, lines, move |exit| {
                 state.change(|state| state.extension_exited(&known, exit));
@@ -121,7 +121,7 @@ impl Environment {
     async fn start_runtime(&mut self) -> Result<(), String> {
         let function = Arc::clone(&self.function);
         let reporter = Arc::clone(&self.reporter);
-        let lines: Lines = Arc::new(move |line| reporter.function_line(line));
+        let lines: LineHandler = Arc::new(move |line| reporter.function_line(line));
         let state = self.state.clone();
         let program = Program {
             role: "runtime",
@@ -129,7 +129,7 @@ impl Environment {
             executable: &function.bootstrap,
             directory: &function.task_root,
             variables: &self.variables.runtime,
-            keeper: self.keeper.clone(),
+            reaper: self.reaper.clone(),
         };
         // Before the process, which may call at once.
         self.state.change(State::runtime_started);

@@ -19,15 +19,15 @@ use xray_document::Timestamp;
 use variables::{Instance, Variables};
 
 use crate::apis::{self, ApiContext};
-use crate::context::{Alive, World};
+use crate::context::{ActivityGuard, SandboxContext};
 use crate::platform::{InitPhase, Reporter};
-use crate::process::{Keeper, Process, Strays};
-use crate::state::{Answer, Failure, Request, SharedState, State};
+use crate::process::{DetachedProcesses, Process, Reaper};
+use crate::state::{Failure, Request, RuntimeResponse, SharedState, State};
 use crate::{FunctionConfig, clock};
 
 /// How long a telemetry delivery that is under way may hold up the freeze. Longer,
 /// and it goes on after the thaw.
-const DELIVERY_BEFORE_FREEZE: Duration = Duration::from_millis(200);
+const FREEZE_DELIVERY_WAIT: Duration = Duration::from_millis(200);
 
 /// Processes and APIs of one environment. Dropping it kills every process.
 #[derive(Debug)]
@@ -41,15 +41,15 @@ pub(crate) struct Environment {
     runtime: Option<Process>,
     extensions: Vec<(String, Process)>,
     server: AbortHandle,
-    keeper: Option<Keeper>,
-    strays: Strays,
-    _alive: Alive,
+    reaper: Option<Reaper>,
+    detached: DetachedProcesses,
+    _activity: ActivityGuard,
 }
 
 impl Drop for Environment {
     fn drop(&mut self) {
         // Lambda ends the whole sandbox: nothing of it goes on.
-        self.signal_strays(Signal::KILL);
+        self.signal_detached(Signal::KILL);
         self.server.abort();
     }
 }
@@ -61,7 +61,7 @@ impl Environment {
     /// A sentence, where the machine has no port left.
     pub(crate) async fn open(
         function: &Arc<FunctionConfig>,
-        world: &World,
+        context: &SandboxContext,
         phase: InitPhase,
     ) -> Result<Self, String> {
         let no_port = |error| {
@@ -91,44 +91,44 @@ impl Environment {
             layer_port,
             host_path: path.as_deref(),
         };
-        let variables = Variables::new(function, &world.config, &instance);
+        let variables = Variables::new(function, &context.config, &instance);
 
         let reporter = Reporter::new(
             function,
-            Arc::clone(&world.logs),
-            Arc::clone(&world.segments),
+            Arc::clone(&context.logs),
+            Arc::clone(&context.segments),
         );
-        let context = ApiContext {
+        let api = ApiContext {
             function: Arc::clone(function),
             state: SharedState::default(),
             reporter: Arc::new(reporter),
         };
-        let router = apis::router(context.clone());
+        let router = apis::router(api.clone());
         let server = tokio::spawn(async move {
             // It ends only with the environment.
             // Without delay: head and body of an answer may be two packets.
             let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
             let _ = axum::serve(listener, router).await;
         });
-        let keeper = world.keeper();
+        let reaper = context.reaper();
         Ok(Self {
-            strays: Strays::new(&address, keeper.clone()),
-            function: context.function,
-            state: context.state,
-            reporter: context.reporter,
+            detached: DetachedProcesses::new(&address, reaper.clone()),
+            function: api.function,
+            state: api.state,
+            reporter: api.reporter,
             phase,
             variables,
             log_stream,
             runtime: None,
             extensions: Vec::new(),
             server: server.abort_handle(),
-            keeper,
-            _alive: world.alive(),
+            reaper,
+            _activity: context.begin_activity(),
         })
     }
 
     /// Whether init was run, with whatever result.
-    pub(crate) fn has_begun(&self) -> bool {
+    pub(crate) fn is_started(&self) -> bool {
         self.runtime.is_some() || !self.extensions.is_empty()
     }
 
@@ -142,18 +142,18 @@ impl Environment {
     }
 
     /// Waits for the runtime's answer. One that came counts, even if the runtime died after it.
-    pub(crate) async fn answer(&self, deadline: Instant) -> Result<Answer, Failure> {
-        let answer = self.state.until(|state| match &state.answer {
-            Some(answer) => Some(Ok(answer.clone())),
+    pub(crate) async fn response(&self, deadline: Instant) -> Result<RuntimeResponse, Failure> {
+        let response = self.state.until(|state| match &state.response {
+            Some(response) => Some(Ok(response.clone())),
             None => state.failure().map(Err),
         });
-        let answer = timeout_at(deadline, answer)
+        let response = timeout_at(deadline, response)
             .await
             .unwrap_or(Err(Failure::Timeout));
         // With the answer goes the log's tail.
         self.flush_runtime();
-        self.note_memory();
-        answer
+        self.update_peak_memory();
+        response
     }
 
     /// Waits until `ready` holds.
@@ -173,10 +173,10 @@ impl Environment {
 
     /// Stops every process, as Lambda does between invocations.
     pub(crate) async fn freeze(&self) {
-        self.reporter.telemetry.pause(DELIVERY_BEFORE_FREEZE).await;
+        self.reporter.telemetry.pause(FREEZE_DELIVERY_WAIT).await;
         self.signal(Signal::STOP);
         // Only now: what stands still starts no more of them.
-        self.signal_strays(Signal::STOP);
+        self.signal_detached(Signal::STOP);
     }
 
     pub(crate) fn thaw(&self) {
@@ -208,20 +208,20 @@ impl Environment {
 
     /// Takes note of the memory while there are processes to ask: one that crashes cannot
     /// be asked afterwards.
-    fn note_memory(&self) {
+    fn update_peak_memory(&self) {
         self.peak_memory_mb();
     }
 
     fn signal(&self, signal: Signal) {
         self.processes().for_each(|process| process.signal(signal));
-        self.strays.signal(signal);
+        self.detached.signal(signal);
     }
 
     /// To the processes that left the groups of those that were started here.
-    fn signal_strays(&self, signal: Signal) {
-        if self.has_begun() {
+    fn signal_detached(&self, signal: Signal) {
+        if self.is_started() {
             let groups: Vec<_> = self.processes().map(Process::group).collect();
-            self.strays.find_and_signal(&groups, signal);
+            self.detached.find_and_signal(&groups, signal);
         }
     }
 

@@ -21,11 +21,11 @@ const RUNTIME: Duration = Duration::from_millis(300);
 const RUNTIME_WITH_INTERNAL: Duration = Duration::from_millis(500);
 
 /// How long what telemetry still holds may delay SHUTDOWN.
-const LAST_TELEMETRY: Duration = Duration::from_millis(100);
+const SHUTDOWN_DELIVERY_WAIT: Duration = Duration::from_millis(100);
 
 /// How long the kernel may take to end killed processes. More than enough, so that a
 /// process in an uninterruptible wait cannot hold up everything.
-const REAP: Duration = Duration::from_secs(5);
+const KILL_WAIT: Duration = Duration::from_secs(5);
 
 impl Environment {
     /// Ends every process: the runtime first, then the extensions, which get SHUTDOWN
@@ -51,7 +51,7 @@ impl Environment {
         } else {
             RUNTIME
         };
-        let telemetry = self.reporter.telemetry.flush(LAST_TELEMETRY);
+        let telemetry = self.reporter.telemetry.flush(SHUTDOWN_DELIVERY_WAIT);
         tokio::join!(
             telemetry,
             self.end_runtime(reason, deadline.min(begin + runtime_part))
@@ -73,7 +73,7 @@ impl Environment {
         };
         let _ = timeout_at(deadline, all_gone).await;
         self.signal(Signal::KILL);
-        let _ = timeout(REAP, self.all_gone()).await;
+        let _ = timeout(KILL_WAIT, self.all_gone()).await;
         self.flush();
     }
 
@@ -86,7 +86,7 @@ impl Environment {
             let _ = timeout_at(deadline, runtime.gone()).await;
         }
         runtime.signal(Signal::KILL);
-        let _ = timeout(REAP, runtime.gone()).await;
+        let _ = timeout(KILL_WAIT, runtime.gone()).await;
     }
 
     fn wants_shutdown(&self, name: &str) -> bool {

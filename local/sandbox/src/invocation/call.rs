@@ -13,7 +13,7 @@ use xray_local_lambda_rules::function_arn;
 use super::pool::{Lease, Pool};
 use super::trace::Trace;
 use crate::clock::epoch_millis;
-use crate::context::{Alive, World};
+use crate::context::{ActivityGuard, SandboxContext};
 use crate::environment::Environment;
 use crate::platform::{
     InitPhase, InitReport, InvocationReport, PlatformEvent, Progress, ReceivedRequest, Reporter,
@@ -22,16 +22,16 @@ use crate::state::{Failure, Request, ShutdownReason, State};
 use crate::{FunctionError, Invocation, InvokeError, InvokeOutcome};
 
 /// Init on demand (Lambda Developer Guide, "Lambda execution environment lifecycle").
-const INIT_LIMIT: Duration = Duration::from_secs(10);
+const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a request that runs when the sandbox ends may go on.
-const CLOSING: Duration = Duration::from_secs(2);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 
 pub(crate) type Reply = oneshot::Sender<Result<InvokeOutcome, InvokeError>>;
 
 /// A request to a function, from its arrival to REPORT.
 pub(crate) struct Call {
-    world: Arc<World>,
+    context: Arc<SandboxContext>,
     request: ReceivedRequest,
     /// With the qualifier that the caller gave.
     invoked_arn: String,
@@ -40,12 +40,12 @@ pub(crate) struct Call {
     reply: Option<Reply>,
     /// The environment's, as soon as there is one.
     reporter: Arc<Reporter>,
-    _alive: Alive,
+    _activity: ActivityGuard,
 }
 
 impl Call {
     pub(crate) fn accept(
-        world: &Arc<World>,
+        context: &Arc<SandboxContext>,
         pool: &Pool,
         qualifier: Option<&str>,
         invocation: Invocation,
@@ -61,11 +61,11 @@ impl Call {
         let invoked_arn = qualifier.map_or(arn.clone(), |qualifier| format!("{arn}:{qualifier}"));
         let reporter = Reporter::new(
             &function,
-            Arc::clone(&world.logs),
-            Arc::clone(&world.segments),
+            Arc::clone(&context.logs),
+            Arc::clone(&context.segments),
         );
         Self {
-            world: Arc::clone(world),
+            context: Arc::clone(context),
             request: ReceivedRequest {
                 id: Uuid::new_v4().to_string(),
                 function,
@@ -77,13 +77,13 @@ impl Call {
             invocation,
             reply: None,
             reporter: Arc::new(reporter),
-            _alive: world.alive(),
+            _activity: context.begin_activity(),
         }
     }
 
     /// The caller gets nothing but 429.
     pub(crate) fn throttled(&self) -> InvokeError {
-        let max = self.world.config.max_concurrency;
+        let max = self.context.config.max_concurrency;
         let error = InvokeError::TooManyRequests(format!(
             "Rate Exceeded: function {} has {max} requests at once already",
             self.request.function.name
@@ -97,10 +97,10 @@ impl Call {
         self.reporter.emit(&PlatformEvent::Accepted {
             request: &self.request,
         });
-        let closing = self.world.closing();
+        let closing = self.context.closing();
         let mut interrupted = pin!(async {
             closing.await;
-            sleep(CLOSING).await;
+            sleep(SHUTDOWN_GRACE).await;
         });
 
         let (mut environment, init) = match lease.take_warm() {
@@ -135,7 +135,7 @@ impl Call {
     /// init is suppressed, that is, runs again within the invocation.
     async fn cold(&self) -> Result<(Environment, Option<InitReport>), String> {
         let mut environment = self.open(InitPhase::Init).await?;
-        let init = environment.init(Instant::now() + INIT_LIMIT).await?;
+        let init = environment.init(Instant::now() + INIT_TIMEOUT).await?;
         let Some(failure) = &init.failure else {
             return Ok((environment, Some(init)));
         };
@@ -145,7 +145,7 @@ impl Call {
     }
 
     async fn open(&self, phase: InitPhase) -> Result<Environment, String> {
-        Environment::open(&self.request.function, &self.world, phase).await
+        Environment::open(&self.request.function, &self.context, phase).await
     }
 
     async fn drive(
@@ -155,7 +155,7 @@ impl Call {
         deadline: Instant,
         progress: &mut Progress,
     ) -> Result<(), Failure> {
-        if !environment.has_begun() {
+        if !environment.is_started() {
             let init = environment.init(deadline).await;
             let init = init.map_err(|sentence| Failure::entrypoint(&sentence))?;
             let failure = init.failure.clone();
@@ -172,7 +172,7 @@ impl Call {
         });
         progress.dispatched = true;
 
-        let response = environment.answer(deadline).await?;
+        let response = environment.response(deadline).await?;
         let is_error = response.error_type.is_some();
         // Before the caller can ask again.
         lease.finishing();
@@ -239,10 +239,10 @@ impl Call {
             drop(lease);
             return environment.shutdown(failure.reason()).await;
         }
-        if self.world.config.freeze {
+        if self.context.config.freeze {
             environment.freeze().await;
         }
-        if let Some(unwanted) = lease.park(environment, self.world.config.idle_timeout) {
+        if let Some(unwanted) = lease.give_back(environment, self.context.config.idle_timeout) {
             unwanted.shutdown(ShutdownReason::Spindown).await;
         }
     }

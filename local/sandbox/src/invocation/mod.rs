@@ -6,4 +6,4 @@ mod sampler;
 mod trace;
 
 pub(crate) use call::Call;
-pub(crate) use pool::{Leased, Pool};
+pub(crate) use pool::{LeaseOutcome, Pool};

@@ -16,18 +16,18 @@ use crate::{FunctionConfig, SamplingMode};
 /// finishing (its extensions are), before it gets a new one. In Lambda the way back to
 /// the caller takes longer than that; on loopback the next request of a sequential
 /// caller would come first and always find a cold start.
-const FINISHING: Duration = Duration::from_millis(500);
+const FINISHING_WAIT: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 pub(crate) struct Pool {
     pub(crate) function: Arc<FunctionConfig>,
-    fleet: Mutex<Fleet>,
+    state: Mutex<PoolState>,
     sampler: Mutex<Sampler>,
     changed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Fleet {
+struct PoolState {
     /// The last one used is the next one used, as in Lambda.
     idle: Vec<Idle>,
     /// Requests that have an environment, or are about to.
@@ -43,12 +43,12 @@ struct Idle {
     environment: Environment,
     serial: u64,
     /// Ends it when nobody used it for long.
-    reaper: AbortHandle,
+    idle_timer: AbortHandle,
 }
 
 /// What a request got.
 #[derive(Debug)]
-pub(crate) enum Leased {
+pub(crate) enum LeaseOutcome {
     Environment(Lease),
     Throttled,
     Closed,
@@ -66,40 +66,40 @@ impl Pool {
     pub(crate) fn new(function: FunctionConfig, sampling: SamplingMode) -> Arc<Self> {
         Arc::new(Self {
             function: Arc::new(function),
-            fleet: Mutex::default(),
+            state: Mutex::default(),
             sampler: Mutex::new(Sampler::new(sampling)),
             changed: Notify::new(),
         })
     }
 
-    pub(crate) async fn lease(self: &Arc<Self>, max: usize) -> Leased {
-        let patience = Instant::now() + FINISHING;
+    pub(crate) async fn lease(self: &Arc<Self>, max: usize) -> LeaseOutcome {
+        let wait_until = Instant::now() + FINISHING_WAIT;
         loop {
             let changed = self.changed.notified();
             let mut changed = std::pin::pin!(changed);
             changed.as_mut().enable();
             {
-                let mut fleet = self.fleet();
-                if fleet.closed {
-                    return Leased::Closed;
+                let mut state = self.state();
+                if state.closed {
+                    return LeaseOutcome::Closed;
                 }
-                while let Some(idle) = fleet.idle.pop() {
-                    idle.reaper.abort();
+                while let Some(idle) = state.idle.pop() {
+                    idle.idle_timer.abort();
                     // One whose process ended meanwhile is dropped with all it has.
                     if idle.environment.is_usable() {
-                        fleet.busy += 1;
-                        return Leased::Environment(self.leased(Some(idle.environment)));
+                        state.busy += 1;
+                        return LeaseOutcome::Environment(self.leased(Some(idle.environment)));
                     }
                 }
-                if fleet.finishing == 0 || Instant::now() >= patience {
-                    if fleet.busy >= max {
-                        return Leased::Throttled;
+                if state.finishing == 0 || Instant::now() >= wait_until {
+                    if state.busy >= max {
+                        return LeaseOutcome::Throttled;
                     }
-                    fleet.busy += 1;
-                    return Leased::Environment(self.leased(None));
+                    state.busy += 1;
+                    return LeaseOutcome::Environment(self.leased(None));
                 }
             }
-            let _ = timeout_at(patience, changed).await;
+            let _ = timeout_at(wait_until, changed).await;
         }
     }
 
@@ -112,13 +112,13 @@ impl Pool {
 
     /// No more requests; gives the idle environments, to be shut down.
     pub(crate) fn close(&self) -> Vec<Environment> {
-        let mut fleet = self.fleet();
-        fleet.closed = true;
+        let mut state = self.state();
+        state.closed = true;
         self.changed.notify_waiters();
-        let idle = std::mem::take(&mut fleet.idle);
+        let idle = std::mem::take(&mut state.idle);
         idle.into_iter()
             .map(|idle| {
-                idle.reaper.abort();
+                idle.idle_timer.abort();
                 idle.environment
             })
             .collect()
@@ -133,13 +133,13 @@ impl Pool {
     }
 
     fn take_idle(&self, serial: u64) -> Option<Environment> {
-        let mut fleet = self.fleet();
-        let position = fleet.idle.iter().position(|idle| idle.serial == serial)?;
-        Some(fleet.idle.remove(position).environment)
+        let mut state = self.state();
+        let position = state.idle.iter().position(|idle| idle.serial == serial)?;
+        Some(state.idle.remove(position).environment)
     }
 
-    fn fleet(&self) -> MutexGuard<'_, Fleet> {
-        self.fleet.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, PoolState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -152,47 +152,47 @@ impl Lease {
     pub(crate) fn finishing(&mut self) {
         if !self.finishing {
             self.finishing = true;
-            self.pool.fleet().finishing += 1;
+            self.pool.state().finishing += 1;
         }
     }
 
     /// Gives the environment back for the next request. Comes back itself where the
     /// pool is closed.
-    pub(crate) fn park(
+    pub(crate) fn give_back(
         self,
         environment: Environment,
         idle_timeout: Duration,
     ) -> Option<Environment> {
         let pool = Arc::clone(&self.pool);
-        let mut fleet = pool.fleet();
-        if fleet.closed {
+        let mut state = pool.state();
+        if state.closed {
             return Some(environment);
         }
-        fleet.serial += 1;
-        let serial = fleet.serial;
+        state.serial += 1;
+        let serial = state.serial;
         let weak = Arc::downgrade(&pool);
-        let reaper = tokio::spawn(async move {
+        let idle_timer = tokio::spawn(async move {
             tokio::time::sleep(idle_timeout).await;
             let environment = weak.upgrade().and_then(|pool| pool.take_idle(serial));
             if let Some(environment) = environment {
                 environment.shutdown(ShutdownReason::Spindown).await;
             }
         });
-        fleet.idle.push(Idle {
+        state.idle.push(Idle {
             environment,
             serial,
-            reaper: reaper.abort_handle(),
+            idle_timer: idle_timer.abort_handle(),
         });
-        drop(fleet);
+        drop(state);
         None // Dropping the lease wakes whoever waits.
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let mut fleet = self.pool.fleet();
-        fleet.busy -= 1;
-        fleet.finishing -= usize::from(self.finishing);
+        let mut state = self.pool.state();
+        state.busy -= 1;
+        state.finishing -= usize::from(self.finishing);
         self.pool.changed.notify_waiters();
     }
 }

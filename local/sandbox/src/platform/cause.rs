@@ -29,7 +29,7 @@ struct ErrorBody {
 
 /// `Lambda-Runtime-Function-XRay-Error-Cause`; nothing if all of it is empty.
 fn runtime_cause(json: &str) -> Option<Exceptions> {
-    let cause: WireCause = serde_json::from_str(json).ok()?;
+    let cause: CauseBody = serde_json::from_str(json).ok()?;
     let large = json.len() > MAX_CAUSE_BYTES;
     let mut exceptions: Vec<_> = cause
         .exceptions
@@ -65,8 +65,8 @@ fn runtime_cause(json: &str) -> Option<Exceptions> {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct WireCause {
-    exceptions: Vec<WireException>,
+struct CauseBody {
+    exceptions: Vec<ExceptionBody>,
     working_directory: Option<String>,
     paths: Vec<String>,
     message: Option<String>,
@@ -74,7 +74,7 @@ struct WireCause {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct WireException {
+struct ExceptionBody {
     message: Option<String>,
     #[serde(rename = "type")]
     kind: Option<String>,

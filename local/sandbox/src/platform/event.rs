@@ -6,7 +6,7 @@ use super::category::TelemetryCategory;
 use super::init::{InitPhase, InitReport};
 use super::progress::Progress;
 use super::trace::SampledTrace;
-use crate::state::{Events, Failure};
+use crate::state::{Failure, RegisteredEvents};
 use crate::{FunctionConfig, InvokeError};
 
 /// One fact that the platform reports: times, ids and results, and no presentation.
@@ -26,7 +26,7 @@ pub(crate) enum PlatformEvent<'a> {
     InitReport(&'a InitReport),
     Extension {
         name: &'a str,
-        events: Events,
+        events: RegisteredEvents,
         report: ExtensionReport<'a>,
     },
     TelemetrySubscription {

@@ -3,7 +3,7 @@ use super::init::{InitPhase, InitReport};
 use super::metrics::Metrics;
 use super::status::Status;
 use crate::clock::millis;
-use crate::state::{Events, Failure};
+use crate::state::{Failure, RegisteredEvents};
 
 /// The lines of the function's log for an event, without line ends; empty if the event has
 /// none.
@@ -69,7 +69,7 @@ fn init_report(report: &InitReport) -> Option<String> {
     ))
 }
 
-fn extension(name: &str, events: Events, report: ExtensionReport<'_>) -> String {
+fn extension(name: &str, events: RegisteredEvents, report: ExtensionReport<'_>) -> String {
     let mut line = format!(
         "EXTENSION\tName: {name}\tState: {}\tEvents: [{}]",
         report.state(),

@@ -3,7 +3,7 @@ use xray_document::Timestamp;
 use super::init::InitReport;
 use super::span::Span;
 use super::status::Status;
-use crate::state::{Answer, Failure};
+use crate::state::{Failure, RuntimeResponse};
 
 /// The progress of an invocation since START.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub(crate) struct Progress {
     pub(crate) init: Option<InitReport>,
     /// The runtime and the extensions received the request.
     pub(crate) dispatched: bool,
-    pub(crate) response: Option<Answer>,
+    pub(crate) response: Option<RuntimeResponse>,
     /// When the runtime called `/next` again.
     pub(crate) runtime_done: Option<Timestamp>,
 }

@@ -10,7 +10,7 @@ use super::status::Status;
 use super::trace::SampledTrace;
 use crate::FunctionConfig;
 use crate::clock::millis;
-use crate::state::{Events, Failure};
+use crate::state::{Failure, RegisteredEvents};
 
 /// An event of category `platform`, as the Telemetry API sends it (Lambda Developer Guide,
 /// "Telemetry API Event schema reference").
@@ -128,7 +128,7 @@ fn init_report(report: &InitReport) -> TelemetryRecord {
     .error_type(failure.map(Failure::error_type))
 }
 
-fn extension(name: &str, events: Events, report: ExtensionReport<'_>) -> TelemetryRecord {
+fn extension(name: &str, events: RegisteredEvents, report: ExtensionReport<'_>) -> TelemetryRecord {
     TelemetryRecord::new(
         "platform.extension",
         json!({"name": name, "state": report.state(), "events": events.names()}),

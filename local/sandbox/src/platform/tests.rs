@@ -18,7 +18,7 @@ use super::trace::SampledTrace;
 use crate::InvokeError;
 use crate::contract::tests::function;
 use crate::process::Exit;
-use crate::state::{Answer, Events, Failure};
+use crate::state::{Failure, RegisteredEvents, RuntimeResponse};
 
 /// 2024-12-04T18:38:42.136204Z
 pub(super) const AT: Timestamp = Timestamp::from_micros(1_733_337_522_136_204);
@@ -55,8 +55,8 @@ pub(super) fn unsampled() -> ReceivedRequest {
 }
 
 /// A response of two bytes that arrived at once.
-pub(super) fn response(at: Timestamp) -> Answer {
-    Answer {
+pub(super) fn response(at: Timestamp) -> RuntimeResponse {
+    RuntimeResponse {
         payload: Bytes::from_static(b"{}"),
         error_type: None,
         xray_cause: None,
@@ -184,7 +184,7 @@ fn init_report_is_recorded_and_logged_only_if_init_failed() {
 fn a_ready_and_a_failed_extension_are_logged_and_recorded() {
     let event = |report| PlatformEvent::Extension {
         name: "watcher",
-        events: Events {
+        events: RegisteredEvents {
             invoke: true,
             shutdown: true,
         },

@@ -1,8 +1,8 @@
 //! One process of an environment, the leader of a process group of its own.
 
-mod keeper;
+mod detached;
 mod output;
-mod strays;
+mod reaper;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,10 +19,10 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
-pub(crate) use keeper::Keeper;
-pub(crate) use output::Lines;
+pub(crate) use detached::DetachedProcesses;
+pub(crate) use output::LineHandler;
 use output::Output;
-pub(crate) use strays::Strays;
+pub(crate) use reaper::Reaper;
 
 /// A running process. Dropping it kills its whole group.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub(crate) struct Program<'a> {
     pub(crate) directory: &'a Path,
     /// All variables: nothing is inherited.
     pub(crate) variables: &'a BTreeMap<String, String>,
-    pub(crate) keeper: Option<Keeper>,
+    pub(crate) reaper: Option<Reaper>,
 }
 
 /// How a process ended.
@@ -88,7 +88,7 @@ impl Process {
     /// A sentence that names the file and says what to do.
     pub(crate) async fn spawn(
         program: &Program<'_>,
-        lines: Lines,
+        lines: LineHandler,
         on_exit: impl FnOnce(Exit) + Send + 'static,
     ) -> Result<Self, String> {
         program.check()?;
@@ -126,13 +126,13 @@ impl Process {
             .collect();
         let (exited, exit) = watch::channel(None);
         let last_words = outputs.clone();
-        let keeper = program.keeper.clone();
-        keeper.iter().for_each(|keeper| keeper.begin(group));
+        let reaper = program.reaper.clone();
+        reaper.iter().for_each(|reaper| reaper.add(group));
         tokio::spawn(async move {
             let ended = child.wait().await.map_or(Exit::Signal(0), Exit::from);
             // Lambda ends the whole sandbox; here, what the process left behind.
             let _ = kill_process_group(group, Signal::KILL);
-            keeper.iter().for_each(|keeper| keeper.end(group));
+            reaper.iter().for_each(|reaper| reaper.remove(group));
             last_words.iter().for_each(|output| output.drain());
             on_exit(ended);
             exited.send_replace(Some(ended));

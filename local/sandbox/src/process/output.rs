@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::unix::pipe;
 
 /// Takes each line without its end. Must not block.
-pub(crate) type Lines = Arc<dyn Fn(&str) + Send + Sync>;
+pub(crate) type LineHandler = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// A longer line is cut: CloudWatch Logs takes events of up to 256 KB (CloudWatch Logs
 /// quotas, "Event size"; 1 MB since 2025).
@@ -23,7 +23,7 @@ const MAX_DRAIN_BYTES: usize = 4 * 1024 * 1024;
 pub(crate) struct Output {
     pipe: pipe::Receiver,
     unfinished: Mutex<Vec<u8>>,
-    lines: Lines,
+    lines: LineHandler,
 }
 
 impl fmt::Debug for Output {
@@ -34,7 +34,7 @@ impl fmt::Debug for Output {
 
 impl Output {
     /// The reading end, and the writing end for the process.
-    pub(crate) fn new(lines: Lines) -> io::Result<(Self, io::PipeWriter)> {
+    pub(crate) fn new(lines: LineHandler) -> io::Result<(Self, io::PipeWriter)> {
         let (reader, writer) = io::pipe()?;
         let pipe = pipe::Receiver::from_owned_fd(reader.into())?;
         Ok((

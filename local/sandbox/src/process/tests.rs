@@ -8,19 +8,19 @@ fn script(folder: &Path, name: &str, text: &str, mode: u32) -> PathBuf {
     path
 }
 
-async fn spawn(executable: &Path, lines: Lines) -> Result<Process, String> {
+async fn spawn(executable: &Path, lines: LineHandler) -> Result<Process, String> {
     let program = Program {
         role: "runtime",
         function: "orders",
         executable,
         directory: Path::new("/"),
         variables: &BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
-        keeper: None,
+        reaper: None,
     };
     Process::spawn(&program, lines, |_| ()).await
 }
 
-fn nowhere() -> Lines {
+fn nowhere() -> LineHandler {
     Arc::new(|_| ())
 }
 

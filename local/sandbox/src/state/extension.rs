@@ -15,10 +15,10 @@ pub(crate) struct Extension {
     /// Registered from within the runtime's process.
     pub(crate) internal: bool,
     pub(crate) state: ExtensionState,
-    pub(crate) events: Events,
+    pub(crate) events: RegisteredEvents,
     /// When it last called `/next`.
     pub(crate) ready_at: Option<Timestamp>,
-    pub(super) inbox: VecDeque<Event>,
+    pub(super) inbox: VecDeque<ExtensionEvent>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,12 +39,12 @@ pub(crate) enum ExtensionState {
 
 /// The events for which an extension registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Events {
+pub(crate) struct RegisteredEvents {
     pub(crate) invoke: bool,
     pub(crate) shutdown: bool,
 }
 
-impl Events {
+impl RegisteredEvents {
     pub(crate) fn names(self) -> Vec<&'static str> {
         let named = [(self.invoke, "INVOKE"), (self.shutdown, "SHUTDOWN")];
         named
@@ -56,7 +56,7 @@ impl Events {
 
 /// What `/next` of an extension answers.
 #[derive(Debug, Clone)]
-pub(crate) enum Event {
+pub(crate) enum ExtensionEvent {
     Invoke(Arc<Request>),
     Shutdown {
         reason: ShutdownReason,

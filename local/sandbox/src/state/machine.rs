@@ -10,9 +10,11 @@ use bytes::Bytes;
 use uuid::Uuid;
 use xray_document::Timestamp;
 
-use super::extension::{Event, Events, Extension, ExtensionState, ShutdownReason};
+use super::extension::{
+    Extension, ExtensionEvent, ExtensionState, RegisteredEvents, ShutdownReason,
+};
 use super::failure::Failure;
-use super::request::{Answer, Refusal, Request};
+use super::request::{Rejection, Request, RuntimeResponse};
 
 use crate::process::Exit;
 
@@ -23,13 +25,13 @@ pub(crate) const MAX_EXTENSIONS: usize = 10;
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) stage: Stage,
-    pub(crate) runtime: Runtime,
+    pub(crate) runtime: RuntimeState,
     pub(crate) extensions: Vec<Extension>,
     /// What the runtime reported to `/runtime/init/error`.
     init_error: Option<(String, Bytes)>,
     request: Option<Arc<Request>>,
     /// The runtime's answer to the current request, until the driver takes it.
-    pub(crate) answer: Option<Answer>,
+    pub(crate) response: Option<RuntimeResponse>,
     /// When the runtime last called `/next`.
     pub(crate) runtime_ready_at: Option<Timestamp>,
 }
@@ -39,12 +41,12 @@ pub(crate) enum Stage {
     #[default]
     Init,
     /// Initialised: invoking, or waiting (frozen) for a request.
-    Live,
+    Initialized,
     ShuttingDown,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Runtime {
+pub(crate) enum RuntimeState {
     #[default]
     NotStarted,
     /// Runs and has not called `/next` yet.
@@ -56,31 +58,31 @@ pub(crate) enum Runtime {
     /// Works on the request.
     Running,
     /// Has answered and not called `/next` again.
-    Answered,
+    Responded,
     Exited(Exit),
 }
 
 /// The runtime.
 impl State {
     pub(crate) fn runtime_started(&mut self) {
-        self.runtime = Runtime::Started;
+        self.runtime = RuntimeState::Started;
     }
 
     /// The runtime called `/next`.
-    pub(crate) fn runtime_next(&mut self, now: Timestamp) -> Result<(), Refusal> {
+    pub(crate) fn runtime_next(&mut self, now: Timestamp) -> Result<(), Rejection> {
         match self.runtime {
-            Runtime::NotStarted | Runtime::Started | Runtime::Answered => {
-                self.runtime = Runtime::Ready;
+            RuntimeState::NotStarted | RuntimeState::Started | RuntimeState::Responded => {
+                self.runtime = RuntimeState::Ready;
                 self.runtime_ready_at = Some(now);
                 Ok(())
             }
             // A connection was lost, or a second worker asks: the request is still there.
-            Runtime::Ready | Runtime::Invoked => Ok(()),
-            Runtime::Running => Err(Refusal::forbidden(
+            RuntimeState::Ready | RuntimeState::Invoked => Ok(()),
+            RuntimeState::Running => Err(Rejection::forbidden(
                 "InvalidStateTransition",
                 "the runtime asked for the next invocation before it answered this one",
             )),
-            Runtime::Exited(_) => Err(Refusal::forbidden(
+            RuntimeState::Exited(_) => Err(Rejection::forbidden(
                 "InvalidStateTransition",
                 "the runtime has exited",
             )),
@@ -88,35 +90,39 @@ impl State {
     }
 
     pub(crate) fn runtime_fetch(&mut self) -> Option<Arc<Request>> {
-        if self.runtime != Runtime::Invoked {
+        if self.runtime != RuntimeState::Invoked {
             return None;
         }
-        self.runtime = Runtime::Running;
+        self.runtime = RuntimeState::Running;
         self.request.clone()
     }
 
     /// Whether `id` may be answered now.
-    pub(crate) fn may_answer(&self, id: &str) -> Result<(), Refusal> {
+    pub(crate) fn may_respond(&self, id: &str) -> Result<(), Rejection> {
         if self.request.as_ref().is_none_or(|request| request.id != id) {
-            return Err(Refusal::new(
+            return Err(Rejection::new(
                 400,
                 "InvalidRequestID",
                 format!("invalid request id {id}"),
             ));
         }
         match self.runtime {
-            Runtime::Running => Ok(()),
-            _ => Err(Refusal::forbidden(
+            RuntimeState::Running => Ok(()),
+            _ => Err(Rejection::forbidden(
                 "InvalidStateTransition",
                 format!("request {id} was answered already"),
             )),
         }
     }
 
-    pub(crate) fn runtime_answered(&mut self, id: &str, answer: Answer) -> Result<(), Refusal> {
-        self.may_answer(id)?;
-        self.runtime = Runtime::Answered;
-        self.answer = Some(answer);
+    pub(crate) fn runtime_responded(
+        &mut self,
+        id: &str,
+        response: RuntimeResponse,
+    ) -> Result<(), Rejection> {
+        self.may_respond(id)?;
+        self.runtime = RuntimeState::Responded;
+        self.response = Some(response);
         Ok(())
     }
 
@@ -124,13 +130,13 @@ impl State {
         &mut self,
         error_type: String,
         payload: Bytes,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Rejection> {
         match self.runtime {
-            Runtime::NotStarted | Runtime::Started => {
+            RuntimeState::NotStarted | RuntimeState::Started => {
                 self.init_error = Some((error_type, payload));
                 Ok(())
             }
-            _ => Err(Refusal::forbidden(
+            _ => Err(Rejection::forbidden(
                 "InvalidStateTransition",
                 "init/error is for a runtime that has not called /next",
             )),
@@ -138,7 +144,7 @@ impl State {
     }
 
     pub(crate) fn runtime_exited(&mut self, exit: Exit) {
-        self.runtime = Runtime::Exited(exit);
+        self.runtime = RuntimeState::Exited(exit);
     }
 }
 
@@ -150,22 +156,26 @@ impl State {
             name: name.to_owned(),
             internal: false,
             state: ExtensionState::Started,
-            events: Events::default(),
+            events: RegisteredEvents::default(),
             ready_at: None,
             inbox: VecDeque::new(),
         });
     }
 
-    pub(crate) fn register(&mut self, name: &str, events: Events) -> Result<Uuid, Refusal> {
+    pub(crate) fn register(
+        &mut self,
+        name: &str,
+        events: RegisteredEvents,
+    ) -> Result<Uuid, Rejection> {
         if self.stage != Stage::Init {
-            return Err(Refusal::forbidden(
+            return Err(Rejection::forbidden(
                 "Extension.RegistrationClosed",
                 "extensions register during init only",
             ));
         }
         if let Some(extension) = self.extensions.iter_mut().find(|e| e.name == name) {
             if extension.state != ExtensionState::Started {
-                return Err(Refusal::forbidden(
+                return Err(Rejection::forbidden(
                     "Extension.InvalidExtensionState",
                     format!("extension {name} is registered already"),
                 ));
@@ -178,27 +188,31 @@ impl State {
     }
 
     /// A name that no executable has is the runtime's own extension.
-    fn register_internal(&mut self, name: &str, events: Events) -> Result<Uuid, Refusal> {
-        if self.runtime == Runtime::NotStarted {
-            return Err(Refusal::forbidden(
+    fn register_internal(
+        &mut self,
+        name: &str,
+        events: RegisteredEvents,
+    ) -> Result<Uuid, Rejection> {
+        if self.runtime == RuntimeState::NotStarted {
+            return Err(Rejection::forbidden(
                 "Extension.InvalidExtensionName",
                 format!("no extension's file is called {name}"),
             ));
         }
-        if self.runtime != Runtime::Started {
-            return Err(Refusal::forbidden(
+        if self.runtime != RuntimeState::Started {
+            return Err(Rejection::forbidden(
                 "Extension.RegistrationClosed",
                 "an internal extension registers before the runtime's first /next",
             ));
         }
         if events.shutdown {
-            return Err(Refusal::forbidden(
+            return Err(Rejection::forbidden(
                 "Extension.InvalidEventType",
                 "an internal extension cannot register for SHUTDOWN",
             ));
         }
         if self.extensions.len() >= MAX_EXTENSIONS {
-            return Err(Refusal::forbidden(
+            return Err(Rejection::forbidden(
                 "Extension.TooManyExtensions",
                 format!("a function has at most {MAX_EXTENSIONS} extensions"),
             ));
@@ -216,14 +230,14 @@ impl State {
         Ok(id)
     }
 
-    pub(crate) fn extension(&self, id: Uuid) -> Result<&Extension, Refusal> {
+    pub(crate) fn extension(&self, id: Uuid) -> Result<&Extension, Rejection> {
         self.extensions
             .iter()
             .find(|extension| extension.id == id && extension.state != ExtensionState::Started)
             .ok_or_else(|| unknown(id))
     }
 
-    fn extension_mut(&mut self, id: Uuid) -> Result<&mut Extension, Refusal> {
+    fn extension_mut(&mut self, id: Uuid) -> Result<&mut Extension, Rejection> {
         self.extensions
             .iter_mut()
             .find(|extension| extension.id == id && extension.state != ExtensionState::Started)
@@ -231,7 +245,7 @@ impl State {
     }
 
     /// An extension called `/next`. True for its first call, which ends its init.
-    pub(crate) fn extension_next(&mut self, id: Uuid, now: Timestamp) -> Result<bool, Refusal> {
+    pub(crate) fn extension_next(&mut self, id: Uuid, now: Timestamp) -> Result<bool, Rejection> {
         let extension = self.extension_mut(id)?;
         match extension.state {
             ExtensionState::Registered => {
@@ -251,7 +265,7 @@ impl State {
             ExtensionState::Started
             | ExtensionState::InitError(_)
             | ExtensionState::ExitError(_)
-            | ExtensionState::Exited(_) => Err(Refusal::forbidden(
+            | ExtensionState::Exited(_) => Err(Rejection::forbidden(
                 "Extension.InvalidExtensionState",
                 format!("extension {} has ended", extension.name),
             )),
@@ -264,7 +278,7 @@ impl State {
             .any(|extension| extension.id == id && !extension.inbox.is_empty())
     }
 
-    pub(crate) fn extension_fetch(&mut self, id: Uuid) -> Option<Event> {
+    pub(crate) fn extension_fetch(&mut self, id: Uuid) -> Option<ExtensionEvent> {
         self.extension_mut(id).ok()?.inbox.pop_front()
     }
 
@@ -272,7 +286,7 @@ impl State {
         &mut self,
         id: Uuid,
         state: ExtensionState,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Rejection> {
         let extension = self.extension_mut(id)?;
         match (&extension.state, &state) {
             (
@@ -282,7 +296,7 @@ impl State {
                 _,
             )
             | (ExtensionState::Ready | ExtensionState::Running, ExtensionState::InitError(_)) => {
-                Err(Refusal::forbidden(
+                Err(Rejection::forbidden(
                     "Extension.InvalidExtensionState",
                     format!("extension {} is past that state", extension.name),
                 ))
@@ -315,17 +329,17 @@ impl State {
 /// The environment as a whole.
 impl State {
     pub(crate) fn init_done(&mut self) {
-        self.stage = Stage::Live;
+        self.stage = Stage::Initialized;
     }
 
     /// Hands a request to the runtime and to every extension that asked for INVOKE.
     pub(crate) fn dispatch(&mut self, request: Request) {
         let request = Arc::new(request);
-        self.answer = None;
+        self.response = None;
         self.runtime_ready_at = None;
         self.request = Some(Arc::clone(&request));
-        if self.runtime == Runtime::Ready {
-            self.runtime = Runtime::Invoked;
+        if self.runtime == RuntimeState::Ready {
+            self.runtime = RuntimeState::Invoked;
         }
         for extension in self
             .extensions
@@ -336,7 +350,7 @@ impl State {
                 extension.state = ExtensionState::Running;
                 extension
                     .inbox
-                    .push_back(Event::Invoke(Arc::clone(&request)));
+                    .push_back(ExtensionEvent::Invoke(Arc::clone(&request)));
             }
         }
     }
@@ -350,7 +364,7 @@ impl State {
             .filter(|extension| extension.events.shutdown)
         {
             extension.inbox.clear();
-            extension.inbox.push_back(Event::Shutdown {
+            extension.inbox.push_back(ExtensionEvent::Shutdown {
                 reason,
                 deadline_ms,
             });
@@ -386,7 +400,7 @@ impl State {
                 error_type: error_type.clone(),
                 payload: payload.clone(),
             }),
-            (None, Runtime::Exited(exit)) => Some(Failure::RuntimeExit(exit)),
+            (None, RuntimeState::Exited(exit)) => Some(Failure::RuntimeExit(exit)),
             _ => None,
         })
     }
@@ -398,7 +412,7 @@ impl State {
     }
 
     pub(crate) fn runtime_ready(&self) -> bool {
-        self.runtime == Runtime::Ready
+        self.runtime == RuntimeState::Ready
     }
 
     /// Whether init is over: the runtime and every extension wait in `/next`.
@@ -431,8 +445,8 @@ impl State {
     }
 }
 
-fn unknown(id: Uuid) -> Refusal {
-    Refusal::forbidden(
+fn unknown(id: Uuid) -> Rejection {
+    Rejection::forbidden(
         "Extension.UnknownExtensionIdentifier",
         format!("no extension has the id {id}"),
     )

@@ -9,8 +9,8 @@ mod shared;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use extension::{Event, Events, ExtensionState, ShutdownReason};
+pub(crate) use extension::{ExtensionEvent, ExtensionState, RegisteredEvents, ShutdownReason};
 pub(crate) use failure::Failure;
-pub(crate) use machine::{MAX_EXTENSIONS, Runtime, Stage, State};
-pub(crate) use request::{Answer, Refusal, Request};
+pub(crate) use machine::{MAX_EXTENSIONS, RuntimeState, Stage, State};
+pub(crate) use request::{Rejection, Request, RuntimeResponse};
 pub(crate) use shared::SharedState;

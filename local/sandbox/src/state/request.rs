@@ -14,7 +14,7 @@ pub(crate) struct Request {
 
 /// What the runtime said to a request.
 #[derive(Debug, Clone)]
-pub(crate) struct Answer {
+pub(crate) struct RuntimeResponse {
     pub(crate) payload: Bytes,
     /// `Lambda-Runtime-Function-Error-Type`, where it is an error.
     pub(crate) error_type: Option<String>,
@@ -26,13 +26,13 @@ pub(crate) struct Answer {
 
 /// Why an API call was refused.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct Rejection {
     pub(crate) status: u16,
     pub(crate) error_type: &'static str,
     pub(crate) message: String,
 }
 
-impl Refusal {
+impl Rejection {
     pub(crate) fn new(status: u16, error_type: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,

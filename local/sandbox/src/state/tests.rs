@@ -6,11 +6,11 @@ use super::*;
 use crate::process::Exit;
 
 const NOW: Timestamp = Timestamp::from_micros(1_733_337_522_000_000);
-const BOTH: Events = Events {
+const BOTH: RegisteredEvents = RegisteredEvents {
     invoke: true,
     shutdown: true,
 };
-const INVOKE: Events = Events {
+const INVOKE: RegisteredEvents = RegisteredEvents {
     invoke: true,
     shutdown: false,
 };
@@ -26,8 +26,8 @@ fn request(id: &str) -> Request {
     }
 }
 
-fn answer() -> Answer {
-    Answer {
+fn response() -> RuntimeResponse {
+    RuntimeResponse {
         payload: Bytes::new(),
         error_type: None,
         xray_cause: None,
@@ -49,7 +49,7 @@ fn live() -> (State, Uuid) {
     (state, id)
 }
 
-fn kind<T: std::fmt::Debug>(result: Result<T, Refusal>) -> &'static str {
+fn kind<T: std::fmt::Debug>(result: Result<T, Rejection>) -> &'static str {
     result.unwrap_err().error_type
 }
 
@@ -58,7 +58,7 @@ fn init_ends_when_the_runtime_and_every_extension_wait() {
     let mut state = State::default();
     state.extension_started("ext");
     assert!(!state.extensions_registered());
-    let id = state.register("ext", Events::default()).unwrap();
+    let id = state.register("ext", RegisteredEvents::default()).unwrap();
     assert!(state.extensions_registered());
     state.runtime_started();
     state.runtime_next(NOW).unwrap();
@@ -74,10 +74,13 @@ fn an_invocation_ends_when_the_runtime_and_the_invoked_extensions_wait() {
     assert!(!state.invoke_done());
     assert_eq!(state.runtime_fetch().unwrap().id, "r-1");
     assert!(state.runtime_fetch().is_none());
-    state.runtime_answered("r-1", answer()).unwrap();
+    state.runtime_responded("r-1", response()).unwrap();
     state.runtime_next(NOW).unwrap();
     assert!(!state.invoke_done());
-    assert!(matches!(state.extension_fetch(id), Some(Event::Invoke(_))));
+    assert!(matches!(
+        state.extension_fetch(id),
+        Some(ExtensionEvent::Invoke(_))
+    ));
     assert!(!state.extension_next(id, NOW).unwrap());
     assert!(state.invoke_done());
 }
@@ -98,7 +101,7 @@ fn an_extension_without_invoke_does_not_hold_the_invocation() {
     let id = state
         .register(
             "ext",
-            Events {
+            RegisteredEvents {
                 invoke: false,
                 shutdown: true,
             },
@@ -111,7 +114,7 @@ fn an_extension_without_invoke_does_not_hold_the_invocation() {
     state.dispatch(request("r-1"));
     assert!(!state.has_event(id));
     state.runtime_fetch().unwrap();
-    state.runtime_answered("r-1", answer()).unwrap();
+    state.runtime_responded("r-1", response()).unwrap();
     state.runtime_next(NOW).unwrap();
     assert!(state.invoke_done());
 }
@@ -120,23 +123,23 @@ fn an_extension_without_invoke_does_not_hold_the_invocation() {
 fn only_the_running_request_can_be_answered_and_only_once() {
     let (mut state, _) = live();
     assert_eq!(
-        kind(state.runtime_answered("r-1", answer())),
+        kind(state.runtime_responded("r-1", response())),
         "InvalidRequestID"
     );
     state.dispatch(request("r-1"));
     assert_eq!(
-        kind(state.runtime_answered("r-1", answer())),
+        kind(state.runtime_responded("r-1", response())),
         "InvalidStateTransition"
     );
     state.runtime_fetch().unwrap();
     assert_eq!(kind(state.runtime_next(NOW)), "InvalidStateTransition");
     assert_eq!(
-        kind(state.runtime_answered("r-0", answer())),
+        kind(state.runtime_responded("r-0", response())),
         "InvalidRequestID"
     );
-    state.runtime_answered("r-1", answer()).unwrap();
+    state.runtime_responded("r-1", response()).unwrap();
     assert_eq!(
-        kind(state.runtime_answered("r-1", answer())),
+        kind(state.runtime_responded("r-1", response())),
         "InvalidStateTransition"
     );
 }
@@ -253,7 +256,7 @@ fn shutdown_replaces_an_invoke_that_was_not_fetched() {
     state.announce_shutdown(ShutdownReason::Timeout, 17);
     assert!(matches!(
         state.extension_fetch(id),
-        Some(Event::Shutdown {
+        Some(ExtensionEvent::Shutdown {
             reason: ShutdownReason::Timeout,
             deadline_ms: 17
         })

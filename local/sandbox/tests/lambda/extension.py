@@ -5,7 +5,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 api = os.environ["AWS_LAMBDA_RUNTIME_API"]
 name = os.path.basename(sys.argv[0])
-ask = json.loads(os.environ.get("EXTENSION", "{}"))
+settings = json.loads(os.environ.get("EXTENSION", "{}"))
 
 
 def call(method, path, body=None, headers={}):
@@ -19,25 +19,25 @@ lock = threading.Lock()
 
 
 def note(kind, what):
-    with lock, open(ask["notes"], "a") as notes:
+    with lock, open(settings["notes"], "a") as notes:
         notes.write(json.dumps({"kind": kind, "pid": os.getpid(), "what": what}) + "\n")
 
 
-if ask.get("exit") == "init":
+if settings.get("exit") == "init":
     sys.exit(3)
 register = {"Lambda-Extension-Name": name, "Lambda-Extension-Accept-Feature": "accountId"}
-events = ask.get("events", ["INVOKE", "SHUTDOWN"])
+events = settings.get("events", ["INVOKE", "SHUTDOWN"])
 status, headers, body = call("POST", "/2020-01-01/extension/register", json.dumps({"events": events}), register)
 me = {"Lambda-Extension-Identifier": headers["lambda-extension-identifier"]}
 note("register", {"status": status, "body": json.loads(body), "env": dict(os.environ)})
-if ask.get("exit") == "init-error":
+if settings.get("exit") == "init-error":
     call("POST", "/2020-01-01/extension/init/error", b"",
          {**me, "Lambda-Extension-Function-Error-Type": "Extension.NoConfig"})
     sys.exit(3)
 
 
 class Listener(BaseHTTPRequestHandler):
-    refuse = ask.get("refuse", 0)
+    refuse = settings.get("refuse", 0)
 
     def do_POST(self):
         batch = self.rfile.read(int(self.headers["Content-Length"]))
@@ -61,8 +61,8 @@ class Lines(socketserver.StreamRequestHandler):
             note("telemetry", json.loads(line))
 
 
-if "telemetry" in ask:
-    if ask["telemetry"] == "TCP":
+if "telemetry" in settings:
+    if settings["telemetry"] == "TCP":
         server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Lines)
         server.daemon_threads = True
         destination = {"protocol": "TCP", "port": server.server_address[1]}
@@ -85,15 +85,15 @@ while True:
     event = json.loads(body)
     note("event", event)
     if event["eventType"] == "SHUTDOWN":
-        if ask.get("ignores-shutdown"):
+        if settings.get("ignores-shutdown"):
             time.sleep(600)
-        time.sleep(ask.get("linger", 0))
+        time.sleep(settings.get("linger", 0))
         note("end", {})
         sys.exit(0)
-    if ask.get("exit") == "invoke":
+    if settings.get("exit") == "invoke":
         sys.exit(5)
-    if ask.get("late"):
+    if settings.get("late"):
         status, _, body = call("PUT", "/2022-07-01/telemetry", json.dumps(subscription), me)
         note("late", {"status": status, "body": json.loads(body)})
-    time.sleep(ask.get("slow", 0))
+    time.sleep(settings.get("slow", 0))
     note("done", event["requestId"])

@@ -3,21 +3,22 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use xray_local_sandbox::LogSource;
 
-use crate::desk::{Desk, process_state, until};
+use crate::harness::{TestLambda, process_state, until};
 
-fn events(desk: &Desk) -> Vec<Value> {
-    desk.notes("event")
+fn events(lambda: &TestLambda) -> Vec<Value> {
+    lambda.notes("event")
 }
 
 #[tokio::test]
 async fn an_extension_gets_every_invoke_and_the_shutdown() {
-    let desk = Desk::new();
-    desk.sandbox
-        .add_function(desk.function_with_extension(json!({})));
-    let outcome = desk.outcome(json!({})).await;
-    desk.echo().await;
-    desk.sandbox.shutdown().await;
-    let events = events(&desk);
+    let lambda = TestLambda::new();
+    lambda
+        .sandbox
+        .add_function(lambda.function_with_extension(json!({})));
+    let outcome = lambda.outcome(json!({})).await;
+    lambda.echo().await;
+    lambda.sandbox.shutdown().await;
+    let events = events(&lambda);
     let kinds: Vec<_> = events
         .iter()
         .map(|event| event["eventType"].as_str().unwrap())
@@ -33,21 +34,22 @@ async fn an_extension_gets_every_invoke_and_the_shutdown() {
         "arn:aws:lambda:eu-west-1:123456789012:function:orders"
     );
     assert_eq!(events[2]["shutdownReason"], "SPINDOWN");
-    assert_eq!(desk.notes("end").len(), 1);
-    assert!(desk.lines(LogSource::Extension)[0].starts_with("extension pid "));
+    assert_eq!(lambda.notes("end").len(), 1);
+    assert!(lambda.lines(LogSource::Extension)[0].starts_with("extension pid "));
     assert_eq!(
-        desk.platform_line("EXTENSION").unwrap(),
+        lambda.platform_line("EXTENSION").unwrap(),
         "EXTENSION\tName: watcher\tState: Ready\tEvents: [INVOKE,SHUTDOWN]"
     );
 }
 
 #[tokio::test]
 async fn registering_tells_about_the_function() {
-    let desk = Desk::new();
-    desk.sandbox
-        .add_function(desk.function_with_extension(json!({})));
-    let answer = desk.echo().await;
-    let register = &desk.notes("register")[0];
+    let lambda = TestLambda::new();
+    lambda
+        .sandbox
+        .add_function(lambda.function_with_extension(json!({})));
+    let answer = lambda.echo().await;
+    let register = &lambda.notes("register")[0];
     assert_eq!(
         register["body"],
         json!({"functionName": "orders", "functionVersion": "$LATEST", "handler": "app.handler", "accountId": "123456789012"})
@@ -72,41 +74,44 @@ async fn registering_tells_about_the_function() {
         "{daemon}"
     );
     assert_eq!(answer["env"]["AWS_XRAY_DAEMON_ADDRESS"], daemon);
-    desk.sandbox.shutdown().await;
+    lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
 async fn the_caller_does_not_wait_for_extensions() {
-    let desk = Desk::new();
-    desk.sandbox
-        .add_function(desk.function_with_extension(json!({"slow": 5})));
-    desk.echo().await;
-    assert!(desk.notes("done").is_empty());
-    desk.sandbox.shutdown().await;
+    let lambda = TestLambda::new();
+    lambda
+        .sandbox
+        .add_function(lambda.function_with_extension(json!({"slow": 5})));
+    lambda.echo().await;
+    assert!(lambda.notes("done").is_empty());
+    lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
 async fn an_environment_takes_no_request_before_its_extensions_are_done() {
-    let desk = Desk::new();
-    desk.sandbox
-        .add_function(desk.function_with_extension(json!({"slow": 0.2})));
-    let first = desk.echo().await;
-    let second = desk.echo().await;
+    let lambda = TestLambda::new();
+    lambda
+        .sandbox
+        .add_function(lambda.function_with_extension(json!({"slow": 0.2})));
+    let first = lambda.echo().await;
+    let second = lambda.echo().await;
     assert_eq!(first["pid"], second["pid"]);
-    assert!(!desk.notes("done").is_empty());
-    desk.sandbox.shutdown().await;
+    assert!(!lambda.notes("done").is_empty());
+    lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
 async fn an_extension_that_outlasts_the_timeout_costs_the_environment_and_not_the_answer() {
-    let desk = Desk::new();
-    let mut function = desk.function_with_extension(json!({"slow": 600}));
+    let lambda = TestLambda::new();
+    let mut function = lambda.function_with_extension(json!({"slow": 600}));
     function.timeout = Duration::from_secs(3);
-    desk.sandbox.add_function(function);
-    let answer = desk.echo().await;
-    desk.reported(1).await;
+    lambda.sandbox.add_function(function);
+    let answer = lambda.echo().await;
+    lambda.reported(1).await;
     assert!(
-        desk.platform_line("REPORT")
+        lambda
+            .platform_line("REPORT")
             .unwrap()
             .ends_with("Status: timeout\t")
     );
@@ -116,7 +121,7 @@ async fn an_extension_that_outlasts_the_timeout_costs_the_environment_and_not_th
             .then_some(())
     })
     .await;
-    desk.sandbox.shutdown().await;
+    lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
@@ -125,56 +130,59 @@ async fn a_timeout_and_a_crash_are_the_reasons_that_extensions_hear() {
         (json!({"do": "sleep", "seconds": 600}), "TIMEOUT"),
         (json!({"do": "exit", "status": 1}), "FAILURE"),
     ] {
-        let desk = Desk::new();
-        let mut function = desk.function_with_extension(json!({}));
+        let lambda = TestLambda::new();
+        let mut function = lambda.function_with_extension(json!({}));
         function.timeout = Duration::from_secs(3);
-        desk.sandbox.add_function(function);
-        desk.outcome(event).await;
+        lambda.sandbox.add_function(function);
+        lambda.outcome(event).await;
         let last = until("SHUTDOWN", || {
-            events(&desk)
+            events(&lambda)
                 .into_iter()
                 .find(|e| e["eventType"] == "SHUTDOWN")
         })
         .await;
         assert_eq!(last["shutdownReason"], reason);
-        desk.sandbox.shutdown().await;
+        lambda.sandbox.shutdown().await;
     }
 }
 
 #[tokio::test]
 async fn an_extension_has_two_seconds_to_end() {
-    let desk = Desk::new();
-    desk.sandbox
-        .add_function(desk.function_with_extension(json!({"linger": 1})));
-    desk.echo().await;
-    desk.sandbox.shutdown().await;
-    assert_eq!(desk.notes("end").len(), 1);
+    let lambda = TestLambda::new();
+    lambda
+        .sandbox
+        .add_function(lambda.function_with_extension(json!({"linger": 1})));
+    lambda.echo().await;
+    lambda.sandbox.shutdown().await;
+    assert_eq!(lambda.notes("end").len(), 1);
 
-    let desk = Desk::new();
-    desk.sandbox
-        .add_function(desk.function_with_extension(json!({"ignores-shutdown": true})));
-    desk.echo().await;
-    desk.reported(1).await;
+    let lambda = TestLambda::new();
+    lambda
+        .sandbox
+        .add_function(lambda.function_with_extension(json!({"ignores-shutdown": true})));
+    lambda.echo().await;
+    lambda.reported(1).await;
     let begin = Instant::now();
-    desk.sandbox.shutdown().await;
+    lambda.sandbox.shutdown().await;
     assert!(
         begin.elapsed() >= Duration::from_millis(1900),
         "{:?}",
         begin.elapsed()
     );
-    assert_eq!(process_state(desk.note_pid()), None);
+    assert_eq!(process_state(lambda.note_pid()), None);
 }
 
 #[tokio::test]
 async fn an_extension_without_shutdown_is_killed() {
-    let desk = Desk::new();
-    desk.sandbox
-        .add_function(desk.function_with_extension(json!({"events": ["INVOKE"]})));
-    desk.echo().await;
-    desk.sandbox.shutdown().await;
-    assert_eq!(process_state(desk.note_pid()), None);
+    let lambda = TestLambda::new();
+    lambda
+        .sandbox
+        .add_function(lambda.function_with_extension(json!({"events": ["INVOKE"]})));
+    lambda.echo().await;
+    lambda.sandbox.shutdown().await;
+    assert_eq!(process_state(lambda.note_pid()), None);
     assert!(
-        events(&desk)
+        events(&lambda)
             .iter()
             .all(|event| event["eventType"] == "INVOKE")
     );
@@ -187,13 +195,14 @@ async fn an_extension_that_fails_fails_the_request() {
         ("init-error", "Extension.InitError"),
         ("invoke", "Extension.Crash"),
     ] {
-        let desk = Desk::new();
-        desk.sandbox
-            .add_function(desk.function_with_extension(json!({"exit": when})));
+        let lambda = TestLambda::new();
+        lambda
+            .sandbox
+            .add_function(lambda.function_with_extension(json!({"exit": when})));
         // The runtime must not answer before the extension is gone.
-        let outcome = desk.outcome(json!({"do": "sleep", "seconds": 20})).await;
+        let outcome = lambda.outcome(json!({"do": "sleep", "seconds": 20})).await;
         let error: Value = serde_json::from_slice(&outcome.payload).unwrap();
         assert_eq!(error["errorType"], error_type, "{when}: {error}");
-        desk.sandbox.shutdown().await;
+        lambda.sandbox.shutdown().await;
     }
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use xray_local_sandbox::{FunctionError, InvokeError, InvokeOutcome, LogSource};
 
-use crate::desk::{Desk, process_state, until};
+use crate::harness::{TestLambda, process_state, until};
 
 fn error(outcome: &InvokeOutcome) -> Value {
     assert_eq!(outcome.function_error, Some(FunctionError::Unhandled));
@@ -12,8 +12,8 @@ fn error(outcome: &InvokeOutcome) -> Value {
 
 #[tokio::test]
 async fn a_crash_is_lambdas_error_and_the_next_request_works() {
-    let desk = Desk::new();
-    desk.sandbox.add_function(desk.function());
+    let lambda = TestLambda::new();
+    lambda.sandbox.add_function(lambda.function());
     for (event, said) in [
         (
             json!({"do": "exit", "status": 3}),
@@ -28,7 +28,7 @@ async fn a_crash_is_lambdas_error_and_the_next_request_works() {
             "Runtime exited with error: signal: killed",
         ),
     ] {
-        let outcome = desk.outcome(event).await;
+        let outcome = lambda.outcome(event).await;
         assert_eq!(
             error(&outcome),
             json!({
@@ -36,20 +36,20 @@ async fn a_crash_is_lambdas_error_and_the_next_request_works() {
                 "errorMessage": format!("RequestId: {} Error: {said}", outcome.request_id),
             })
         );
-        assert_eq!(desk.echo().await["calls"], 1);
-        desk.sandbox.add_function(desk.function());
+        assert_eq!(lambda.echo().await["calls"], 1);
+        lambda.sandbox.add_function(lambda.function());
     }
-    desk.sandbox.shutdown().await;
+    lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
 async fn a_timeout_ends_the_request_and_the_process() {
-    let desk = Desk::new();
-    let mut function = desk.function();
+    let lambda = TestLambda::new();
+    let mut function = lambda.function();
     function.timeout = Duration::from_millis(1500);
-    desk.sandbox.add_function(function);
-    let pid = desk.echo().await["pid"].as_i64().unwrap();
-    let outcome = desk.outcome(json!({"do": "sleep", "seconds": 600})).await;
+    lambda.sandbox.add_function(function);
+    let pid = lambda.echo().await["pid"].as_i64().unwrap();
+    let outcome = lambda.outcome(json!({"do": "sleep", "seconds": 600})).await;
     let said = format!(
         "RequestId: {} Error: Task timed out after 1.50 seconds",
         outcome.request_id
@@ -62,8 +62,8 @@ async fn a_timeout_ends_the_request_and_the_process() {
         process_state(pid).is_none().then_some(())
     })
     .await;
-    desk.reported(2).await;
-    let report = desk
+    lambda.reported(2).await;
+    let report = lambda
         .lines(LogSource::Platform)
         .into_iter()
         .rfind(|line| line.starts_with("REPORT"))
@@ -75,35 +75,36 @@ async fn a_timeout_ends_the_request_and_the_process() {
     assert!(report.ends_with("Status: timeout\t"), "{report}");
     let line = format!("{} Task timed out after 1.50 seconds", outcome.request_id);
     assert!(
-        desk.lines(LogSource::Platform)
+        lambda
+            .lines(LogSource::Platform)
             .iter()
             .any(|said| said.ends_with(&line))
     );
-    assert_eq!(desk.echo().await["calls"], 1);
-    desk.sandbox.shutdown().await;
+    assert_eq!(lambda.echo().await["calls"], 1);
+    lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
 async fn an_init_that_fails_runs_again_within_the_first_request() {
-    let desk = Desk::new();
-    let mut function = desk.function();
+    let lambda = TestLambda::new();
+    let mut function = lambda.function();
     function
         .environment
         .insert("INIT".into(), "exit-once".into());
-    desk.sandbox.add_function(function);
-    assert_eq!(desk.echo().await["calls"], 1);
-    assert_eq!(desk.echo().await["calls"], 2);
-    let failed = desk.platform_line("INIT_REPORT").unwrap();
+    lambda.sandbox.add_function(function);
+    assert_eq!(lambda.echo().await["calls"], 1);
+    assert_eq!(lambda.echo().await["calls"], 2);
+    let failed = lambda.platform_line("INIT_REPORT").unwrap();
     assert!(
         failed.ends_with("Phase: init\tStatus: error\tError Type: Runtime.ExitError"),
         "{failed}"
     );
-    desk.sandbox.shutdown().await;
+    lambda.sandbox.shutdown().await;
 }
 
 /// A number of the last REPORT.
-fn reported(desk: &Desk, name: &str) -> Option<f64> {
-    let lines = desk.lines(LogSource::Platform);
+fn reported(lambda: &TestLambda, name: &str) -> Option<f64> {
+    let lines = lambda.lines(LogSource::Platform);
     let report = lines.iter().rfind(|line| line.starts_with("REPORT"))?;
     let field = report
         .split('\t')
@@ -113,46 +114,46 @@ fn reported(desk: &Desk, name: &str) -> Option<f64> {
 
 #[tokio::test]
 async fn a_suppressed_init_is_billed_once() {
-    let desk = Desk::new();
-    let mut function = desk.function_with_extension(json!({"telemetry": "HTTP"}));
+    let lambda = TestLambda::new();
+    let mut function = lambda.function_with_extension(json!({"telemetry": "HTTP"}));
     function
         .environment
         .insert("INIT".into(), "exit-once".into());
-    desk.sandbox.add_function(function);
-    desk.echo().await;
-    desk.reported(1).await;
-    desk.sandbox.shutdown().await;
-    let duration = reported(&desk, "Duration").unwrap();
+    lambda.sandbox.add_function(function);
+    lambda.echo().await;
+    lambda.reported(1).await;
+    lambda.sandbox.shutdown().await;
+    let duration = reported(&lambda, "Duration").unwrap();
     // Both are rounded, from microseconds.
-    let billed = reported(&desk, "Billed Duration").unwrap();
+    let billed = reported(&lambda, "Billed Duration").unwrap();
     assert!((-0.01..=1.0).contains(&(billed - duration)), "{billed}");
-    assert_eq!(reported(&desk, "Init Duration"), None);
-    let metrics = &desk.telemetry("platform.report").await["record"]["metrics"];
+    assert_eq!(reported(&lambda, "Init Duration"), None);
+    let metrics = &lambda.telemetry("platform.report").await["record"]["metrics"];
     assert_eq!(metrics["initDurationMs"], Value::Null);
     assert_eq!(metrics["billedDurationMs"].as_f64(), Some(billed));
 }
 
 #[tokio::test]
 async fn a_crash_reports_the_memory_that_is_known() {
-    let desk = Desk::new();
-    desk.sandbox.add_function(desk.function());
-    desk.outcome(json!({"do": "exit", "status": 3})).await;
-    desk.reported(1).await;
-    let memory = reported(&desk, "Max Memory Used").unwrap();
+    let lambda = TestLambda::new();
+    lambda.sandbox.add_function(lambda.function());
+    lambda.outcome(json!({"do": "exit", "status": 3})).await;
+    lambda.reported(1).await;
+    let memory = reported(&lambda, "Max Memory Used").unwrap();
     assert!(memory >= 1.0, "{memory}");
-    desk.sandbox.shutdown().await;
+    lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
 async fn memory_over_the_functions_size_is_warned_of() {
-    let desk = Desk::new();
-    let mut function = desk.function();
+    let lambda = TestLambda::new();
+    let mut function = lambda.function();
     function.memory_mb = 1;
-    desk.sandbox.add_function(function);
-    desk.echo().await;
-    desk.reported(1).await;
-    desk.sandbox.shutdown().await;
-    let lines = desk.lines(LogSource::Platform);
+    lambda.sandbox.add_function(function);
+    lambda.echo().await;
+    lambda.reported(1).await;
+    lambda.sandbox.shutdown().await;
+    let lines = lambda.lines(LogSource::Platform);
     let warnings = lines
         .iter()
         .filter(|line| line.contains("over the MemorySize of 1 MB: Lambda would have ended it"));
@@ -161,45 +162,47 @@ async fn memory_over_the_functions_size_is_warned_of() {
 
 #[tokio::test]
 async fn what_a_runtime_prints_after_its_init_error_is_kept() {
-    let desk = Desk::new();
-    let mut function = desk.function();
+    let lambda = TestLambda::new();
+    let mut function = lambda.function();
     function.environment.insert("INIT".into(), "error".into());
-    function.environment.insert("LAST_WORDS".into(), "1".into());
-    desk.sandbox.add_function(function);
-    desk.outcome(json!({})).await;
-    desk.reported(1).await;
-    desk.sandbox.shutdown().await;
+    function
+        .environment
+        .insert("PRINT_AFTER_ERROR".into(), "1".into());
+    lambda.sandbox.add_function(function);
+    lambda.outcome(json!({})).await;
+    lambda.reported(1).await;
+    lambda.sandbox.shutdown().await;
     // In init, and again in the invocation.
-    let words = desk.lines(LogSource::Function);
+    let words = lambda.lines(LogSource::Function);
     assert_eq!(words, ["Traceback: no module"; 2]);
     let said = "Status: error\tError Type: Runtime.ImportModuleError";
     for begins in ["INIT_REPORT", "REPORT"] {
-        let line = desk.platform_line(begins).unwrap();
+        let line = lambda.platform_line(begins).unwrap();
         assert!(line.trim_end().ends_with(said), "{line}");
     }
 }
 
 #[tokio::test]
 async fn an_init_over_ten_seconds_runs_again_within_the_first_request() {
-    let desk = Desk::new();
-    let mut function = desk.function();
+    let lambda = TestLambda::new();
+    let mut function = lambda.function();
     function
         .environment
         .insert("INIT".into(), "hang-once".into());
-    desk.sandbox.add_function(function);
-    assert_eq!(desk.echo().await["calls"], 1);
-    let failed = desk.platform_line("INIT_REPORT").unwrap();
+    lambda.sandbox.add_function(function);
+    assert_eq!(lambda.echo().await["calls"], 1);
+    let failed = lambda.platform_line("INIT_REPORT").unwrap();
     assert!(failed.ends_with("Phase: init\tStatus: timeout"), "{failed}");
-    desk.sandbox.shutdown().await;
+    lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
 async fn an_init_that_always_fails_is_the_callers_error() {
-    let desk = Desk::new();
-    let mut function = desk.function();
+    let lambda = TestLambda::new();
+    let mut function = lambda.function();
     function.environment.insert("INIT".into(), "exit".into());
-    desk.sandbox.add_function(function);
-    let outcome = desk.outcome(json!({})).await;
+    lambda.sandbox.add_function(function);
+    let outcome = lambda.outcome(json!({})).await;
     let said = format!(
         "RequestId: {} Error: Runtime exited with error: exit status 7",
         outcome.request_id
@@ -209,46 +212,46 @@ async fn an_init_that_always_fails_is_the_callers_error() {
         json!({"errorType": "Runtime.ExitError", "errorMessage": said})
     );
 
-    let mut function = desk.function();
+    let mut function = lambda.function();
     function.environment.insert("INIT".into(), "error".into());
-    desk.sandbox.add_function(function);
-    let outcome = desk.outcome(json!({})).await;
+    lambda.sandbox.add_function(function);
+    let outcome = lambda.outcome(json!({})).await;
     assert_eq!(
         error(&outcome),
         json!({"errorType": "ImportError", "errorMessage": "no module"})
     );
-    desk.sandbox.shutdown().await;
+    lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
 async fn a_file_that_cannot_start_is_named_with_what_to_do() {
-    let desk = Desk::new();
-    let mut function = desk.function();
-    function.bootstrap = desk.path("nothing");
-    desk.sandbox.add_function(function);
-    let Err(InvokeError::CannotStart(said)) = desk.try_invoke(json!({})).await else {
+    let lambda = TestLambda::new();
+    let mut function = lambda.function();
+    function.bootstrap = lambda.path("nothing");
+    lambda.sandbox.add_function(function);
+    let Err(InvokeError::CannotStart(said)) = lambda.try_invoke(json!({})).await else {
         panic!("it started")
     };
-    let path = desk.path("nothing").display().to_string();
+    let path = lambda.path("nothing").display().to_string();
     assert!(
         said.contains(&path) && said.contains("does not exist: build it"),
         "{said}"
     );
-    let segment = &desk.drawn("AWS::Lambda", 1).await[0];
+    let segment = &lambda.segments_of("AWS::Lambda", 1).await[0];
     assert_eq!(
         (&segment["fault"], &segment["http"]["response"]["status"]),
         (&true.into(), &502.into())
     );
 
-    let mut function = desk.function();
-    function.extensions = vec![desk.path("no-extension")];
-    desk.sandbox.add_function(function);
-    let Err(InvokeError::CannotStart(said)) = desk.try_invoke(json!({})).await else {
+    let mut function = lambda.function();
+    function.extensions = vec![lambda.path("no-extension")];
+    lambda.sandbox.add_function(function);
+    let Err(InvokeError::CannotStart(said)) = lambda.try_invoke(json!({})).await else {
         panic!("it started")
     };
     assert!(
         said.starts_with("the extension ") && said.contains("no-extension"),
         "{said}"
     );
-    desk.sandbox.shutdown().await;
+    lambda.sandbox.shutdown().await;
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde_json::json;
 use xray_local_sandbox::{LogSource, SandboxConfig};
 
-use crate::desk::{Desk, process_state, until};
+use crate::harness::{TestLambda, process_state, until};
 
 async fn state_becomes(pid: i64, wanted: &[char]) {
     until("the state", || {
@@ -14,85 +14,90 @@ async fn state_becomes(pid: i64, wanted: &[char]) {
 
 #[tokio::test]
 async fn everything_stands_still_between_requests_and_goes_on_with_the_next() {
-    let desk = Desk::new();
-    desk.sandbox
-        .add_function(desk.function_with_extension(json!({})));
-    let pid = desk.echo().await["pid"].as_i64().unwrap();
-    let extension = desk.note_pid();
+    let lambda = TestLambda::new();
+    lambda
+        .sandbox
+        .add_function(lambda.function_with_extension(json!({})));
+    let pid = lambda.echo().await["pid"].as_i64().unwrap();
+    let extension = lambda.note_pid();
     for _ in 0..3 {
         state_becomes(pid, &['T']).await;
         state_becomes(extension, &['T']).await;
-        assert_eq!(desk.echo().await["pid"], pid);
+        assert_eq!(lambda.echo().await["pid"], pid);
     }
-    desk.sandbox.shutdown().await;
+    lambda.sandbox.shutdown().await;
     assert_eq!((process_state(pid), process_state(extension)), (None, None));
 }
 
 #[tokio::test]
 async fn a_hundred_requests_with_a_freeze_between_them_are_answered_by_one_process() {
-    let desk = Desk::new();
-    desk.sandbox
-        .add_function(desk.function_with_extension(json!({})));
-    let pid = desk.echo().await["pid"].as_i64().unwrap();
+    let lambda = TestLambda::new();
+    lambda
+        .sandbox
+        .add_function(lambda.function_with_extension(json!({})));
+    let pid = lambda.echo().await["pid"].as_i64().unwrap();
     for count in 2..=100 {
         state_becomes(pid, &['T']).await;
-        let answer = desk.echo().await;
+        let answer = lambda.echo().await;
         assert_eq!(
             (&answer["pid"], &answer["calls"]),
             (&pid.into(), &count.into())
         );
     }
-    desk.sandbox.shutdown().await;
-    assert_eq!(desk.notes("event").len(), 101);
+    lambda.sandbox.shutdown().await;
+    assert_eq!(lambda.notes("event").len(), 101);
 }
 
 #[tokio::test]
 async fn without_freezing_processes_go_on() {
-    let desk = Desk::with(SandboxConfig {
+    let lambda = TestLambda::with(SandboxConfig {
         freeze: false,
         ..SandboxConfig::default()
     });
-    desk.sandbox.add_function(desk.function());
-    let pid = desk.echo().await["pid"].as_i64().unwrap();
-    desk.reported(1).await;
-    assert_eq!(desk.echo().await["pid"], pid);
+    lambda.sandbox.add_function(lambda.function());
+    let pid = lambda.echo().await["pid"].as_i64().unwrap();
+    lambda.reported(1).await;
+    assert_eq!(lambda.echo().await["pid"], pid);
     assert_ne!(process_state(pid), Some('T'));
-    desk.sandbox.shutdown().await;
+    lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
 async fn an_environment_that_nobody_uses_is_shut_down() {
-    let desk = Desk::with(SandboxConfig {
+    let lambda = TestLambda::with(SandboxConfig {
         idle_timeout: Duration::from_millis(50),
         ..SandboxConfig::default()
     });
-    desk.sandbox
-        .add_function(desk.function_with_extension(json!({})));
-    let pid = desk.echo().await["pid"].as_i64().unwrap();
+    lambda
+        .sandbox
+        .add_function(lambda.function_with_extension(json!({})));
+    let pid = lambda.echo().await["pid"].as_i64().unwrap();
     until("the end of the process", || {
         process_state(pid).is_none().then_some(())
     })
     .await;
     let event = until("SHUTDOWN", || {
-        desk.notes("event")
+        lambda
+            .notes("event")
             .into_iter()
             .find(|e| e["eventType"] == "SHUTDOWN")
     })
     .await;
     assert_eq!(event["shutdownReason"], "SPINDOWN");
-    assert_eq!(desk.echo().await["calls"], 1);
-    desk.sandbox.shutdown().await;
+    assert_eq!(lambda.echo().await["calls"], 1);
+    lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
 async fn a_dropped_sandbox_leaves_no_process() {
-    let desk = Desk::new();
-    desk.sandbox
-        .add_function(desk.function_with_extension(json!({})));
-    let pid = desk.echo().await["pid"].as_i64().unwrap();
-    let extension = desk.note_pid();
+    let lambda = TestLambda::new();
+    lambda
+        .sandbox
+        .add_function(lambda.function_with_extension(json!({})));
+    let pid = lambda.echo().await["pid"].as_i64().unwrap();
+    let extension = lambda.note_pid();
     state_becomes(extension, &['T']).await;
-    drop(desk);
+    drop(lambda);
     until("the end of both", || {
         (process_state(pid).is_none() && process_state(extension).is_none()).then_some(())
     })
@@ -102,28 +107,28 @@ async fn a_dropped_sandbox_leaves_no_process() {
 #[tokio::test]
 async fn a_process_that_made_its_own_session_is_frozen_thawed_and_ended_with_the_rest() {
     for ends_by_drop in [false, true] {
-        let desk = Desk::new();
-        desk.sandbox.add_function(desk.function());
-        desk.invoke(json!({"do": "stray"})).await;
-        let stray = until("the stray", || {
-            let lines = desk.lines(LogSource::Function);
+        let lambda = TestLambda::new();
+        lambda.sandbox.add_function(lambda.function());
+        lambda.invoke(json!({"do": "detach"})).await;
+        let detached = until("the detached process", || {
+            let lines = lambda.lines(LogSource::Function);
             lines
                 .iter()
-                .find_map(|line| line.strip_prefix("stray ")?.parse().ok())
+                .find_map(|line| line.strip_prefix("detached ")?.parse().ok())
         })
         .await;
-        state_becomes(stray, &['T']).await;
-        let running = desk.invoke(json!({"do": "sleep", "seconds": 0.5}));
-        let (_, ()) = tokio::join!(running, state_becomes(stray, &['S', 'R']));
-        state_becomes(stray, &['T']).await;
+        state_becomes(detached, &['T']).await;
+        let running = lambda.invoke(json!({"do": "sleep", "seconds": 0.5}));
+        let (_, ()) = tokio::join!(running, state_becomes(detached, &['S', 'R']));
+        state_becomes(detached, &['T']).await;
         if ends_by_drop {
-            drop(desk);
+            drop(lambda);
         } else {
-            desk.sandbox.shutdown().await;
+            lambda.sandbox.shutdown().await;
         }
-        until("the end of the stray", || {
+        until("the end of the detached process", || {
             // A zombie is dead; whoever inherited it reaps it in its own time.
-            process_state(stray)
+            process_state(detached)
                 .is_none_or(|state| state == 'Z')
                 .then_some(())
         })
@@ -133,19 +138,19 @@ async fn a_process_that_made_its_own_session_is_frozen_thawed_and_ended_with_the
 
 #[tokio::test]
 async fn a_running_request_is_cut_off_when_the_sandbox_ends() {
-    let desk = Desk::new();
-    desk.sandbox.add_function(desk.function());
-    let running = desk.try_invoke(json!({"do": "sleep", "seconds": 600}));
+    let lambda = TestLambda::new();
+    lambda.sandbox.add_function(lambda.function());
+    let running = lambda.try_invoke(json!({"do": "sleep", "seconds": 600}));
     let end = async {
-        until("START", || desk.platform_line("START")).await;
-        desk.sandbox.shutdown().await;
+        until("START", || lambda.platform_line("START")).await;
+        lambda.sandbox.shutdown().await;
     };
     let (cut, ()) = tokio::join!(running, end);
     assert_eq!(
         cut.unwrap_err(),
         xray_local_sandbox::InvokeError::ShuttingDown
     );
-    let late = desk.try_invoke(json!({})).await;
+    let late = lambda.try_invoke(json!({})).await;
     assert_eq!(
         late.unwrap_err(),
         xray_local_sandbox::InvokeError::ShuttingDown

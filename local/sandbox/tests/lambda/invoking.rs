@@ -5,13 +5,13 @@ use serde_json::json;
 use xray_document::TraceHeader;
 use xray_local_sandbox::{FunctionError, Invocation, InvokeError, LogSource, SandboxConfig};
 
-use crate::desk::{Desk, until};
+use crate::harness::{TestLambda, until};
 
 #[tokio::test]
 async fn a_request_and_its_answer_pass_through_the_runtime() {
-    let desk = Desk::new();
-    desk.sandbox.add_function(desk.function());
-    let answer = desk.invoke(json!({"hello": "Jörg"})).await;
+    let lambda = TestLambda::new();
+    lambda.sandbox.add_function(lambda.function());
+    let answer = lambda.invoke(json!({"hello": "Jörg"})).await;
     assert_eq!(answer["event"], json!({"hello": "Jörg"}));
     let headers = &answer["headers"];
     assert_eq!(
@@ -39,128 +39,135 @@ async fn a_request_and_its_answer_pass_through_the_runtime() {
     );
     assert_eq!(
         answer["cwd"],
-        desk.path("").display().to_string().trim_end_matches('/')
+        lambda.path("").display().to_string().trim_end_matches('/')
     );
-    desk.sandbox.shutdown().await;
+    lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
 async fn an_environment_is_used_again_and_only_the_first_call_is_cold() {
-    let desk = Desk::new();
-    desk.sandbox.add_function(desk.function());
-    let pids: Vec<_> = [desk.echo().await, desk.echo().await, desk.echo().await]
-        .into_iter()
-        .map(|answer| (answer["pid"].clone(), answer["calls"].clone()))
-        .collect();
+    let lambda = TestLambda::new();
+    lambda.sandbox.add_function(lambda.function());
+    let pids: Vec<_> = [
+        lambda.echo().await,
+        lambda.echo().await,
+        lambda.echo().await,
+    ]
+    .into_iter()
+    .map(|answer| (answer["pid"].clone(), answer["calls"].clone()))
+    .collect();
     assert_eq!(pids[0].0, pids[2].0);
     assert_eq!(pids[2].1, 3);
-    desk.reported(3).await;
-    let reports: Vec<_> = desk
+    lambda.reported(3).await;
+    let reports: Vec<_> = lambda
         .lines(LogSource::Platform)
         .into_iter()
         .filter(|line| line.starts_with("REPORT"))
         .collect();
     assert!(reports[0].contains("Init Duration: "), "{reports:?}");
     assert!(!reports[1].contains("Init Duration: "), "{reports:?}");
-    assert!(desk.platform_line("INIT_START").is_some());
-    desk.sandbox.shutdown().await;
+    assert!(lambda.platform_line("INIT_START").is_some());
+    lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
 async fn two_requests_at_once_get_two_environments() {
-    let desk = Arc::new(Desk::new());
-    desk.sandbox.add_function(desk.function());
-    let sleep = || desk.invoke(json!({"do": "sleep", "seconds": 1}));
+    let lambda = Arc::new(TestLambda::new());
+    lambda.sandbox.add_function(lambda.function());
+    let sleep = || lambda.invoke(json!({"do": "sleep", "seconds": 1}));
     let (one, two) = tokio::join!(sleep(), sleep());
     assert_ne!(one["pid"], two["pid"]);
     assert_ne!(
         one["env"]["AWS_LAMBDA_RUNTIME_API"],
         two["env"]["AWS_LAMBDA_RUNTIME_API"]
     );
-    desk.reported(2).await;
-    let third = desk.echo().await;
+    lambda.reported(2).await;
+    let third = lambda.echo().await;
     assert!([&one["pid"], &two["pid"]].contains(&&third["pid"]));
-    desk.sandbox.shutdown().await;
+    lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
 async fn many_requests_at_once_are_all_answered_and_their_environments_used_again() {
-    let desk = Desk::new();
-    desk.sandbox.add_function(desk.function());
+    let lambda = TestLambda::new();
+    lambda.sandbox.add_function(lambda.function());
     let mut pids = BTreeSet::new();
     for round in 0..4 {
-        let sleep = || desk.invoke(json!({"do": "sleep", "seconds": 0.1}));
+        let sleep = || lambda.invoke(json!({"do": "sleep", "seconds": 0.1}));
         let answers = tokio::join!(sleep(), sleep(), sleep(), sleep(), sleep(), sleep());
         let answers: [serde_json::Value; 6] = answers.into();
         pids.extend(answers.iter().map(|answer| answer["pid"].as_i64().unwrap()));
-        desk.reported(6 * (round + 1)).await;
+        lambda.reported(6 * (round + 1)).await;
     }
     assert!(pids.len() <= 6, "{pids:?}");
-    desk.sandbox.shutdown().await;
+    lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
 async fn more_requests_than_the_limit_are_throttled() {
-    let desk = Desk::with(SandboxConfig {
+    let lambda = TestLambda::with(SandboxConfig {
         max_concurrency: 1,
         ..SandboxConfig::default()
     });
-    desk.sandbox.add_function(desk.function());
-    let running = desk.invoke(json!({"do": "sleep", "seconds": 2}));
+    lambda.sandbox.add_function(lambda.function());
+    let running = lambda.invoke(json!({"do": "sleep", "seconds": 2}));
     let second = async {
-        until("START", || desk.platform_line("START")).await;
-        desk.try_invoke(json!({})).await
+        until("START", || lambda.platform_line("START")).await;
+        lambda.try_invoke(json!({})).await
     };
     let (_, second) = tokio::join!(running, second);
     assert!(
         matches!(second, Err(InvokeError::TooManyRequests(_))),
         "{second:?}"
     );
-    let throttled = desk.drawn("AWS::Lambda", 1).await;
+    let throttled = lambda.segments_of("AWS::Lambda", 1).await;
     assert_eq!(throttled[0]["http"]["response"]["status"], 429);
-    desk.sandbox.shutdown().await;
+    lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
 async fn an_error_of_the_function_is_an_outcome() {
-    let desk = Desk::new();
-    desk.sandbox.add_function(desk.function());
-    let outcome = desk.outcome(json!({"do": "error"})).await;
+    let lambda = TestLambda::new();
+    lambda.sandbox.add_function(lambda.function());
+    let outcome = lambda.outcome(json!({"do": "error"})).await;
     assert_eq!(outcome.function_error, Some(FunctionError::Unhandled));
     let error: serde_json::Value = serde_json::from_slice(&outcome.payload).unwrap();
     assert_eq!(error["errorMessage"], "short and stout");
-    let again = desk.echo().await;
+    let again = lambda.echo().await;
     assert_eq!(again["calls"], 2);
-    desk.sandbox.shutdown().await;
+    lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
 async fn the_log_tail_has_every_line_of_before_the_answer_in_order() {
-    let desk = Desk::new();
-    desk.sandbox.add_function(desk.function());
-    desk.echo().await;
-    let outcome = desk.outcome(json!({"do": "log", "lines": 50})).await;
+    let lambda = TestLambda::new();
+    lambda.sandbox.add_function(lambda.function());
+    lambda.echo().await;
+    let outcome = lambda.outcome(json!({"do": "log", "lines": 50})).await;
     let tail = String::from_utf8(outcome.log_tail).unwrap();
     let mut expected = format!("START RequestId: {} Version: $LATEST\n", outcome.request_id);
     (0..50).for_each(|n| expected += &format!("line {n}\n"));
     assert!(tail.starts_with(&expected), "{tail}");
-    desk.reported(2).await;
-    let all = desk.lines(LogSource::Platform);
+    lambda.reported(2).await;
+    let all = lambda.lines(LogSource::Platform);
     let of = |word: &str| all.iter().rposition(|line| line.starts_with(word)).unwrap();
     assert!(of("START") < of("END") && of("END") < of("REPORT") && of("REPORT") < of("XRAY"));
-    desk.sandbox.shutdown().await;
+    lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
 async fn a_response_over_six_megabytes_is_refused_and_said_to_the_caller() {
-    let desk = Desk::new();
-    desk.sandbox.add_function(desk.function());
-    let outcome = desk.outcome(json!({"do": "big", "bytes": 6_291_557})).await;
+    let lambda = TestLambda::new();
+    lambda.sandbox.add_function(lambda.function());
+    let outcome = lambda
+        .outcome(json!({"do": "big", "bytes": 6_291_557}))
+        .await;
     assert_eq!(outcome.function_error, Some(FunctionError::Unhandled));
     let error: serde_json::Value = serde_json::from_slice(&outcome.payload).unwrap();
     assert_eq!(error["errorType"], "Function.ResponseSizeTooLarge");
     let told = until("413", || {
-        desk.lines(LogSource::Function)
+        lambda
+            .lines(LogSource::Function)
             .into_iter()
             .find(|l| l.starts_with("big"))
     })
@@ -169,20 +176,22 @@ async fn a_response_over_six_megabytes_is_refused_and_said_to_the_caller() {
         told.starts_with("big 413 ") && told.contains("RequestEntityTooLarge"),
         "{told}"
     );
-    let whole = desk.outcome(json!({"do": "big", "bytes": 6_291_556})).await;
+    let whole = lambda
+        .outcome(json!({"do": "big", "bytes": 6_291_556}))
+        .await;
     assert_eq!(
         (whole.function_error, whole.payload.len()),
         (None, 6_291_556)
     );
-    desk.sandbox.shutdown().await;
+    lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
 async fn an_error_over_six_megabytes_is_refused_and_said_to_the_caller() {
-    let desk = Desk::new();
-    desk.sandbox.add_function(desk.function());
+    let lambda = TestLambda::new();
+    lambda.sandbox.add_function(lambda.function());
     for bytes in [6_291_557, 60_000_000] {
-        let outcome = desk
+        let outcome = lambda
             .outcome(json!({"do": "big-error", "bytes": bytes}))
             .await;
         assert_eq!(outcome.function_error, Some(FunctionError::Unhandled));
@@ -190,39 +199,40 @@ async fn an_error_over_six_megabytes_is_refused_and_said_to_the_caller() {
         assert_eq!(error["errorType"], "Function.ResponseSizeTooLarge");
     }
     let whole = json!({"do": "big-error", "bytes": 6_291_556});
-    assert_eq!(desk.outcome(whole).await.payload.len(), 6_291_556);
-    assert_eq!(desk.echo().await["calls"], 4, "the runtime lives on");
-    let told = desk.lines(LogSource::Function);
+    assert_eq!(lambda.outcome(whole).await.payload.len(), 6_291_556);
+    assert_eq!(lambda.echo().await["calls"], 4, "the runtime lives on");
+    let told = lambda.lines(LogSource::Function);
     let statuses: Vec<_> = told
         .iter()
         .filter_map(|line| line.strip_prefix("big-error ")?.split(' ').next())
         .collect();
     assert_eq!(statuses, ["413", "413", "202"]);
-    desk.sandbox.shutdown().await;
+    lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
 async fn a_line_without_its_end_is_in_its_own_invocations_log() {
-    let desk = Desk::new();
-    desk.sandbox.add_function(desk.function());
-    let outcome = desk.outcome(json!({"do": "half", "text": "one"})).await;
+    let lambda = TestLambda::new();
+    lambda.sandbox.add_function(lambda.function());
+    let outcome = lambda.outcome(json!({"do": "half", "text": "one"})).await;
     let tail = String::from_utf8(outcome.log_tail).unwrap();
     assert!(tail.ends_with("\none\n"), "{tail}");
-    desk.reported(1).await;
-    desk.outcome(json!({"do": "half", "text": "two\nthree"}))
+    lambda.reported(1).await;
+    lambda
+        .outcome(json!({"do": "half", "text": "two\nthree"}))
         .await;
-    desk.reported(2).await;
-    desk.sandbox.shutdown().await;
-    let lines = desk.lines(LogSource::Function);
+    lambda.reported(2).await;
+    lambda.sandbox.shutdown().await;
+    let lines = lambda.lines(LogSource::Function);
     assert_eq!(lines[1..], ["one", "two", "three"]);
 }
 
 #[tokio::test]
 async fn a_request_over_six_megabytes_is_refused() {
-    let desk = Desk::new();
-    desk.sandbox.add_function(desk.function());
+    let lambda = TestLambda::new();
+    lambda.sandbox.add_function(lambda.function());
     let payload = vec![b' '; 6_291_557].into();
-    let refused = desk
+    let refused = lambda
         .sandbox
         .invoke(
             "orders",
@@ -240,47 +250,47 @@ async fn a_request_over_six_megabytes_is_refused() {
 
 #[tokio::test]
 async fn a_streamed_response_is_put_together_and_its_trailers_are_its_error() {
-    let desk = Desk::new();
-    desk.sandbox.add_function(desk.function());
-    let whole = desk.outcome(json!({"do": "stream"})).await;
+    let lambda = TestLambda::new();
+    lambda.sandbox.add_function(lambda.function());
+    let whole = lambda.outcome(json!({"do": "stream"})).await;
     assert_eq!(
         (whole.function_error, whole.payload.as_ref()),
         (None, &b"hello world"[..])
     );
-    let broken = desk.outcome(json!({"do": "stream", "fails": true})).await;
+    let broken = lambda.outcome(json!({"do": "stream", "fails": true})).await;
     assert_eq!(broken.function_error, Some(FunctionError::Unhandled));
     assert_eq!(broken.payload.as_ref(), br#"{"errorType":"Broken"}"#);
-    desk.sandbox.shutdown().await;
+    lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
 async fn a_runtime_that_breaks_the_rules_is_told() {
-    let desk = Desk::new();
-    desk.sandbox.add_function(desk.function());
-    let early = desk.invoke(json!({"do": "twice"})).await;
+    let lambda = TestLambda::new();
+    lambda.sandbox.add_function(lambda.function());
+    let early = lambda.invoke(json!({"do": "twice"})).await;
     assert_eq!(
         (&early["status"], &early["body"]["errorType"]),
         (&403.into(), &"InvalidStateTransition".into())
     );
-    let wrong = desk.invoke(json!({"do": "wrong-id"})).await;
+    let wrong = lambda.invoke(json!({"do": "wrong-id"})).await;
     assert_eq!(
         (&wrong["status"], &wrong["body"]["errorType"]),
         (&400.into(), &"InvalidRequestID".into())
     );
-    desk.sandbox.shutdown().await;
+    lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
 async fn client_context_trace_header_and_qualifier_reach_the_runtime() {
-    let desk = Desk::new();
-    desk.sandbox.add_function(desk.function());
+    let lambda = TestLambda::new();
+    lambda.sandbox.add_function(lambda.function());
     let caller = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
     let invocation = Invocation {
         payload: "{}".into(),
         trace_header: Some(TraceHeader::parse(caller)),
         client_context: Some(r#"{"custom":{"a":1}}"#.to_owned()),
     };
-    let outcome = desk
+    let outcome = lambda
         .sandbox
         .invoke("orders:$LATEST", invocation)
         .await
@@ -302,19 +312,19 @@ async fn client_context_trace_header_and_qualifier_reach_the_runtime() {
             .unwrap()
             .ends_with(":orders:$LATEST")
     );
-    desk.sandbox.shutdown().await;
+    lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
 async fn an_unknown_function_is_named() {
-    let desk = Desk::new();
-    desk.sandbox.add_function(desk.function());
+    let lambda = TestLambda::new();
+    lambda.sandbox.add_function(lambda.function());
     for name in [
         "payments",
         "orders:live",
         "arn:aws:lambda:us-east-1:123456789012:function:orders",
     ] {
-        let refused = desk
+        let refused = lambda
             .sandbox
             .invoke(name, Invocation::default())
             .await
@@ -328,20 +338,20 @@ async fn the_process_has_lambdas_environment_and_nothing_else() {
     let mut config = SandboxConfig::default();
     config
         .environment
-        .insert("AWS_ACCESS_KEY_ID".into(), "desk".into());
-    let desk = Desk::with(config);
-    let mut function = desk.function();
+        .insert("AWS_ACCESS_KEY_ID".into(), "test-key".into());
+    let lambda = TestLambda::with(config);
+    let mut function = lambda.function();
     function
         .environment
         .insert("AWS_REGION".into(), "mars".into());
     // What the kernel gave the process, before any interpreter adds its own.
-    function.bootstrap = desk.script(
+    function.bootstrap = lambda.script(
         "prints",
         "#!/bin/sh\ntr '\\0' '\\n' </proc/$$/environ\nexit 1\n",
     );
-    desk.sandbox.add_function(function);
-    desk.outcome(json!({})).await;
-    let lines = desk.lines(LogSource::Function);
+    lambda.sandbox.add_function(function);
+    lambda.outcome(json!({})).await;
+    let lines = lambda.lines(LogSource::Function);
     let env: BTreeMap<_, _> = lines
         .iter()
         .filter_map(|line| line.split_once('='))
@@ -375,6 +385,6 @@ async fn the_process_has_lambdas_environment_and_nothing_else() {
         ]
     );
     assert_eq!(env["AWS_REGION"], "eu-west-1");
-    assert!(desk.platform_line("variable AWS_REGION").is_some());
-    desk.sandbox.shutdown().await;
+    assert!(lambda.platform_line("variable AWS_REGION").is_some());
+    lambda.sandbox.shutdown().await;
 }

@@ -28,7 +28,7 @@ if init == "hang-once" and first_time():
 if init == "error":
     call("POST", "/init/error", json.dumps({"errorType": "ImportError", "errorMessage": "no module"}),
          {"Lambda-Runtime-Function-Error-Type": "Runtime.ImportModuleError"})
-    if "LAST_WORDS" in os.environ:
+    if "PRINT_AFTER_ERROR" in os.environ:
         time.sleep(0.02)
         print("Traceback: no module", flush=True)
     sys.exit(1)
@@ -54,7 +54,7 @@ while True:
     if do == "half":
         sys.stdout.write(event["text"])
         sys.stdout.flush()
-    if do == "stray":
+    if do == "detach":
         ours, its = os.pipe()
         if os.fork() == 0:
             os.setsid()
@@ -62,7 +62,7 @@ while True:
                 os.write(its, str(os.getpid()).encode())
                 time.sleep(600)
             os._exit(0)
-        print("stray", os.read(ours, 20).decode(), flush=True)
+        print("detached", os.read(ours, 20).decode(), flush=True)
     if do == "big-error":
         status, _, body = call("POST", f"/invocation/{request_id}/error", b"x" * event["bytes"],
                                {"Lambda-Runtime-Function-Error-Type": "Function.Teapot"})

@@ -2,28 +2,28 @@ use serde_json::{Value, json};
 use xray_document::TraceHeader;
 use xray_local_sandbox::{Invocation, TracingMode};
 
-use crate::desk::Desk;
+use crate::harness::TestLambda;
 
 const CALLER: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
 
-async fn invoke(desk: &Desk, event: Value) -> xray_local_sandbox::InvokeOutcome {
+async fn invoke(lambda: &TestLambda, event: Value) -> xray_local_sandbox::InvokeOutcome {
     let invocation = Invocation {
         payload: event.to_string().into(),
         trace_header: Some(TraceHeader::parse(CALLER)),
         ..Invocation::default()
     };
-    desk.sandbox.invoke("orders", invocation).await.unwrap()
+    lambda.sandbox.invoke("orders", invocation).await.unwrap()
 }
 
 #[tokio::test]
 async fn active_draws_service_and_function_under_the_caller_and_init_once() {
-    let desk = Desk::new();
-    desk.sandbox.add_function(desk.function());
-    let cold = invoke(&desk, json!({})).await;
-    invoke(&desk, json!({})).await;
-    let functions = desk.drawn("AWS::Lambda::Function", 2).await;
-    let services = desk.drawn("AWS::Lambda", 2).await;
-    desk.sandbox.shutdown().await;
+    let lambda = TestLambda::new();
+    lambda.sandbox.add_function(lambda.function());
+    let cold = invoke(&lambda, json!({})).await;
+    invoke(&lambda, json!({})).await;
+    let functions = lambda.segments_of("AWS::Lambda::Function", 2).await;
+    let services = lambda.segments_of("AWS::Lambda", 2).await;
+    lambda.sandbox.shutdown().await;
 
     let (service, function) = (&services[0], &functions[0]);
     assert_eq!(service["trace_id"], "1-5759e988-bd862e3fe1be46a994272793");
@@ -58,14 +58,14 @@ async fn active_draws_service_and_function_under_the_caller_and_init_once() {
 
 #[tokio::test]
 async fn pass_through_draws_nothing_and_hands_on_the_root() {
-    let desk = Desk::new();
-    let mut function = desk.function();
+    let lambda = TestLambda::new();
+    let mut function = lambda.function();
     function.tracing = TracingMode::PassThrough;
-    desk.sandbox.add_function(function);
-    let outcome = invoke(&desk, json!({})).await;
-    desk.reported(1).await;
-    desk.sandbox.shutdown().await;
-    assert!(desk.segments().is_empty());
+    lambda.sandbox.add_function(function);
+    let outcome = invoke(&lambda, json!({})).await;
+    lambda.reported(1).await;
+    lambda.sandbox.shutdown().await;
+    assert!(lambda.finished_segments().is_empty());
     let answer: Value = serde_json::from_slice(&outcome.payload).unwrap();
     let header = answer["headers"]["lambda-runtime-trace-id"]
         .as_str()
@@ -74,17 +74,17 @@ async fn pass_through_draws_nothing_and_hands_on_the_root() {
         header.starts_with("Root=1-5759e988-bd862e3fe1be46a994272793;Lineage="),
         "{header}"
     );
-    assert!(desk.platform_line("XRAY").is_none());
+    assert!(lambda.platform_line("XRAY").is_none());
 }
 
 #[tokio::test]
 async fn an_error_is_a_fault_of_both_with_the_runtimes_cause() {
-    let desk = Desk::new();
-    desk.sandbox.add_function(desk.function());
+    let lambda = TestLambda::new();
+    lambda.sandbox.add_function(lambda.function());
     let cause = json!({"working_directory": "/var/task", "paths": [], "exceptions": [{"type": "KeyError", "message": "pk", "stack": []}]});
-    invoke(&desk, json!({"do": "error", "cause": cause})).await;
-    let function = &desk.drawn("AWS::Lambda::Function", 1).await[0];
-    let service = &desk.drawn("AWS::Lambda", 1).await[0];
+    invoke(&lambda, json!({"do": "error", "cause": cause})).await;
+    let function = &lambda.segments_of("AWS::Lambda::Function", 1).await[0];
+    let service = &lambda.segments_of("AWS::Lambda", 1).await[0];
     assert_eq!(
         (&function["fault"], &service["fault"]),
         (&true.into(), &true.into())
@@ -92,18 +92,18 @@ async fn an_error_is_a_fault_of_both_with_the_runtimes_cause() {
     assert_eq!(service["http"]["response"]["status"], 200);
     assert_eq!(function["cause"]["working_directory"], "/var/task");
     assert_eq!(function["cause"]["exceptions"][0]["type"], "KeyError");
-    desk.sandbox.shutdown().await;
+    lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
 async fn a_timeout_and_a_crash_are_faults_with_lambdas_words() {
-    let desk = Desk::new();
-    let mut function = desk.function();
+    let lambda = TestLambda::new();
+    let mut function = lambda.function();
     function.timeout = std::time::Duration::from_secs(2);
-    desk.sandbox.add_function(function);
-    invoke(&desk, json!({"do": "exit", "status": 1})).await;
-    invoke(&desk, json!({"do": "sleep", "seconds": 600})).await;
-    let functions = desk.drawn("AWS::Lambda::Function", 2).await;
+    lambda.sandbox.add_function(function);
+    invoke(&lambda, json!({"do": "exit", "status": 1})).await;
+    invoke(&lambda, json!({"do": "sleep", "seconds": 600})).await;
+    let functions = lambda.segments_of("AWS::Lambda::Function", 2).await;
     let kinds: Vec<_> = functions
         .iter()
         .map(|s| &s["cause"]["exceptions"][0]["type"])
@@ -113,5 +113,5 @@ async fn a_timeout_and_a_crash_are_faults_with_lambdas_words() {
     let length =
         timed_out["end_time"].as_f64().unwrap() - timed_out["start_time"].as_f64().unwrap();
     assert!((length - 2.0).abs() < 0.001, "{length}");
-    desk.sandbox.shutdown().await;
+    lambda.sandbox.shutdown().await;
 }

@@ -5,8 +5,8 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::client::{PostError, SubscriberClient};
 use super::entry::Entry;
-use super::post::{Listener, PostError};
 use super::queue::{Queue, Step, backoff};
 use super::subscription::{Schema, Subscription};
 use crate::platform::category::TelemetryCategory;
@@ -38,7 +38,7 @@ impl Drop for Delivery {
 impl Delivery {
     pub(super) fn start(subscription: Subscription) -> Self {
         let (queue, _) = watch::channel(Queue::new(subscription.buffering));
-        let listener = Listener::new(subscription.destination);
+        let listener = SubscriberClient::new(subscription.destination);
         let task =
             tokio::spawn(deliver(queue.clone(), listener, subscription.schema)).abort_handle();
         Self {
@@ -80,7 +80,7 @@ impl Delivery {
     }
 }
 
-async fn deliver(queue: watch::Sender<Queue>, mut listener: Listener, schema: Schema) {
+async fn deliver(queue: watch::Sender<Queue>, mut listener: SubscriberClient, schema: Schema) {
     let mut changes = queue.subscribe();
     loop {
         let step = changes.borrow_and_update().step(Instant::now());
@@ -105,7 +105,7 @@ async fn deliver(queue: watch::Sender<Queue>, mut listener: Listener, schema: Sc
 
 async fn send(
     queue: &watch::Sender<Queue>,
-    listener: &mut Listener,
+    listener: &mut SubscriberClient,
     schema: Schema,
     (mut events, (records, bytes)): (Vec<String>, (usize, usize)),
 ) {
@@ -133,8 +133,8 @@ async fn send(
 
 async fn attempt(
     queue: &watch::Sender<Queue>,
-    listener: &mut Listener,
-    batch: &super::post::Batch,
+    listener: &mut SubscriberClient,
+    batch: &super::client::Batch,
 ) -> Result<(), PostError> {
     let mut pauses = queue.borrow().pauses;
     let mut post = pin!(listener.post(batch));

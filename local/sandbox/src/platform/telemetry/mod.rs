@@ -1,9 +1,9 @@
 //! The Telemetry API's subscribers, and the delivery of events to them (Lambda Developer
 //! Guide, "Using the Lambda Telemetry API").
 
+mod client;
 mod delivery;
 mod entry;
-mod post;
 mod queue;
 mod subscribers;
 mod subscription;

@@ -56,7 +56,7 @@ impl Subscription {
     /// # Errors
     /// A sentence for `ValidationError`.
     pub(crate) fn parse(body: &[u8]) -> Result<Self, String> {
-        let wire: Wire = serde_json::from_slice(body)
+        let wire: SubscriptionBody = serde_json::from_slice(body)
             .map_err(|error| format!("the body is not a subscription: {error}"))?;
         let schema = match wire.schema_version.as_deref() {
             None | Some("2022-07-01") => Schema::V2022_07_01,
@@ -93,23 +93,23 @@ impl Subscription {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Wire {
+struct SubscriptionBody {
     schema_version: Option<String>,
     #[serde(default)]
     types: Vec<String>,
-    buffering: Option<WireBuffering>,
-    destination: Option<WireDestination>,
+    buffering: Option<BufferingBody>,
+    destination: Option<DestinationBody>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
-struct WireBuffering {
+struct BufferingBody {
     max_items: Option<u64>,
     max_bytes: Option<u64>,
     timeout_ms: Option<u64>,
 }
 
-impl WireBuffering {
+impl BufferingBody {
     fn read(&self) -> Result<Buffering, String> {
         let within = |name: &str, given: Option<u64>, (min, default, max): (u64, u64, u64)| {
             let value = given.unwrap_or(default);
@@ -130,14 +130,14 @@ impl WireBuffering {
 }
 
 #[derive(Deserialize)]
-struct WireDestination {
+struct DestinationBody {
     protocol: Option<String>,
     #[serde(rename = "URI", alias = "uri")]
     uri: Option<String>,
     port: Option<u16>,
 }
 
-impl WireDestination {
+impl DestinationBody {
     fn read(self) -> Result<Destination, String> {
         let destination = match self.protocol.as_deref() {
             Some("HTTP") => http(&self.uri.ok_or("destination.URI is missing")?)?,
@@ -160,23 +160,23 @@ impl WireDestination {
 }
 
 fn http(uri: &str) -> Result<Destination, String> {
-    let refuse =
+    let invalid =
         |why: &str| format!("destination.URI {uri} {why}: use http://sandbox.localdomain:<port>/");
     let rest = uri
         .strip_prefix("http://")
-        .ok_or_else(|| refuse("is not an http:// address"))?;
+        .ok_or_else(|| invalid("is not an http:// address"))?;
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     let (host, port) = authority.rsplit_once(':').unwrap_or((authority, "80"));
     if !["sandbox.localdomain", "sandbox"].contains(&host) {
-        return Err(refuse("has another host than the sandbox"));
+        return Err(invalid("has another host than the sandbox"));
     }
     let port = port
         .parse()
         .ok()
         .filter(|&port| port != 0)
-        .ok_or_else(|| refuse("has no valid port"))?;
+        .ok_or_else(|| invalid("has no valid port"))?;
     if path.bytes().any(|byte| byte <= b' ' || byte >= 0x7f) {
-        return Err(refuse("has a path that is none"));
+        return Err(invalid("has a path that is none"));
     }
     Ok(Destination::Http {
         port,

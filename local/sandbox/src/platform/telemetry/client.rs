@@ -13,13 +13,13 @@ use super::subscription::Destination;
 
 /// The subscriber's end.
 #[derive(Debug)]
-pub(super) struct Listener {
+pub(super) struct SubscriberClient {
     destination: Destination,
     /// Of a TCP listener: kept, because lines have no acknowledgement.
     stream: Option<TcpStream>,
 }
 
-/// Events as they go over the wire.
+/// RegisteredEvents as they go over the wire.
 #[derive(Debug)]
 pub(super) struct Batch {
     body: Bytes,
@@ -34,7 +34,7 @@ pub(super) enum PostError {
     Unacknowledged,
 }
 
-impl Listener {
+impl SubscriberClient {
     pub(super) fn new(destination: Destination) -> Self {
         Self {
             destination,

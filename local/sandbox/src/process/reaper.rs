@@ -13,17 +13,17 @@ use tokio::process::Command;
 /// however that ends, and then it kills those that are left. (Linux's parent death
 /// signal would need unsafe code between fork and exec.)
 #[derive(Debug, Clone)]
-pub(crate) struct Keeper {
+pub(crate) struct Reaper {
     /// The only writing end: children do not inherit it.
     input: Arc<Mutex<io::PipeWriter>>,
 }
 
 const SCRIPT: &str = r#"
 alive=
-while read -r what group; do
-    case $what in
-    begin) alive="$alive $group" ;;
-    end)
+while read -r command group; do
+    case $command in
+    add) alive="$alive $group" ;;
+    remove)
         rest=
         for known in $alive; do [ "$known" = "$group" ] || rest="$rest $known"; done
         alive=$rest
@@ -33,7 +33,7 @@ done
 for group in $alive; do kill -s KILL -- "-$group"; done 2>/dev/null
 "#;
 
-impl Keeper {
+impl Reaper {
     /// # Errors
     /// Where there is no `/bin/sh`, or no process to be had.
     pub(crate) fn start() -> io::Result<Self> {
@@ -54,19 +54,19 @@ impl Keeper {
         })
     }
 
-    pub(super) fn begin(&self, group: Pid) {
-        self.tell("begin", group);
+    pub(super) fn add(&self, group: Pid) {
+        self.send("add", group);
     }
 
-    pub(super) fn end(&self, group: Pid) {
-        self.tell("end", group);
+    pub(super) fn remove(&self, group: Pid) {
+        self.send("remove", group);
     }
 
-    fn tell(&self, what: &str, group: Pid) {
+    fn send(&self, command: &str, group: Pid) {
         let mut line = String::new();
-        let _ = writeln!(line, "{what} {}", group.as_raw_nonzero());
+        let _ = writeln!(line, "{command} {}", group.as_raw_nonzero());
         let mut input = self.input.lock().unwrap_or_else(PoisonError::into_inner);
-        // Without a keeper the groups are still killed wherever a destructor runs.
+        // Without a reaper the groups are still killed wherever a destructor runs.
         let _ = input.write_all(line.as_bytes());
     }
 }
@@ -87,16 +87,16 @@ mod tests {
     #[tokio::test]
     async fn what_lives_when_the_program_ends_is_killed_even_if_stopped_and_what_ended_is_left_alone()
      {
-        let keeper = Keeper::start().unwrap();
+        let reaper = Reaper::start().unwrap();
         let (mut running, one) = sleeper();
         let (mut stopped, two) = sleeper();
         let (mut ended, three) = sleeper();
         [one, two, three]
             .into_iter()
-            .for_each(|group| keeper.begin(group));
+            .for_each(|group| reaper.add(group));
         rustix::process::kill_process_group(two, rustix::process::Signal::STOP).unwrap();
-        keeper.end(three);
-        drop(keeper);
+        reaper.remove(three);
+        drop(reaper);
         for child in [&mut running, &mut stopped] {
             let ended = tokio::time::timeout(Duration::from_secs(20), async {
                 loop {

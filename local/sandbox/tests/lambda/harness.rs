@@ -14,41 +14,41 @@ use xray_local_sandbox::{
     SandboxConfig, SegmentSink, TracingMode,
 };
 
-pub(crate) struct Desk {
+pub(crate) struct TestLambda {
     pub(crate) sandbox: Sandbox,
-    seen: Arc<Seen>,
+    sinks: Arc<RecordingSinks>,
     folder: TempDir,
 }
 
 #[derive(Default)]
-struct Seen {
+struct RecordingSinks {
     documents: Mutex<Vec<Document>>,
     lines: Mutex<Vec<(LogSource, String)>>,
 }
 
-impl SegmentSink for Seen {
+impl SegmentSink for RecordingSinks {
     fn put(&self, documents: Vec<Document>) {
         self.documents.lock().unwrap().extend(documents);
     }
 }
 
-impl LogSink for Seen {
+impl LogSink for RecordingSinks {
     fn line(&self, _function: &str, source: LogSource, line: &str) {
         self.lines.lock().unwrap().push((source, line.to_owned()));
     }
 }
 
-impl Desk {
+impl TestLambda {
     pub(crate) fn new() -> Self {
         Self::with(SandboxConfig::default())
     }
 
     pub(crate) fn with(config: SandboxConfig) -> Self {
-        let seen = Arc::new(Seen::default());
-        let sandbox = Sandbox::new(config, seen.clone(), seen.clone());
+        let sinks = Arc::new(RecordingSinks::default());
+        let sandbox = Sandbox::new(config, sinks.clone(), sinks.clone());
         Self {
             sandbox,
-            seen,
+            sinks,
             folder: tempfile::tempdir().unwrap(),
         }
     }
@@ -83,13 +83,13 @@ impl Desk {
         }
     }
 
-    /// The same with the test extension, which does as `ask` says.
-    pub(crate) fn function_with_extension(&self, mut ask: Value) -> FunctionConfig {
+    /// The same with the test extension, which does as `settings` say.
+    pub(crate) fn function_with_extension(&self, mut settings: Value) -> FunctionConfig {
         let mut function = self.function();
-        ask["notes"] = self.path("notes").display().to_string().into();
+        settings["notes"] = self.path("notes").display().to_string().into();
         function
             .environment
-            .insert("EXTENSION".to_owned(), ask.to_string());
+            .insert("EXTENSION".to_owned(), settings.to_string());
         function.extensions = vec![self.script("watcher", include_str!("extension.py"))];
         function
     }
@@ -123,7 +123,7 @@ impl Desk {
     }
 
     pub(crate) fn lines(&self, source: LogSource) -> Vec<String> {
-        let lines = self.seen.lines.lock().unwrap();
+        let lines = self.sinks.lines.lock().unwrap();
         lines
             .iter()
             .filter(|(of, _)| *of == source)
@@ -182,8 +182,8 @@ impl Desk {
     }
 
     /// The finished segments drawn so far.
-    pub(crate) fn segments(&self) -> Vec<Value> {
-        let documents = self.seen.documents.lock().unwrap();
+    pub(crate) fn finished_segments(&self) -> Vec<Value> {
+        let documents = self.sinks.documents.lock().unwrap();
         let json = documents.iter().map(|document| document.to_json().unwrap());
         let values = json.map(|json| serde_json::from_str::<Value>(&json).unwrap());
         values
@@ -192,10 +192,10 @@ impl Desk {
     }
 
     /// The finished segments of an origin, once there are as many.
-    pub(crate) async fn drawn(&self, origin: &str, count: usize) -> Vec<Value> {
+    pub(crate) async fn segments_of(&self, origin: &str, count: usize) -> Vec<Value> {
         until(origin, || {
             let of: Vec<_> = self
-                .segments()
+                .finished_segments()
                 .into_iter()
                 .filter(|s| s["origin"] == origin)
                 .collect();

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 
 /// The body of a request to one of the APIs, whole or streamed.
-pub(crate) struct Payload {
+pub(crate) struct RequestBody {
     /// Nothing beyond the limit.
     pub(crate) bytes: BytesMut,
     /// Also of what was over the limit and not kept.
@@ -13,7 +13,7 @@ pub(crate) struct Payload {
     limit: usize,
 }
 
-impl Payload {
+impl RequestBody {
     /// Reads to the end even what is too large, so that the caller gets to read the answer.
     ///
     /// # Errors
@@ -52,8 +52,8 @@ impl Payload {
 /// Bytes of a request body that is not a function's response.
 const MAX_SMALL_BODY_BYTES: usize = 1024 * 1024;
 
-pub(super) async fn read_small(body: Body) -> Result<Bytes, String> {
-    let read = Payload::read(body, MAX_SMALL_BODY_BYTES).await?;
+pub(super) async fn read_small_body(body: Body) -> Result<Bytes, String> {
+    let read = RequestBody::read(body, MAX_SMALL_BODY_BYTES).await?;
     if read.is_too_large() {
         return Err(format!(
             "the body has {} bytes, which is over {MAX_SMALL_BODY_BYTES}",

@@ -7,33 +7,33 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::keeper::Keeper;
+use super::reaper::Reaper;
 
-/// The strays of one environment. They are known by a variable that they inherited, whose
+/// The detached of one environment. They are known by a variable that they inherited, whose
 /// value no other environment has; one that clears its variables is not found. Linux
 /// only: elsewhere there is no `/proc`, and none is found.
 #[derive(Debug)]
-pub(crate) struct Strays {
+pub(crate) struct DetachedProcesses {
     /// `AWS_LAMBDA_RUNTIME_API=…`
     mark: Vec<u8>,
-    keeper: Option<Keeper>,
-    known: Mutex<Vec<Stray>>,
+    reaper: Option<Reaper>,
+    known: Mutex<Vec<DetachedProcess>>,
 }
 
-impl Drop for Strays {
+impl Drop for DetachedProcesses {
     fn drop(&mut self) {
         // They were killed, and their ids may pass to others.
-        let known = kept(&self.known());
-        if let Some(keeper) = &self.keeper {
-            known.iter().for_each(|&group| keeper.end(group));
+        let known = watched_groups(&self.known());
+        if let Some(reaper) = &self.reaper {
+            known.iter().for_each(|&group| reaper.remove(group));
         }
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stray {
+struct DetachedProcess {
     pid: Pid,
-    /// Where the keeper is to know of it.
+    /// Where the reaper is to know of it.
     group: Option<Pid>,
 }
 
@@ -41,11 +41,11 @@ struct Stray {
 /// it can be found.
 const ROUNDS: usize = 4;
 
-impl Strays {
-    pub(crate) fn new(runtime_api: &str, keeper: Option<Keeper>) -> Self {
+impl DetachedProcesses {
+    pub(crate) fn new(runtime_api: &str, reaper: Option<Reaper>) -> Self {
         Self {
             mark: format!("AWS_LAMBDA_RUNTIME_API={runtime_api}").into_bytes(),
-            keeper,
+            reaper,
             known: Mutex::default(),
         }
     }
@@ -64,10 +64,10 @@ impl Strays {
 
     /// To each that was found last.
     pub(crate) fn signal(&self, signal: Signal) {
-        for stray in &*self.known() {
+        for process in &*self.known() {
             // The id may have passed to another since.
-            if self.is_marked(stray.pid) {
-                let _ = kill_process(stray.pid, signal);
+            if self.is_marked(process.pid) {
+                let _ = kill_process(process.pid, signal);
             }
         }
     }
@@ -75,29 +75,29 @@ impl Strays {
     /// Whether there are any that were not known.
     fn find(&self, groups: &[Pid]) -> bool {
         let own = Family::of("self");
-        let found: Vec<Stray> = processes()
+        let found: Vec<DetachedProcess> = processes()
             .filter(|&pid| self.is_marked(pid))
             .filter_map(|pid| {
                 let family = Family::of(pid.as_raw_nonzero())?;
                 if groups.contains(&family.group) {
                     return None;
                 }
-                // The keeper kills whole groups, and one of a session that is not ours
+                // The reaper kills whole groups, and one of a session that is not ours
                 // cannot hold a process of somebody else.
                 let apart = own.is_some_and(|own| own.session != family.session);
-                Some(Stray {
+                Some(DetachedProcess {
                     pid,
                     group: apart.then_some(family.group),
                 })
             })
             .collect();
         let mut known = self.known();
-        let (old, new) = (kept(&known), kept(&found));
-        if let Some(keeper) = &self.keeper {
-            new.difference(&old).for_each(|&group| keeper.begin(group));
-            old.difference(&new).for_each(|&group| keeper.end(group));
+        let (old, new) = (watched_groups(&known), watched_groups(&found));
+        if let Some(reaper) = &self.reaper {
+            new.difference(&old).for_each(|&group| reaper.add(group));
+            old.difference(&new).for_each(|&group| reaper.remove(group));
         }
-        let fresh = found.iter().any(|stray| !known.contains(stray));
+        let fresh = found.iter().any(|process| !known.contains(process));
         *known = found;
         fresh
     }
@@ -113,7 +113,7 @@ impl Strays {
         })
     }
 
-    fn known(&self) -> MutexGuard<'_, Vec<Stray>> {
+    fn known(&self) -> MutexGuard<'_, Vec<DetachedProcess>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -140,8 +140,11 @@ impl Family {
     }
 }
 
-fn kept(strays: &[Stray]) -> HashSet<Pid> {
-    strays.iter().filter_map(|stray| stray.group).collect()
+fn watched_groups(processes: &[DetachedProcess]) -> HashSet<Pid> {
+    processes
+        .iter()
+        .filter_map(|process| process.group)
+        .collect()
 }
 
 fn processes() -> impl Iterator<Item = Pid> {
