@@ -1,27 +1,23 @@
 //! One process of an environment, the leader of a process group of its own.
 
 mod detached;
+mod exit;
 mod output;
+mod program;
 mod reaper;
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
 pub(crate) use detached::DetachedProcesses;
+pub(crate) use exit::Exit;
 pub(crate) use output::LineHandler;
 use output::Output;
+pub(crate) use program::Program;
 pub(crate) use reaper::Reaper;
 
 /// A running process. Dropping it kills its whole group.
@@ -33,52 +29,6 @@ pub(crate) struct Process {
     readers: Vec<tokio::task::AbortHandle>,
     /// The last peak that was read, bytes: the kernel forgets it with the process.
     peak_memory: AtomicU64,
-}
-
-/// What to run.
-#[derive(Debug)]
-pub(crate) struct Program<'a> {
-    /// `runtime` or `extension`, for sentences.
-    pub(crate) role: &'static str,
-    pub(crate) function: &'a str,
-    pub(crate) executable: &'a Path,
-    pub(crate) directory: &'a Path,
-    /// All variables: nothing is inherited.
-    pub(crate) variables: &'a BTreeMap<String, String>,
-    pub(crate) reaper: Option<Reaper>,
-}
-
-/// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exit {
-    Code(i32),
-    Signal(i32),
-}
-
-impl fmt::Display for Exit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match self {
-            Self::Code(code) => return write!(f, "exit status {code}"),
-            Self::Signal(4) => "illegal instruction",
-            Self::Signal(6) => "aborted",
-            Self::Signal(7) => "bus error",
-            Self::Signal(8) => "floating point exception",
-            Self::Signal(9) => "killed",
-            Self::Signal(11) => "segmentation fault",
-            Self::Signal(15) => "terminated",
-            Self::Signal(number) => return write!(f, "signal: {number}"),
-        };
-        write!(f, "signal: {name}")
-    }
-}
-
-impl From<ExitStatus> for Exit {
-    fn from(status: ExitStatus) -> Self {
-        match (status.code(), status.signal()) {
-            (Some(code), _) => Self::Code(code),
-            (None, signal) => Self::Signal(signal.unwrap_or_default()),
-        }
-    }
 }
 
 impl Process {
@@ -95,21 +45,7 @@ impl Process {
         let (stdout, stdout_end) =
             Output::new(Arc::clone(&lines)).map_err(|e| program.refused(&e))?;
         let (stderr, stderr_end) = Output::new(lines).map_err(|e| program.refused(&e))?;
-        let mut command = Command::new(program.executable);
-        command
-            .env_clear()
-            .envs(program.variables)
-            .current_dir(program.directory)
-            .stdin(Stdio::null())
-            .stdout(stdout_end)
-            .stderr(stderr_end)
-            .process_group(0)
-            .kill_on_drop(true);
-        let mut child = start(&mut command)
-            .await
-            .map_err(|error| program.refused(&error))?;
-        drop(command); // Ours are the reading ends alone.
-
+        let mut child = program.start(stdout_end, stderr_end).await?;
         let group = child
             .id()
             .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
@@ -207,100 +143,6 @@ impl Drop for Process {
             .iter()
             .for_each(tokio::task::AbortHandle::abort);
     }
-}
-
-/// A file that was just written is busy while any other thread is between fork and
-/// exec with its handle; that passes in milliseconds.
-async fn start(command: &mut Command) -> io::Result<Child> {
-    let mut attempts = 0;
-    loop {
-        match command.spawn() {
-            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && attempts < 50 => {
-                attempts += 1;
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-            result => return result,
-        }
-    }
-}
-
-impl Program<'_> {
-    fn check(&self) -> Result<(), String> {
-        let who = self.who();
-        let metadata = std::fs::metadata(self.executable).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => {
-                format!("{who} does not exist: build it, or correct its path in the template")
-            }
-            _ => format!("{who} cannot be read ({error}): look at the permissions of its folders"),
-        })?;
-        if !metadata.is_file() {
-            return Err(format!("{who} is not a file: name the executable itself"));
-        }
-        if metadata.permissions().mode() & 0o111 == 0 {
-            let path = self.executable.display();
-            return Err(format!("{who} is not executable: run `chmod +x {path}`"));
-        }
-        if !self.directory.is_dir() {
-            let directory = self.directory.display();
-            return Err(format!(
-                "the code folder {directory} of function {} does not exist: build it, or correct CodeUri in the template",
-                self.function
-            ));
-        }
-        Ok(())
-    }
-
-    fn refused(&self, error: &io::Error) -> String {
-        let who = self.who();
-        const ENOEXEC: i32 = 8;
-        if error.raw_os_error() == Some(ENOEXEC) {
-            return format!(
-                "{who} is not a program for this machine: build it for {} Linux, or begin a script with a line like `#!/usr/bin/env python3`",
-                std::env::consts::ARCH
-            );
-        }
-        match (error.kind(), interpreter(self.executable)) {
-            (io::ErrorKind::NotFound, Some(interpreter)) => format!(
-                "{who} cannot start, because its interpreter {} does not exist: correct its first line",
-                interpreter.display()
-            ),
-            (io::ErrorKind::NotFound, None) if !self.executable.is_file() => {
-                format!(
-                    "{who} cannot start, because the file does not exist: build it, or correct its path"
-                )
-            }
-            (io::ErrorKind::NotFound, None) => format!(
-                "{who} cannot start, because the loader it was linked for is missing: build it for this machine's C library"
-            ),
-            _ => format!("{who} cannot start ({error})"),
-        }
-    }
-
-    fn who(&self) -> String {
-        format!(
-            "the {} {} of function {}",
-            self.role,
-            self.executable.display(),
-            self.function
-        )
-    }
-}
-
-/// What the `#!` line of a script names.
-fn interpreter(executable: &Path) -> Option<PathBuf> {
-    use std::io::Read;
-    let mut head = Vec::new();
-    std::fs::File::open(executable)
-        .ok()?
-        .take(256)
-        .read_to_end(&mut head)
-        .ok()?;
-    let line = head
-        .strip_prefix(b"#!")?
-        .split(|&byte| byte == b'\n')
-        .next()?;
-    let line = String::from_utf8_lossy(line);
-    line.split_whitespace().next().map(PathBuf::from)
 }
 
 #[cfg(test)]

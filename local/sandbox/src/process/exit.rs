@@ -1,0 +1,36 @@
+use std::fmt;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Code(i32),
+    Signal(i32),
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::Code(code) => return write!(f, "exit status {code}"),
+            Self::Signal(4) => "illegal instruction",
+            Self::Signal(6) => "aborted",
+            Self::Signal(7) => "bus error",
+            Self::Signal(8) => "floating point exception",
+            Self::Signal(9) => "killed",
+            Self::Signal(11) => "segmentation fault",
+            Self::Signal(15) => "terminated",
+            Self::Signal(number) => return write!(f, "signal: {number}"),
+        };
+        write!(f, "signal: {name}")
+    }
+}
+
+impl From<ExitStatus> for Exit {
+    fn from(status: ExitStatus) -> Self {
+        match (status.code(), status.signal()) {
+            (Some(code), _) => Self::Code(code),
+            (None, signal) => Self::Signal(signal.unwrap_or_default()),
+        }
+    }
+}
