@@ -1,4 +1,4 @@
-//! Init: extensions first, then the runtime, until all wait in `/next`.
+//! Init: the extensions start first, then the runtime. It ends when all of them wait in `/next`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,21 +8,22 @@ use tokio::time::{Instant, timeout};
 use xray_document::Timestamp;
 
 use super::Environment;
+use crate::FunctionConfig;
 use crate::platform::{InitReport, PlatformEvent};
 use crate::process::{LineHandler, Process, Program};
 use crate::state::{Failure, MAX_EXTENSIONS, State};
 
-/// How long a runtime that reported an error of init may go on before it is killed.
+/// The time for a runtime to print and end after it reported an error of init.
 const INIT_ERROR_GRACE: Duration = Duration::from_millis(100);
 
-/// What stands in place of a managed runtime's version: there is none on the desk.
+/// A managed runtime has a version and an ARN here; a local one has neither.
 const RUNTIME_VERSION: &str = "provided:local";
 
 impl Environment {
     /// Starts the processes and waits for them.
     ///
     /// # Errors
-    /// A sentence, where an executable cannot be started at all.
+    /// A message, if an executable cannot start. Every other failure is in the report.
     pub(crate) async fn init(&mut self, deadline: Instant) -> Result<InitReport, String> {
         let start = Timestamp::now();
         self.reporter.emit(&PlatformEvent::InitStart {
@@ -31,7 +32,8 @@ impl Environment {
             log_stream: &self.log_stream,
             runtime_version: RUNTIME_VERSION,
         });
-        let mut result = self.extension_init(deadline).await?;
+        self.start_extensions().await?;
+        let mut result = self.wait(deadline, State::extensions_registered).await;
         if result.is_ok() {
             self.start_runtime().await?;
             result = self.wait(deadline, State::runtime_ready).await;
@@ -46,8 +48,8 @@ impl Environment {
 
         let duration = Timestamp::now().since(start);
         if let (Err(Failure::RuntimeInit { .. }), Some(runtime)) = (&result, &self.runtime) {
-            // It told why and has not ended yet: it may have more to say.
-            let _ = timeout(INIT_ERROR_GRACE, runtime.gone()).await;
+            // The runtime may still print the reason.
+            let _ = timeout(INIT_ERROR_GRACE, runtime.ended()).await;
         }
         self.flush();
         let report = InitReport {
@@ -65,43 +67,21 @@ impl Environment {
         Ok(report)
     }
 
-    /// Starts every extension and waits until each has registered.
-    async fn extension_init(&mut self, deadline: Instant) -> Result<Result<(), Failure>, String> {
+    async fn start_extensions(&mut self) -> Result<(), String> {
         let function = Arc::clone(&self.function);
-        let mut named: Vec<(String, &Path)> = Vec::new();
-        for path in &function.extensions {
-            let name = path
-                .file_name()
-                .map(|name| name.to_string_lossy().into_owned());
-            let name = name.ok_or_else(|| {
-                format!(
-                    "the extension {} of function {} is not a file",
-                    path.display(),
-                    function.name
-                )
-            })?;
-            // A later layer overwrites the file of an earlier one.
-            named.retain(|(known, _)| *known != name);
-            named.push((name, path));
-        }
-        if named.len() > MAX_EXTENSIONS {
-            return Err(format!(
-                "function {} has {} extensions: Lambda runs at most {MAX_EXTENSIONS}",
-                function.name,
-                named.len()
-            ));
-        }
-        // All names before the first process, or "all have registered" would hold too early.
+        let extensions = extensions_by_name(&function)?;
+        // The state knows every name before the first process starts. Otherwise the first
+        // registration would complete "all have registered".
         self.state.change(|state| {
-            for (name, _) in &named {
+            for (name, _) in &extensions {
                 state.extension_started(name);
             }
         });
-        for (name, path) in named {
+        for (name, path) in extensions {
             let reporter = Arc::clone(&self.reporter);
             let lines: LineHandler = Arc::new(move |line| reporter.extension_line(line));
             let state = self.state.clone();
-            let known = name.clone();
+            let exited = name.clone();
             let program = Program {
                 role: "extension",
                 function: &function.name,
@@ -111,11 +91,11 @@ impl Environment {
                 reaper: self.reaper.clone(),
             };
             let process = Process::spawn(&program, lines, move |exit| {
-                state.change(|state| state.extension_exited(&known, exit));
+                state.change(|state| state.extension_exited(&exited, exit));
             });
             self.extensions.push((name, process.await?));
         }
-        Ok(self.wait(deadline, State::extensions_registered).await)
+        Ok(())
     }
 
     async fn start_runtime(&mut self) -> Result<(), String> {
@@ -131,7 +111,7 @@ impl Environment {
             variables: &self.variables.runtime,
             reaper: self.reaper.clone(),
         };
-        // Before the process, which may call at once.
+        // Before the process starts, because it may call the API at once.
         self.state.change(State::runtime_started);
         let process = Process::spawn(&program, lines, move |exit| {
             state.change(|state| state.runtime_exited(exit));
@@ -139,4 +119,32 @@ impl Environment {
         self.runtime = Some(process.await?);
         Ok(())
     }
+}
+
+/// The extensions in the order of their layers. A later layer overwrites the file of an earlier
+/// one with the same name.
+fn extensions_by_name(function: &FunctionConfig) -> Result<Vec<(String, &Path)>, String> {
+    let mut extensions: Vec<(String, &Path)> = Vec::new();
+    for path in &function.extensions {
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
+        let name = name.ok_or_else(|| {
+            format!(
+                "the extension {} of function {} is not a file",
+                path.display(),
+                function.name
+            )
+        })?;
+        extensions.retain(|(known, _)| *known != name);
+        extensions.push((name, path));
+    }
+    if extensions.len() > MAX_EXTENSIONS {
+        return Err(format!(
+            "function {} has {} extensions: Lambda runs at most {MAX_EXTENSIONS}",
+            function.name,
+            extensions.len()
+        ));
+    }
+    Ok(extensions)
 }

@@ -9,87 +9,98 @@ use xray_document::Timestamp;
 
 use super::Environment;
 use crate::clock::epoch_millis;
-use crate::process::Process;
 use crate::state::{ShutdownReason, Stage};
 
-/// With an external extension; it includes the runtime's part.
-const EXTERNAL: Duration = Duration::from_millis(2_000);
-/// With internal extensions only: all of it is the runtime's.
-const INTERNAL: Duration = Duration::from_millis(500);
-/// The runtime's part between SIGTERM and SIGKILL, without and with an internal extension.
-const RUNTIME: Duration = Duration::from_millis(300);
-const RUNTIME_WITH_INTERNAL: Duration = Duration::from_millis(500);
+/// The time for everything if the function has an external extension.
+const EXTERNAL_BUDGET: Duration = Duration::from_millis(2_000);
 
-/// How long what telemetry still holds may delay SHUTDOWN.
+/// The time for everything if the function has only internal extensions.
+const INTERNAL_BUDGET: Duration = Duration::from_millis(500);
+
+/// The runtime's share of the time, between SIGTERM and SIGKILL.
+const RUNTIME_SHARE: Duration = Duration::from_millis(300);
+
+/// The runtime's share if it has internal extensions.
+const RUNTIME_SHARE_WITH_INTERNAL: Duration = Duration::from_millis(500);
+
+/// The time that the delivery of the last telemetry may delay SHUTDOWN.
 const SHUTDOWN_DELIVERY_WAIT: Duration = Duration::from_millis(100);
 
-/// How long the kernel may take to end killed processes. More than enough, so that a
-/// process in an uninterruptible wait cannot hold up everything.
+/// The time for the kernel to end killed processes. It is generous; a process in an
+/// uninterruptible wait must not block the shutdown forever.
 const KILL_WAIT: Duration = Duration::from_secs(5);
 
 impl Environment {
-    /// Ends every process: the runtime first, then the extensions, which get SHUTDOWN
-    /// if they asked for it and SIGKILL if they did not or take too long.
+    /// Ends every process: first the runtime, then the extensions. An extension that registered
+    /// for SHUTDOWN receives it; SIGKILL ends the others, and those that take too long.
     pub(crate) async fn shutdown(self, reason: ShutdownReason) {
         let begin = Instant::now();
-        let (internal, external) = {
+        let has_internal = {
             let state = self.state.borrow();
-            let internal = state.extensions.iter().any(|extension| extension.internal);
-            (internal, !self.extensions.is_empty())
+            state.extensions.iter().any(|extension| extension.internal)
         };
-        let budget = match (external, internal) {
-            (true, _) => EXTERNAL,
-            (false, true) => INTERNAL,
-            (false, false) => Duration::ZERO,
+        let deadline = begin + self.shutdown_budget(has_internal);
+        let runtime_share = if has_internal {
+            RUNTIME_SHARE_WITH_INTERNAL
+        } else {
+            RUNTIME_SHARE
         };
-        // From here on an exit is no crash.
+        // From now on the end of a process is not a failure.
         self.state.change(|state| state.stage = Stage::ShuttingDown);
         self.thaw();
-        let deadline = begin + budget;
-        let runtime_part = if internal {
-            RUNTIME_WITH_INTERNAL
-        } else {
-            RUNTIME
-        };
-        let telemetry = self.reporter.telemetry.flush(SHUTDOWN_DELIVERY_WAIT);
         tokio::join!(
-            telemetry,
-            self.end_runtime(reason, deadline.min(begin + runtime_part))
+            self.reporter.telemetry.flush(SHUTDOWN_DELIVERY_WAIT),
+            self.end_runtime(reason, deadline.min(begin + runtime_share))
         );
 
         let left = deadline.saturating_duration_since(Instant::now());
         let deadline_ms = epoch_millis(Timestamp::now() + left);
         self.state
             .change(|state| state.announce_shutdown(reason, deadline_ms));
-        for (name, process) in &self.extensions {
-            if !self.wants_shutdown(name) {
-                process.signal(Signal::KILL);
-            }
-        }
-        let all_gone = async {
-            for (_, process) in &self.extensions {
-                process.gone().await;
-            }
-        };
-        let _ = timeout_at(deadline, all_gone).await;
+        self.end_extensions(deadline).await;
         self.signal(Signal::KILL);
-        let _ = timeout(KILL_WAIT, self.all_gone()).await;
+        let _ = timeout(KILL_WAIT, self.all_ended()).await;
         self.flush();
     }
 
-    /// A runtime is asked to end only where extensions give it the time (the guide:
-    /// SIGTERM needs a registered extension), and never after it failed.
+    fn shutdown_budget(&self, has_internal: bool) -> Duration {
+        if !self.extensions.is_empty() {
+            EXTERNAL_BUDGET
+        } else if has_internal {
+            INTERNAL_BUDGET
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    /// Sends SIGTERM only if an extension is registered (Lambda Developer Guide, "Lambda
+    /// execution environment lifecycle"), and only if the runtime did not fail before.
     async fn end_runtime(&self, reason: ShutdownReason, deadline: Instant) {
         let Some(runtime) = &self.runtime else { return };
         if reason == ShutdownReason::Spindown && deadline > Instant::now() {
             runtime.signal(Signal::TERM);
-            let _ = timeout_at(deadline, runtime.gone()).await;
+            let _ = timeout_at(deadline, runtime.ended()).await;
         }
         runtime.signal(Signal::KILL);
-        let _ = timeout(KILL_WAIT, runtime.gone()).await;
+        let _ = timeout(KILL_WAIT, runtime.ended()).await;
     }
 
-    fn wants_shutdown(&self, name: &str) -> bool {
+    /// Kills the extensions that did not register for SHUTDOWN, and waits for all of them.
+    async fn end_extensions(&self, deadline: Instant) {
+        for (name, process) in &self.extensions {
+            if !self.is_registered_for_shutdown(name) {
+                process.signal(Signal::KILL);
+            }
+        }
+        let all_ended = async {
+            for (_, process) in &self.extensions {
+                process.ended().await;
+            }
+        };
+        let _ = timeout_at(deadline, all_ended).await;
+    }
+
+    fn is_registered_for_shutdown(&self, name: &str) -> bool {
         let state = self.state.borrow();
         state
             .extensions
@@ -97,9 +108,9 @@ impl Environment {
             .any(|extension| extension.name == name && extension.events.shutdown)
     }
 
-    async fn all_gone(&self) {
+    async fn all_ended(&self) {
         for process in self.processes() {
-            Process::gone(process).await;
+            process.ended().await;
         }
     }
 }

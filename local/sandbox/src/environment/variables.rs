@@ -1,7 +1,6 @@
-//! The environment variables of the runtime and of extensions.
-//!
-//! Lambda Developer Guide, "Using Lambda environment variables" (reserved and
-//! overridable ones) and "Using the Lambda Extensions API" (what extensions do not get).
+//! The environment variables of the runtime and of extensions: Lambda Developer Guide, "Using
+//! Lambda environment variables" (reserved and overridable variables) and "Using the Lambda
+//! Extensions API" (variables that extensions do not receive).
 
 use std::collections::BTreeMap;
 
@@ -9,14 +8,14 @@ use xray_local_lambda_rules::is_reserved_variable;
 
 use crate::{FunctionConfig, SandboxConfig};
 
-/// The variables of one environment, complete: processes start with these and no others.
+/// All variables of one environment: its processes inherit no others.
 #[derive(Debug)]
 pub(crate) struct Variables {
     pub(crate) runtime: BTreeMap<String, String>,
     pub(crate) extension: BTreeMap<String, String>,
 }
 
-/// What differs between two environments of one function.
+/// The values that differ between two environments of one function.
 #[derive(Debug)]
 pub(crate) struct Instance<'a> {
     /// `host:port` of this environment's APIs.
@@ -24,17 +23,16 @@ pub(crate) struct Instance<'a> {
     pub(crate) log_stream: &'a str,
     /// A free UDP port for an extension that takes the daemon's place.
     pub(crate) layer_port: Option<u16>,
-    /// `PATH` of the desk.
+    /// This machine's `PATH`.
     pub(crate) host_path: Option<&'a str>,
 }
 
-/// Where a function without an extension finds the daemon when no address is
-/// configured: the discard service's port, on which nothing listens.
+/// The daemon's address if none is configured: the discard service's port, on which nothing
+/// listens.
 const NO_DAEMON: &str = "127.0.0.1:9";
 
-/// The address at which the layer listens in Lambda, and which a function that uses
-/// it sets there.
-const LAYER_PORT: &str = "2000";
+/// The daemon's usual port. The layer listens on it in Lambda.
+const DAEMON_PORT: &str = "2000";
 
 impl Variables {
     pub(crate) fn new(
@@ -45,7 +43,7 @@ impl Variables {
         let mut own = function.environment.clone();
         own.retain(|name, _| !is_reserved_variable(name));
         if let Some(port) = instance.layer_port {
-            layer_address(&mut own, port);
+            use_layer_port(&mut own, port);
         }
 
         let daemon = config.daemon_address.as_deref().unwrap_or(NO_DAEMON);
@@ -55,17 +53,13 @@ impl Variables {
         let mut extension = overridable(function, instance.host_path);
 
         let (mut common, runtime_only) = platform(function, instance, daemon);
-        // Beneath the function's own, and never a reserved one but the credentials.
-        let given = config
-            .environment
-            .iter()
-            .filter(|(name, _)| !common.contains_key(*name));
-        let given: BTreeMap<_, _> = given
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
+        // The sandbox may set credentials, which are reserved, but no variable of the platform.
+        let mut configured = config.environment.clone();
+        configured.retain(|name, _| !common.contains_key(name));
         common.retain(|_, value| !value.is_empty());
+        // Later ones win.
         for variables in [&mut runtime, &mut extension] {
-            variables.extend(given.clone());
+            variables.extend(configured.clone());
             variables.extend(own.clone());
             variables.extend(common.clone());
         }
@@ -74,18 +68,19 @@ impl Variables {
     }
 }
 
-/// Many environments share the loopback of one machine, and only one of them could
-/// have port 2000. So an environment with extensions gets a port of its own, in the
-/// variable that the function would set itself to name the layer. One that the
-/// function sets to the layer's usual port means the layer, too; any other is kept.
-fn layer_address(own: &mut BTreeMap<String, String>, port: u16) {
-    let usual = |address: &String| {
+/// Sets the address at which the layer listens in this environment.
+///
+/// All environments share the loopback of one machine, and only one of them could use port
+/// 2000, so each environment with extensions has a port of its own. A function's own address
+/// with port 2000 means the layer, too. Any other address stays.
+fn use_layer_port(own: &mut BTreeMap<String, String>, port: u16) {
+    let is_layer = |address: &String| {
         address
             .rsplit(':')
             .next()
-            .is_none_or(|port| port == LAYER_PORT)
+            .is_none_or(|port| port == DAEMON_PORT)
     };
-    if own.get("AWS_XRAY_DAEMON_ADDRESS").is_none_or(usual) {
+    if own.get("AWS_XRAY_DAEMON_ADDRESS").is_none_or(is_layer) {
         own.insert(
             "AWS_XRAY_DAEMON_ADDRESS".into(),
             format!("127.0.0.1:{port}"),
@@ -93,16 +88,16 @@ fn layer_address(own: &mut BTreeMap<String, String>, port: u16) {
     }
 }
 
-/// Defaults that a function may replace.
+/// Variables that a function may override.
 fn overridable(function: &FunctionConfig, host_path: Option<&str>) -> BTreeMap<String, String> {
     let task = function.task_root.display();
-    // The desk's own PATH first: its interpreters are elsewhere than Amazon Linux's.
+    // This machine's PATH comes first: its interpreters have other folders than Amazon Linux's.
     const LAMBDA_PATH: &str = "/usr/local/bin:/usr/bin/:/bin:/opt/bin";
     let path = host_path.map_or_else(
         || LAMBDA_PATH.to_owned(),
         |host| format!("{host}:{LAMBDA_PATH}"),
     );
-    // Without Amazon Linux's /lib64 and /usr/lib64, which every loader searches anyway.
+    // Without Amazon Linux's /lib64 and /usr/lib64: every loader searches the machine's own.
     let libraries = format!("/var/runtime:/var/runtime/lib:{task}:{task}/lib:/opt/lib");
     [
         ("LANG", "en_US.UTF-8".to_owned()),
@@ -114,20 +109,20 @@ fn overridable(function: &FunctionConfig, host_path: Option<&str>) -> BTreeMap<S
     .into()
 }
 
-/// Reserved variables: those of every process, and those of the runtime alone.
+/// Reserved variables: first those of every process, then those of the runtime alone.
 fn platform(
     function: &FunctionConfig,
     instance: &Instance<'_>,
     daemon: &str,
 ) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
-    let named = |pairs: &[(&str, &str)]| {
+    let map = |pairs: &[(&str, &str)]| {
         pairs
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect()
     };
     let memory = function.memory_mb.to_string();
-    let common = named(&[
+    let common = map(&[
         ("AWS_REGION", &function.region),
         ("AWS_DEFAULT_REGION", &function.region),
         ("AWS_LAMBDA_FUNCTION_NAME", &function.name),
@@ -136,8 +131,8 @@ fn platform(
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
         ("AWS_LAMBDA_RUNTIME_API", instance.runtime_api),
     ]);
-    let (host, port) = daemon.rsplit_once(':').unwrap_or((daemon, LAYER_PORT));
-    let runtime = named(&[
+    let (host, port) = daemon.rsplit_once(':').unwrap_or((daemon, DAEMON_PORT));
+    let runtime = map(&[
         ("_HANDLER", &function.handler),
         ("_AWS_XRAY_DAEMON_ADDRESS", host),
         ("_AWS_XRAY_DAEMON_PORT", port),
@@ -234,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn an_extension_does_not_get_what_is_the_runtimes_alone() {
+    fn an_extension_does_not_receive_the_runtimes_own_variables() {
         let all = variables(
             &function(&[("TABLE", "t")]),
             &SandboxConfig::default(),
@@ -262,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reserved_variable_cannot_be_a_functions_own() {
+    fn a_function_cannot_set_a_reserved_variable() {
         let own = [
             ("AWS_REGION", "mars"),
             ("AWS_ACCESS_KEY_ID", "x"),
@@ -272,24 +267,24 @@ mod tests {
         let mut config = SandboxConfig::default();
         config
             .environment
-            .insert("AWS_ACCESS_KEY_ID".into(), "desk".into());
+            .insert("AWS_ACCESS_KEY_ID".into(), "test-key".into());
         config
             .environment
             .insert("AWS_LAMBDA_FUNCTION_NAME".into(), "other".into());
         let all = variables(&function(&own), &config, None).runtime;
         assert_eq!(all["AWS_REGION"], "eu-west-1");
-        assert_eq!(all["AWS_ACCESS_KEY_ID"], "desk");
+        assert_eq!(all["AWS_ACCESS_KEY_ID"], "test-key");
         assert_eq!(all["AWS_LAMBDA_FUNCTION_NAME"], "orders");
         assert_eq!(all["LANG"], "C");
         assert!(!all.contains_key("_HIDDEN"));
     }
 
     #[test]
-    fn the_functions_own_lie_above_the_sandboxs() {
+    fn the_functions_variables_override_the_sandboxs() {
         let mut config = SandboxConfig::default();
         config
             .environment
-            .insert("AWS_ENDPOINT_URL_XRAY".into(), "http://desk".into());
+            .insert("AWS_ENDPOINT_URL_XRAY".into(), "http://sandbox".into());
         let all = variables(
             &function(&[("AWS_ENDPOINT_URL_XRAY", "http://own")]),
             &config,
@@ -300,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_with_extensions_has_a_port_of_its_own_for_the_layer() {
+    fn an_environment_with_extensions_has_its_own_port_for_the_layer() {
         for own in [&[][..], &[("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000")]] {
             let all = variables(&function(own), &SandboxConfig::default(), Some(40_001));
             assert_eq!(all.runtime["AWS_XRAY_DAEMON_ADDRESS"], "127.0.0.1:40001");
@@ -312,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_without_extensions_finds_the_configured_daemon() {
+    fn a_function_without_extensions_uses_the_configured_daemon() {
         let config = SandboxConfig {
             daemon_address: Some("127.0.0.1:2042".into()),
             ..Default::default()

@@ -1,6 +1,3 @@
-//! Processes that went their own way: `setsid` and daemons that fork twice leave the
-//! process groups of what started them.
-
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,20 +6,24 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::reaper::Reaper;
 
-/// The detached of one environment. They are known by a variable that they inherited, whose
-/// value no other environment has; one that clears its variables is not found. Linux
-/// only: elsewhere there is no `/proc`, and none is found.
+/// The processes of one environment that left the process group in which they were started:
+/// by `setsid`, or as daemons that forked twice.
+///
+/// A search in `/proc` finds them by a variable that they inherited, whose value no other
+/// environment has. It does not find a process that cleared its variables. On systems without
+/// `/proc` it finds none.
 #[derive(Debug)]
 pub(crate) struct DetachedProcesses {
     /// `AWS_LAMBDA_RUNTIME_API=…`
     mark: Vec<u8>,
     reaper: Option<Reaper>,
+    /// The result of the last search.
     known: Mutex<Vec<DetachedProcess>>,
 }
 
 impl Drop for DetachedProcesses {
     fn drop(&mut self) {
-        // They were killed, and their ids may pass to others.
+        // They were killed, so other processes may receive their ids.
         let known = watched_groups(&self.known());
         if let Some(reaper) = &self.reaper {
             known.iter().for_each(|&group| reaper.remove(group));
@@ -33,13 +34,12 @@ impl Drop for DetachedProcesses {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct DetachedProcess {
     pid: Pid,
-    /// Where the reaper is to know of it.
-    group: Option<Pid>,
+    /// The process group, if the reaper watches it.
+    watched_group: Option<Pid>,
 }
 
-/// How often the search is repeated: no limit is needed but for what forks faster than
-/// it can be found.
-const ROUNDS: usize = 4;
+/// Searches at most. Bounded, because a process may fork faster than we scan.
+const MAX_SCANS: usize = 4;
 
 impl DetachedProcesses {
     pub(crate) fn new(runtime_api: &str, reaper: Option<Reaper>) -> Self {
@@ -50,44 +50,44 @@ impl DetachedProcesses {
         }
     }
 
-    /// Looks for those that live now, outside of `groups`, and signals each. Again where
-    /// there were any, for they may have started others meanwhile.
+    /// Searches for live processes outside of `groups` and signals each. Repeats the search
+    /// if it found a new process, which may have started others before the signal arrived.
     pub(crate) fn find_and_signal(&self, groups: &[Pid], signal: Signal) {
-        for _ in 0..ROUNDS {
-            let fresh = self.find(groups);
+        for _ in 0..MAX_SCANS {
+            let found_new = self.find(groups);
             self.signal(signal);
-            if !fresh {
+            if !found_new {
                 break;
             }
         }
     }
 
-    /// To each that was found last.
+    /// Signals each process that the last search found.
     pub(crate) fn signal(&self, signal: Signal) {
         for process in &*self.known() {
-            // The id may have passed to another since.
+            // Another process may have received the id since the search.
             if self.is_marked(process.pid) {
                 let _ = kill_process(process.pid, signal);
             }
         }
     }
 
-    /// Whether there are any that were not known.
+    /// Returns true if it found a process that the last search had not.
     fn find(&self, groups: &[Pid]) -> bool {
-        let own = Family::of("self");
+        let own = ProcessIds::of("self");
         let found: Vec<DetachedProcess> = processes()
             .filter(|&pid| self.is_marked(pid))
             .filter_map(|pid| {
-                let family = Family::of(pid.as_raw_nonzero())?;
-                if groups.contains(&family.group) {
+                let ids = ProcessIds::of(pid.as_raw_nonzero())?;
+                if groups.contains(&ids.group) {
                     return None;
                 }
-                // The reaper kills whole groups, and one of a session that is not ours
-                // cannot hold a process of somebody else.
-                let apart = own.is_some_and(|own| own.session != family.session);
+                // The reaper kills whole groups. A detached process created a group outside
+                // of our session, so it holds no other program's processes.
+                let is_separate = own.is_some_and(|own| own.session != ids.session);
                 Some(DetachedProcess {
                     pid,
-                    group: apart.then_some(family.group),
+                    watched_group: is_separate.then_some(ids.group),
                 })
             })
             .collect();
@@ -97,13 +97,13 @@ impl DetachedProcesses {
             new.difference(&old).for_each(|&group| reaper.add(group));
             old.difference(&new).for_each(|&group| reaper.remove(group));
         }
-        let fresh = found.iter().any(|process| !known.contains(process));
+        let found_new = found.iter().any(|process| !known.contains(process));
         *known = found;
-        fresh
+        found_new
     }
 
-    /// What was in the process's environment when it was started; of another user's it
-    /// cannot be read.
+    /// Reads the variables with which the process started. Those of another user's processes
+    /// are not readable.
     fn is_marked(&self, pid: Pid) -> bool {
         let path = format!("/proc/{}/environ", pid.as_raw_nonzero());
         std::fs::read(path).is_ok_and(|environ| {
@@ -118,18 +118,18 @@ impl DetachedProcesses {
     }
 }
 
-/// What `/proc/<pid>/stat` says of a process's group and session. (Rustix's calls do not
-/// take 0 for an answer, which is what a container's processes get for those of outside.)
+/// The process group and the session of a process, from `/proc/<pid>/stat`. (Rustix's own
+/// calls reject the 0 that a container shows for processes outside of it.)
 #[derive(Debug, Clone, Copy)]
-struct Family {
+struct ProcessIds {
     group: Pid,
     session: i32,
 }
 
-impl Family {
+impl ProcessIds {
     fn of(pid: impl std::fmt::Display) -> Option<Self> {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name before may hold anything, parentheses included.
+        // The process's name comes first, in parentheses, and may itself contain some.
         let (_, rest) = stat.rsplit_once(')')?;
         let mut fields = rest.split_whitespace().skip(2);
         let group: i32 = fields.next()?.parse().ok()?;
@@ -143,7 +143,7 @@ impl Family {
 fn watched_groups(processes: &[DetachedProcess]) -> HashSet<Pid> {
     processes
         .iter()
-        .filter_map(|process| process.group)
+        .filter_map(|process| process.watched_group)
         .collect()
 }
 

@@ -1,4 +1,4 @@
-//! One process of an environment, the leader of a process group of its own.
+//! The processes of an environment: start, output, signals, end.
 
 mod detached;
 mod exit;
@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 pub(crate) use detached::DetachedProcesses;
 pub(crate) use exit::Exit;
@@ -20,56 +21,53 @@ use output::Output;
 pub(crate) use program::Program;
 pub(crate) use reaper::Reaper;
 
-/// A running process. Dropping it kills its whole group.
+/// A running process, the leader of its own process group. Dropping it kills the group.
 #[derive(Debug)]
 pub(crate) struct Process {
     group: Pid,
     exit: watch::Receiver<Option<Exit>>,
+    /// stdout and stderr
     outputs: Vec<Arc<Output>>,
-    readers: Vec<tokio::task::AbortHandle>,
-    /// The last peak that was read, bytes: the kernel forgets it with the process.
+    readers: Vec<AbortHandle>,
+    /// The last known peak, in bytes. The kernel forgets the peak when the process ends.
     peak_memory: AtomicU64,
 }
 
 impl Process {
-    /// Starts `program`. Its lines go to `lines`; `on_exit` runs after the last of them.
+    /// Starts `program`. `lines` receives each line of its output; `on_exit` runs after the
+    /// last one.
     ///
     /// # Errors
-    /// A sentence that names the file and says what to do.
+    /// A message that names the file and the next step.
     pub(crate) async fn spawn(
         program: &Program<'_>,
         lines: LineHandler,
         on_exit: impl FnOnce(Exit) + Send + 'static,
     ) -> Result<Self, String> {
         program.check()?;
-        let (stdout, stdout_end) =
-            Output::new(Arc::clone(&lines)).map_err(|e| program.refused(&e))?;
-        let (stderr, stderr_end) = Output::new(lines).map_err(|e| program.refused(&e))?;
-        let mut child = program.start(stdout_end, stderr_end).await?;
+        let (stdout, stdout_writer) =
+            Output::new(Arc::clone(&lines)).map_err(|e| program.start_error(&e))?;
+        let (stderr, stderr_writer) = Output::new(lines).map_err(|e| program.start_error(&e))?;
+        let mut child = program.start(stdout_writer, stderr_writer).await?;
         let group = child
             .id()
-            .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        let group =
-            group.ok_or_else(|| program.refused(&io::Error::other("it has no process id")))?;
+            .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
+            .ok_or_else(|| program.start_error(&io::Error::other("it has no process id")))?;
         let outputs = vec![Arc::new(stdout), Arc::new(stderr)];
-        let readers: Vec<_> = outputs
+        let readers = outputs
             .iter()
-            .map(|output| tokio::spawn(Arc::clone(output).read()))
-            .collect();
-        let readers = readers
-            .into_iter()
-            .map(|task| task.abort_handle())
+            .map(|output| tokio::spawn(Arc::clone(output).read()).abort_handle())
             .collect();
         let (exited, exit) = watch::channel(None);
-        let last_words = outputs.clone();
+        let last_outputs = outputs.clone();
         let reaper = program.reaper.clone();
         reaper.iter().for_each(|reaper| reaper.add(group));
         tokio::spawn(async move {
             let ended = child.wait().await.map_or(Exit::Signal(0), Exit::from);
-            // Lambda ends the whole sandbox; here, what the process left behind.
+            // Lambda ends the whole environment with the process. Here its children end.
             let _ = kill_process_group(group, Signal::KILL);
             reaper.iter().for_each(|reaper| reaper.remove(group));
-            last_words.iter().for_each(|output| output.drain());
+            last_outputs.iter().for_each(|output| output.drain());
             on_exit(ended);
             exited.send_replace(Some(ended));
         });
@@ -91,32 +89,32 @@ impl Process {
         self.group.as_raw_nonzero().get()
     }
 
-    /// SIGSTOP, SIGCONT, SIGTERM or SIGKILL to the whole group. A group that is gone
-    /// needs no signal.
+    /// Sends a signal to the whole group, unless the process has ended.
     pub(crate) fn signal(&self, signal: Signal) {
         if self.exit.borrow().is_none() {
             let _ = kill_process_group(self.group, signal);
         }
     }
 
-    /// Returns once the process has ended and was reaped.
-    pub(crate) async fn gone(&self) {
-        // An error means that the watcher is gone, and with it the process.
+    /// Waits until the process has ended and was reaped.
+    pub(crate) async fn ended(&self) {
+        // An error means that the watcher task ended, and the process before it.
         let _ = self.exit.clone().wait_for(Option::is_some).await;
     }
 
-    /// Passes on every line that the process has written so far.
+    /// Passes on every complete line that the process has written so far.
     pub(crate) fn drain(&self) {
         self.outputs.iter().for_each(|output| output.drain());
     }
 
-    /// Passes on what the process has written so far, a line without its end, too.
+    /// Passes on everything that the process has written so far, including a line without
+    /// its end.
     pub(crate) fn flush(&self) {
         self.outputs.iter().for_each(|output| output.flush());
     }
 
-    /// The most memory that the process had, bytes; of one that has ended, as far as it
-    /// is known. Linux only.
+    /// The peak of the process's memory, in bytes; after its end, the last known peak.
+    /// 0 on systems without `/proc`.
     pub(crate) fn peak_memory(&self) -> u64 {
         let peak = self.read_peak_memory().unwrap_or_default();
         self.peak_memory
@@ -139,9 +137,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
-        self.readers
-            .iter()
-            .for_each(tokio::task::AbortHandle::abort);
+        self.readers.iter().for_each(AbortHandle::abort);
     }
 }
 

@@ -1,27 +1,27 @@
-//! What a process writes, cut into lines.
-
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::net::unix::pipe;
 
-/// Takes each line without its end. Must not block.
+/// Receives each line, without its end. Must not block.
 pub(crate) type LineHandler = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// A longer line is cut: CloudWatch Logs takes events of up to 256 KB (CloudWatch Logs
-/// quotas, "Event size"; 1 MB since 2025).
+/// Bytes of a line; a longer one is cut. CloudWatch Logs accepts events of up to 256 KB
+/// (CloudWatch Logs quotas, "Event size"; 1 MB since 2025).
 const MAX_LINE_BYTES: usize = 256 * 1024;
 
-/// What one drain reads at most, so that a process that never stops talking cannot
-/// hold up an invocation.
+/// Bytes that one drain reads at most, so that a process that never stops writing cannot
+/// delay an invocation.
 const MAX_DRAIN_BYTES: usize = 4 * 1024 * 1024;
 
-/// The reading end of a process's stdout or stderr. The background task and
-/// [`drain`](Self::drain) share it, so whoever needs the lines of before a certain
-/// moment gets them all, in order.
+/// The stdout or stderr of a process, cut into lines.
+///
+/// The background task and [`drain`](Self::drain) share the reading end. A drain therefore
+/// passes on every line that was written before it, in order.
 pub(crate) struct Output {
     pipe: pipe::Receiver,
+    /// The beginning of a line whose end has not arrived.
     unfinished: Mutex<Vec<u8>>,
     lines: LineHandler,
 }
@@ -33,7 +33,7 @@ impl fmt::Debug for Output {
 }
 
 impl Output {
-    /// The reading end, and the writing end for the process.
+    /// Returns the output, and the writing end for the process.
     pub(crate) fn new(lines: LineHandler) -> io::Result<(Self, io::PipeWriter)> {
         let (reader, writer) = io::pipe()?;
         let pipe = pipe::Receiver::from_owned_fd(reader.into())?;
@@ -47,25 +47,26 @@ impl Output {
         ))
     }
 
-    /// Passes lines on until the process and all who inherited its pipe are gone.
+    /// Passes lines on until the process and every process that inherited its pipe have ended.
     pub(crate) async fn read(self: Arc<Self>) {
         loop {
             if self.pipe.readable().await.is_err() {
                 return;
             }
-            // Through tokio, so that its readiness is cleared when there is no more.
+            // Reads through tokio, which then clears the readiness of an empty pipe.
             if self.pass_on(|buffer| self.pipe.try_read(buffer)) {
                 return;
             }
         }
     }
 
-    /// Passes on all that was written so far, whether or not the task has noticed it.
+    /// Passes on every complete line that was written so far, without waiting for the
+    /// background task.
     pub(crate) fn drain(&self) {
         self.pass_on(|buffer| Ok(rustix::io::read(&self.pipe, buffer)?));
     }
 
-    /// Like [`drain`](Self::drain); a line that was begun is passed on as it is.
+    /// Like [`drain`](Self::drain), and passes on the unfinished line, too.
     pub(crate) fn flush(&self) {
         self.drain();
         let mut unfinished = self
@@ -75,7 +76,8 @@ impl Output {
         self.pass_line(&std::mem::take(&mut *unfinished));
     }
 
-    /// True at the end of the stream.
+    /// Reads until the pipe is empty, [`MAX_DRAIN_BYTES`] at most. Returns true at the end of
+    /// the stream.
     fn pass_on(&self, read: impl Fn(&mut [u8]) -> io::Result<usize>) -> bool {
         let mut unfinished = self
             .unfinished
@@ -91,7 +93,7 @@ impl Output {
                 }
                 Ok(bytes) => {
                     total += bytes;
-                    self.cut(&mut unfinished, &buffer[..bytes]);
+                    self.pass_complete_lines(&mut unfinished, &buffer[..bytes]);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return error.kind() != ErrorKind::WouldBlock,
@@ -100,7 +102,8 @@ impl Output {
         false
     }
 
-    fn cut(&self, unfinished: &mut Vec<u8>, mut bytes: &[u8]) {
+    /// Passes on each complete line and keeps the rest in `unfinished`.
+    fn pass_complete_lines(&self, unfinished: &mut Vec<u8>, mut bytes: &[u8]) {
         while let Some(end) = bytes.iter().position(|&byte| byte == b'\n') {
             unfinished.extend_from_slice(&bytes[..end]);
             let line = unfinished.strip_suffix(b"\r").unwrap_or(unfinished);
@@ -127,7 +130,7 @@ mod tests {
     use std::io::Write;
 
     #[tokio::test]
-    async fn a_drain_gives_what_was_written_before_it_without_waiting() {
+    async fn a_drain_passes_on_the_lines_that_were_written_before_it() {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let lines = Arc::clone(&seen);
         let (output, mut end) = Output::new(Arc::new(move |line: &str| {
@@ -143,7 +146,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_flush_gives_the_line_that_was_begun_and_what_follows_is_another() {
+    async fn a_flush_passes_on_the_unfinished_line_and_the_rest_is_another_line() {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let lines = Arc::clone(&seen);
         let (output, mut end) = Output::new(Arc::new(move |line: &str| {

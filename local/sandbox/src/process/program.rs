@@ -9,21 +9,27 @@ use tokio::process::{Child, Command};
 
 use super::reaper::Reaper;
 
-/// What to run.
+/// Retries of the start while the executable is busy: for half a second.
+const MAX_SPAWN_RETRIES: u32 = 50;
+const SPAWN_RETRY_DELAY: Duration = Duration::from_millis(10);
+
+/// An executable and its surroundings.
 #[derive(Debug)]
 pub(crate) struct Program<'a> {
-    /// `runtime` or `extension`, for sentences.
+    /// `runtime` or `extension`, for messages.
     pub(crate) role: &'static str,
     pub(crate) function: &'a str,
     pub(crate) executable: &'a Path,
+    /// The working directory.
     pub(crate) directory: &'a Path,
-    /// All variables: nothing is inherited.
+    /// All environment variables: the process inherits no others.
     pub(crate) variables: &'a BTreeMap<String, String>,
     pub(crate) reaper: Option<Reaper>,
 }
 
 impl Program<'_> {
-    /// Starts the program as the leader of a process group. This end of the pipes is closed.
+    /// Starts the program as the leader of a process group. The writing ends of the pipes
+    /// stay open only in the process.
     pub(super) async fn start(
         &self,
         stdout: PipeWriter,
@@ -41,23 +47,25 @@ impl Program<'_> {
             .kill_on_drop(true);
         spawn(&mut command)
             .await
-            .map_err(|error| self.refused(&error))
+            .map_err(|error| self.start_error(&error))
     }
 
+    /// # Errors
+    /// A message, if the executable or the directory is unusable.
     pub(super) fn check(&self) -> Result<(), String> {
-        let who = self.who();
+        let name = self.display_name();
         let metadata = std::fs::metadata(self.executable).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => {
-                format!("{who} does not exist: build it, or correct its path in the template")
+                format!("{name} does not exist: build it, or correct its path in the template")
             }
-            _ => format!("{who} cannot be read ({error}): look at the permissions of its folders"),
+            _ => format!("{name} cannot be read ({error}): look at the permissions of its folders"),
         })?;
         if !metadata.is_file() {
-            return Err(format!("{who} is not a file: name the executable itself"));
+            return Err(format!("{name} is not a file: name the executable itself"));
         }
         if metadata.permissions().mode() & 0o111 == 0 {
             let path = self.executable.display();
-            return Err(format!("{who} is not executable: run `chmod +x {path}`"));
+            return Err(format!("{name} is not executable: run `chmod +x {path}`"));
         }
         if !self.directory.is_dir() {
             let directory = self.directory.display();
@@ -69,33 +77,34 @@ impl Program<'_> {
         Ok(())
     }
 
-    pub(super) fn refused(&self, error: &io::Error) -> String {
-        let who = self.who();
+    /// The message for an error of the start, with its likely cause and the next step.
+    pub(super) fn start_error(&self, error: &io::Error) -> String {
+        let name = self.display_name();
         const ENOEXEC: i32 = 8;
         if error.raw_os_error() == Some(ENOEXEC) {
             return format!(
-                "{who} is not a program for this machine: build it for {} Linux, or begin a script with a line like `#!/usr/bin/env python3`",
+                "{name} is not a program for this machine: build it for {} Linux, or begin a script with a line like `#!/usr/bin/env python3`",
                 std::env::consts::ARCH
             );
         }
         match (error.kind(), interpreter(self.executable)) {
             (io::ErrorKind::NotFound, Some(interpreter)) => format!(
-                "{who} cannot start, because its interpreter {} does not exist: correct its first line",
+                "{name} cannot start, because its interpreter {} does not exist: correct its first line",
                 interpreter.display()
             ),
             (io::ErrorKind::NotFound, None) if !self.executable.is_file() => {
                 format!(
-                    "{who} cannot start, because the file does not exist: build it, or correct its path"
+                    "{name} cannot start, because the file does not exist: build it, or correct its path"
                 )
             }
             (io::ErrorKind::NotFound, None) => format!(
-                "{who} cannot start, because the loader it was linked for is missing: build it for this machine's C library"
+                "{name} cannot start, because the loader it was linked for is missing: build it for this machine's C library"
             ),
-            _ => format!("{who} cannot start ({error})"),
+            _ => format!("{name} cannot start ({error})"),
         }
     }
 
-    fn who(&self) -> String {
+    fn display_name(&self) -> String {
         format!(
             "the {} {} of function {}",
             self.role,
@@ -105,22 +114,25 @@ impl Program<'_> {
     }
 }
 
-/// A file that was just written is busy while any other thread is between fork and
-/// exec with its handle; that passes in milliseconds.
+/// Tries again while the file is busy. A file that this program has just written stays busy
+/// while another thread is between fork and exec with its handle, for some milliseconds.
 async fn spawn(command: &mut Command) -> io::Result<Child> {
-    let mut attempts = 0;
+    let mut retries = 0;
     loop {
         match command.spawn() {
-            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && attempts < 50 => {
-                attempts += 1;
-                tokio::time::sleep(Duration::from_millis(10)).await;
+            Err(error)
+                if error.kind() == io::ErrorKind::ExecutableFileBusy
+                    && retries < MAX_SPAWN_RETRIES =>
+            {
+                retries += 1;
+                tokio::time::sleep(SPAWN_RETRY_DELAY).await;
             }
             result => return result,
         }
     }
 }
 
-/// What the `#!` line of a script names.
+/// The interpreter in the `#!` line of a script.
 fn interpreter(executable: &Path) -> Option<PathBuf> {
     use std::io::Read;
     let mut head = Vec::new();

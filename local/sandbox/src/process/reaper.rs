@@ -1,6 +1,3 @@
-//! Ends what this program leaves behind when it cannot do so itself: killed with
-//! SIGKILL, it runs no destructor, and a stopped process notices nothing.
-
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::process::Stdio;
@@ -9,12 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::process::Pid;
 use tokio::process::Command;
 
-/// A shell that reads which process groups live. Its input ends with this program,
-/// however that ends, and then it kills those that are left. (Linux's parent death
-/// signal would need unsafe code between fork and exec.)
+/// Kills the process groups that this program leaves behind if SIGKILL ends it: then no
+/// destructor runs, and a stopped process does not notice that its parent has ended.
+///
+/// The reaper is a shell that reads the ids of the live groups from a pipe. The pipe closes
+/// when this program ends, and the shell then kills the groups that are left. (Linux's parent
+/// death signal would need unsafe code between fork and exec.)
 #[derive(Debug, Clone)]
 pub(crate) struct Reaper {
-    /// The only writing end: children do not inherit it.
+    /// The only writing end of the pipe; child processes do not inherit it.
     input: Arc<Mutex<io::PipeWriter>>,
 }
 
@@ -35,7 +35,7 @@ for group in $alive; do kill -s KILL -- "-$group"; done 2>/dev/null
 
 impl Reaper {
     /// # Errors
-    /// Where there is no `/bin/sh`, or no process to be had.
+    /// `/bin/sh` is missing or cannot start.
     pub(crate) fn start() -> io::Result<Self> {
         let (reader, input) = io::pipe()?;
         let mut child = Command::new("/bin/sh")
@@ -45,7 +45,7 @@ impl Reaper {
             .stdin(reader)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // Ctrl-C in a terminal goes to the whole group of this program.
+            // In its own group, because a terminal's Ctrl-C signals this program's whole group.
             .process_group(0)
             .spawn()?;
         tokio::spawn(async move { child.wait().await });
@@ -66,7 +66,7 @@ impl Reaper {
         let mut line = String::new();
         let _ = writeln!(line, "{command} {}", group.as_raw_nonzero());
         let mut input = self.input.lock().unwrap_or_else(PoisonError::into_inner);
-        // Without a reaper the groups are still killed wherever a destructor runs.
+        // If the shell is gone, destructors still kill the groups.
         let _ = input.write_all(line.as_bytes());
     }
 }
@@ -85,8 +85,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_lives_when_the_program_ends_is_killed_even_if_stopped_and_what_ended_is_left_alone()
-     {
+    async fn the_reaper_kills_running_and_stopped_groups_but_not_removed_ones() {
         let reaper = Reaper::start().unwrap();
         let (mut running, one) = sleeper();
         let (mut stopped, two) = sleeper();

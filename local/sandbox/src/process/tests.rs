@@ -25,7 +25,7 @@ async fn spawn(executable: &Path, lines: LineHandler) -> Result<Process, String>
     Process::spawn(&program, lines, |_| ()).await
 }
 
-fn nowhere() -> LineHandler {
+fn discard() -> LineHandler {
     Arc::new(|_| ())
 }
 
@@ -34,12 +34,12 @@ fn state_of(process: &Process) -> Option<char> {
     stat.rsplit(')').next()?.trim_start().chars().next()
 }
 
-async fn until(mut holds: impl FnMut() -> bool) {
+async fn wait_until(mut condition: impl FnMut() -> bool) {
     let deadline = std::time::Instant::now() + Duration::from_secs(20);
-    while !holds() {
+    while !condition() {
         assert!(
             std::time::Instant::now() < deadline,
-            "it never came to hold"
+            "the condition did not become true within 20 s"
         );
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
@@ -50,7 +50,7 @@ async fn every_line_arrives_before_the_exit_and_without_its_end() {
     let folder = tempfile::tempdir().unwrap();
     let path = script(
         folder.path(),
-        "talks",
+        "prints",
         "#!/bin/sh\necho one\nprintf 'two\\r\\nthree'\n",
         0o755,
     );
@@ -62,12 +62,12 @@ async fn every_line_arrives_before_the_exit_and_without_its_end() {
     )
     .await
     .unwrap();
-    process.gone().await;
+    process.ended().await;
     assert_eq!(*seen.lock().unwrap(), ["one", "two", "three"]);
 }
 
 #[tokio::test]
-async fn a_stopped_process_stands_still_and_goes_on() {
+async fn a_stopped_process_continues_after_sigcont() {
     let folder = tempfile::tempdir().unwrap();
     let path = script(
         folder.path(),
@@ -75,11 +75,11 @@ async fn a_stopped_process_stands_still_and_goes_on() {
         "#!/bin/sh\nexec sleep 600\n",
         0o755,
     );
-    let process = spawn(&path, nowhere()).await.unwrap();
+    let process = spawn(&path, discard()).await.unwrap();
     process.signal(Signal::STOP);
-    until(|| state_of(&process) == Some('T')).await;
+    wait_until(|| state_of(&process) == Some('T')).await;
     process.signal(Signal::CONT);
-    until(|| state_of(&process) == Some('S')).await;
+    wait_until(|| state_of(&process) == Some('S')).await;
 }
 
 #[tokio::test]
@@ -92,17 +92,17 @@ async fn a_dropped_process_dies_with_its_children() {
         0o755,
     );
     let child = Arc::new(Mutex::new(String::new()));
-    let told = Arc::clone(&child);
+    let printed = Arc::clone(&child);
     let process = spawn(
         &path,
-        Arc::new(move |line| *told.lock().unwrap() = line.to_owned()),
+        Arc::new(move |line| *printed.lock().unwrap() = line.to_owned()),
     )
     .await
     .unwrap();
-    until(|| !child.lock().unwrap().is_empty()).await;
+    wait_until(|| !child.lock().unwrap().is_empty()).await;
     let child = child.lock().unwrap().clone();
     let alive = |id: &str| {
-        // A zombie that its new parent has not reaped yet is dead, too.
+        // A zombie is dead; its new parent has not reaped it yet.
         let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
         stat.rsplit(')')
             .next()
@@ -111,40 +111,43 @@ async fn a_dropped_process_dies_with_its_children() {
     assert!(alive(&child));
     let own = process.id().to_string();
     drop(process);
-    until(|| !alive(&child) && !alive(&own)).await;
+    wait_until(|| !alive(&child) && !alive(&own)).await;
 }
 
 #[tokio::test]
-async fn what_cannot_start_is_named_with_what_to_do() {
+async fn an_executable_that_cannot_start_is_named_with_the_next_step() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing");
-    let said = spawn(&missing, nowhere()).await.unwrap_err();
+    let error = spawn(&missing, discard()).await.unwrap_err();
     assert_eq!(
-        said,
+        error,
         format!(
             "the runtime {} of function orders does not exist: build it, or correct its path in the template",
             missing.display()
         )
     );
     let plain = script(folder.path(), "plain", "#!/bin/sh\n", 0o644);
-    let said = spawn(&plain, nowhere()).await.unwrap_err();
+    let error = spawn(&plain, discard()).await.unwrap_err();
     assert!(
-        said.ends_with(&format!(
+        error.ends_with(&format!(
             "is not executable: run `chmod +x {}`",
             plain.display()
         )),
-        "{said}"
+        "{error}"
     );
-    let said = spawn(folder.path(), nowhere()).await.unwrap_err();
-    assert!(said.contains("is not a file"), "{said}");
+    let error = spawn(folder.path(), discard()).await.unwrap_err();
+    assert!(error.contains("is not a file"), "{error}");
     let odd = script(folder.path(), "odd", "\u{7f}ELF and nothing more", 0o755);
-    let said = spawn(&odd, nowhere()).await.unwrap_err();
-    assert!(said.contains("is not a program for this machine"), "{said}");
-    let lost = script(folder.path(), "lost", "#!/no/such/python\n", 0o755);
-    let said = spawn(&lost, nowhere()).await.unwrap_err();
+    let error = spawn(&odd, discard()).await.unwrap_err();
     assert!(
-        said.contains("its interpreter /no/such/python does not exist"),
-        "{said}"
+        error.contains("is not a program for this machine"),
+        "{error}"
+    );
+    let lost = script(folder.path(), "lost", "#!/no/such/python\n", 0o755);
+    let error = spawn(&lost, discard()).await.unwrap_err();
+    assert!(
+        error.contains("its interpreter /no/such/python does not exist"),
+        "{error}"
     );
 }
 
