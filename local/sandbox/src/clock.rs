@@ -1,4 +1,4 @@
-//! Times as Lambda writes them.
+//! The formats in which Lambda writes times.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ pub(crate) fn date_path(time: Timestamp) -> String {
     format!("{:04}/{:02}/{:02}", utc.year, utc.month, utc.day)
 }
 
-/// Milliseconds with microseconds behind the point, as telemetry's numbers are.
+/// Milliseconds with the microseconds as decimals, as the Telemetry API writes durations.
 pub(crate) fn millis(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1000.0
 }
 
-/// Epoch milliseconds.
+/// Milliseconds since the epoch, as Lambda writes deadlines.
 pub(crate) fn epoch_millis(time: Timestamp) -> i64 {
     time.as_micros().div_euclid(1000)
 }

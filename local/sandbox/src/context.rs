@@ -5,13 +5,13 @@ use tokio::sync::watch;
 use crate::process::Reaper;
 use crate::{LogSink, SandboxConfig, SegmentSink};
 
-/// What all functions, environments and requests of a sandbox share.
+/// Configuration, sinks and shutdown, shared by all functions and requests of a sandbox.
 pub(crate) struct SandboxContext {
     pub(crate) config: SandboxConfig,
     pub(crate) segments: Arc<dyn SegmentSink>,
     pub(crate) logs: Arc<dyn LogSink>,
-    /// How many requests and environments there are: the end waits for them.
-    alive: watch::Sender<usize>,
+    /// The number of requests and environments. Shutdown waits until it is 0.
+    active: watch::Sender<usize>,
     closing: watch::Sender<bool>,
     reaper: OnceLock<Option<Reaper>>,
 }
@@ -26,23 +26,24 @@ impl SandboxContext {
             config,
             segments,
             logs,
-            alive: watch::Sender::new(0),
+            active: watch::Sender::new(0),
             closing: watch::Sender::new(false),
             reaper: OnceLock::new(),
         }
     }
 
-    /// Counts as alive until it is dropped.
+    /// Counts one request or environment until the guard is dropped.
     pub(crate) fn begin_activity(&self) -> ActivityGuard {
-        self.alive.send_modify(|count| *count += 1);
-        ActivityGuard(self.alive.clone())
+        self.active.send_modify(|count| *count += 1);
+        ActivityGuard(self.active.clone())
     }
 
-    /// Started with the first process. `None` where that is impossible.
+    /// The first call starts the reaper. `None` if it cannot start.
     pub(crate) fn reaper(&self) -> Option<Reaper> {
         self.reaper.get_or_init(|| Reaper::start().ok()).clone()
     }
 
+    /// Begins the shutdown: no new request is accepted.
     pub(crate) fn close(&self) {
         self.closing.send_replace(true);
     }
@@ -51,7 +52,7 @@ impl SandboxContext {
         *self.closing.borrow()
     }
 
-    /// Ends once [`close`](Self::close) was called.
+    /// Waits for [`close`](Self::close).
     pub(crate) fn closing(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut closing = self.closing.subscribe();
         async move {
@@ -59,14 +60,14 @@ impl SandboxContext {
         }
     }
 
-    /// Ends once nothing counts as alive.
+    /// Waits until no request and no environment is left.
     pub(crate) async fn until_idle(&self) {
-        // An error cannot be: the sender is ours.
-        let _ = self.alive.subscribe().wait_for(|&alive| alive == 0).await;
+        // Cannot fail: `self` holds the sender.
+        let _ = self.active.subscribe().wait_for(|&count| count == 0).await;
     }
 }
 
-/// One request or environment.
+/// Counts one request or environment as active.
 #[derive(Debug)]
 pub(crate) struct ActivityGuard(watch::Sender<usize>);
 

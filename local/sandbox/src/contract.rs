@@ -1,4 +1,4 @@
-//! What the sandbox takes and gives.
+//! The input and the output of the sandbox.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,54 +7,61 @@ use std::time::Duration;
 use bytes::Bytes;
 use xray_document::{Document, TraceHeader};
 
-/// A function as the sandbox runs it.
+/// The configuration of a function.
 #[derive(Debug, Clone)]
 pub struct FunctionConfig {
-    /// `AWS_LAMBDA_FUNCTION_NAME`.
+    /// `AWS_LAMBDA_FUNCTION_NAME`
     pub name: String,
+    /// `AWS_REGION`
     pub region: String,
+    /// Part of the function's ARN.
     pub account_id: String,
-    /// `_HANDLER`; custom runtimes mostly ignore it.
+    /// `_HANDLER`. Most custom runtimes ignore it.
     pub handler: String,
-    /// `LAMBDA_TASK_ROOT` and the working directory: the folder of the unpacked code.
+    /// The folder of the unpacked code: `LAMBDA_TASK_ROOT` and the working directory.
     pub task_root: PathBuf,
-    /// The executable that is the runtime: a binary, or a script with a `#!` line.
+    /// The executable of the runtime: a binary, or a script with a `#!` line.
     pub bootstrap: PathBuf,
-    /// Executables that a layer would put into `/opt/extensions`, in the order of the layers.
+    /// The executables of external extensions, in the order of their layers. In Lambda they
+    /// are in `/opt/extensions`. 10 at most.
     pub extensions: Vec<PathBuf>,
-    /// `Timeout`; Lambda's default is 3 s.
+    /// `Timeout`. Lambda's default is 3 s.
     pub timeout: Duration,
-    /// `MemorySize`, MB; Lambda's default is 128.
+    /// `MemorySize` in MB. Lambda's default is 128. The sandbox does not limit memory; it warns.
     pub memory_mb: u32,
+    /// `TracingConfig.Mode`
     pub tracing: TracingMode,
-    /// The function's own variables, resolved.
+    /// The function's own environment variables.
     pub environment: BTreeMap<String, String>,
 }
 
-/// `TracingConfig.Mode`.
+/// `TracingConfig.Mode` (Lambda API reference, `TracingConfig`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TracingMode {
+    /// Lambda samples requests and sends segments of its own.
     Active,
+    /// Lambda passes the caller's trace on and sends no segments.
     #[default]
     PassThrough,
 }
 
-/// How the sandbox behaves for every function.
+/// The configuration that all functions share.
 #[derive(Debug, Clone)]
 pub struct SandboxConfig {
-    /// Variables that every function and extension gets beneath its own: credentials,
-    /// `AWS_ENDPOINT_URL_XRAY`, `AWS_ENDPOINT_URL_DYNAMODB`.
+    /// Variables for every function and extension: credentials, `AWS_ENDPOINT_URL_XRAY`,
+    /// `AWS_ENDPOINT_URL_DYNAMODB`. A function's own variables override them.
     pub environment: BTreeMap<String, String>,
-    /// Where a function without an extension of ours finds a daemon:
-    /// `AWS_XRAY_DAEMON_ADDRESS`, `host:port`. `None` sets a port of loopback on which
-    /// nothing listens.
+    /// `AWS_XRAY_DAEMON_ADDRESS` (`host:port`) of functions without extensions. `None`, the
+    /// default, sets a loopback port on which nothing listens.
     pub daemon_address: Option<String>,
+    /// The sampling of requests whose callers did not decide.
     pub sampling: SamplingMode,
-    /// How long an environment may stay idle before it is shut down (`SPINDOWN`).
+    /// The time after which an idle environment is shut down (`SPINDOWN`). Default: 5 minutes.
     pub idle_timeout: Duration,
-    /// How many environments one function may have at once; more requests are throttled (429).
+    /// The maximum of concurrent requests to one function; further requests are throttled (429).
+    /// Default: 100.
     pub max_concurrency: usize,
-    /// Whether idle environments are stopped with SIGSTOP as Lambda freezes them.
+    /// Stops idle environments with SIGSTOP, as Lambda freezes them. Default: true.
     pub freeze: bool,
 }
 
@@ -71,80 +78,88 @@ impl Default for SandboxConfig {
     }
 }
 
-/// How `Active` tracing decides where the caller has not.
+/// The sampling of requests to functions with `Active` tracing whose callers did not decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SamplingMode {
-    /// Every request: it is a desk.
+    /// Samples every request, as suits a developer's machine.
     #[default]
     Everything,
-    /// As Lambda: the first request of each second, and 5 % of the rest.
+    /// Samples as Lambda does: the first request of each second, and 5 % of the rest.
     Lambda,
 }
 
 /// One request to a function.
 #[derive(Debug, Clone, Default)]
 pub struct Invocation {
+    /// The event, 6 MB at most.
     pub payload: Bytes,
     /// The caller's `X-Amzn-Trace-Id`.
     pub trace_header: Option<TraceHeader>,
-    /// `X-Amz-Client-Context`, decoded JSON.
+    /// `X-Amz-Client-Context`, decoded from base64: JSON.
     pub client_context: Option<String>,
 }
 
-/// What the caller of a function gets: what `Invoke` answers with status 200.
+/// The result of a request with status 200.
 #[derive(Debug, Clone)]
 pub struct InvokeOutcome {
+    /// `x-amzn-RequestId`
     pub request_id: String,
-    /// The response, or on a function error Lambda's
-    /// `{"errorMessage":…,"errorType":…}`.
+    /// The function's response; after an error of the function, the JSON object that describes
+    /// it, `{"errorMessage":…,"errorType":…}`.
     pub payload: Bytes,
-    /// `X-Amz-Function-Error`.
+    /// `X-Amz-Function-Error`
     pub function_error: Option<FunctionError>,
-    /// The trace header under which the function ran.
+    /// The trace header that the function received.
     pub trace_header: TraceHeader,
-    /// The last 4 KB of the invocation's log, START to REPORT: `X-Amz-Log-Result` before
-    /// base64. Everything up to the response is in it; REPORT is, once the extensions are done.
+    /// `X-Amz-Log-Result` before base64: the last 4 KB of the log from START to the response.
+    /// Lambda's ends with REPORT, which comes later here.
     pub log_tail: Vec<u8>,
 }
 
+/// The kind of a function's error (Lambda API reference, `Invoke`, `X-Amz-Function-Error`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FunctionError {
+    /// The sandbox reports every error as `Unhandled`.
     Handled,
+    /// The function returned an error, timed out or crashed.
     Unhandled,
 }
 
-/// What `Invoke` answers with another status than 200.
+/// The result of a request with a status other than 200.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InvokeError {
-    /// 404 `ResourceNotFoundException`
+    /// 404 `ResourceNotFoundException`, with the name that the caller used.
     UnknownFunction(String),
-    /// 429 `TooManyRequestsException`
+    /// 429 `TooManyRequestsException`, with its message.
     TooManyRequests(String),
-    /// 413 `RequestTooLargeException`: over 6 MB (6,291,556 bytes)
+    /// 413 `RequestTooLargeException`, with the bytes of the payload: over 6 MB (6,291,556).
     RequestTooLarge(usize),
-    /// 502: the runtime or an extension could not be started. The text says what to do.
+    /// 502: the runtime or an extension cannot start. The message has the next step.
     CannotStart(String),
-    /// 503 `ServiceException`: the sandbox is shutting down
+    /// 503 `ServiceException`: the sandbox is shutting down.
     ShuttingDown,
 }
 
-/// Where documents that the platform itself draws are sent: `AWS::Lambda` and
-/// `AWS::Lambda::Function` segments. Must not block.
+/// Receives the segments that Lambda itself sends: `AWS::Lambda` and `AWS::Lambda::Function`.
 pub trait SegmentSink: Send + Sync + 'static {
+    /// Must not block.
     fn put(&self, documents: Vec<Document>);
 }
 
-/// Where a function's log goes, line by line, as CloudWatch would get it. Must not block.
+/// Receives the functions' logs, as CloudWatch Logs does for Lambda.
 pub trait LogSink: Send + Sync + 'static {
-    /// One line without its end, of `source`.
+    /// Receives one line without its end. Must not block.
     fn line(&self, function: &str, source: LogSource, line: &str);
 }
 
+/// The writer of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogSource {
-    /// INIT_START, START, END, REPORT.
+    /// Lambda itself: INIT_START, START, END, REPORT.
     Platform,
+    /// The runtime's process.
     Function,
+    /// An extension's process.
     Extension,
 }
 

@@ -1,14 +1,23 @@
 //! Lambda's execution environment on one machine.
 //!
-//! [`Sandbox`] runs functions and extensions as processes and answers them as Lambda
-//! does: Runtime API, Extensions API, Telemetry API, one environment per concurrent
-//! request, frozen between invocations. What the platform itself would draw goes to a
-//! [`SegmentSink`], what it would log to a [`LogSink`].
+//! [`Sandbox`] runs functions and extensions as processes and serves them Lambda's Runtime,
+//! Extensions and Telemetry APIs. Each concurrent request has its own environment, which is
+//! frozen between invocations. A [`SegmentSink`] receives the segments that Lambda itself
+//! sends to X-Ray, a [`LogSink`] the function's log.
 //!
-//! A request's way: [`Sandbox::invoke`] leases an environment from the function's
-//! `pool`, `call` drives it from START to REPORT, and `environment` knows what its
-//! processes are doing from what they tell the APIs. After a timeout or a crash the
-//! next request gets a new environment, where Lambda would reset the old one.
+//! The modules, each of which uses only those before it:
+//!
+//! - `process`: one process of an environment: its start, output, signals and end.
+//! - `state`: the state machine of one environment.
+//! - `platform`: the facts that Lambda reports, as log lines, telemetry and segments.
+//! - `apis`: the three HTTP APIs.
+//! - `environment`: one environment: init, freeze, thaw, shutdown.
+//! - `invocation`: one request from its arrival to REPORT, and the pool of environments.
+//!
+//! After a timeout or a crash the next request starts a new environment; Lambda would reset
+//! the old one. `docs/fidelity.md` lists every such difference.
+
+#![warn(missing_docs)]
 
 mod apis;
 mod clock;

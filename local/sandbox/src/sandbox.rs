@@ -12,8 +12,10 @@ use crate::{
     SegmentSink,
 };
 
-/// Runs functions as Lambda does. Cheap to clone; when the last clone is dropped, every
-/// process is killed. [`shutdown`](Self::shutdown) lets them end by themselves.
+/// Runs functions as Lambda does.
+///
+/// A clone is cheap and shares the functions. When the last clone is dropped, every process is
+/// killed; [`shutdown`](Self::shutdown) lets them end by themselves.
 #[derive(Clone)]
 pub struct Sandbox {
     inner: Arc<Inner>,
@@ -33,6 +35,7 @@ impl std::fmt::Debug for Sandbox {
 }
 
 impl Sandbox {
+    /// Creates a sandbox without functions. It starts no process.
     pub fn new(
         config: SandboxConfig,
         segments: Arc<dyn SegmentSink>,
@@ -47,11 +50,12 @@ impl Sandbox {
         }
     }
 
-    /// Adds a function, or replaces the one of the same name: its next request gets a
-    /// new environment. Nothing is started yet.
+    /// Adds a function, or replaces the one with the same name. The next request starts a new
+    /// environment. A reserved variable of the function is ignored; a line in its log names it.
     ///
-    /// Replacing needs a Tokio runtime, because the environments of the old one are
-    /// shut down.
+    /// # Panics
+    /// If it replaces a function outside of a Tokio runtime, which the shutdown of the old
+    /// environments needs.
     pub fn add_function(&self, function: FunctionConfig) {
         for name in function
             .environment
@@ -59,7 +63,7 @@ impl Sandbox {
             .filter(|name| is_reserved_variable(name))
         {
             let line = format!(
-                "variable {name} of function {} is reserved by Lambda: it was left out",
+                "variable {name} of function {} is reserved by Lambda and was ignored: remove it",
                 function.name
             );
             self.inner
@@ -75,7 +79,7 @@ impl Sandbox {
         }
     }
 
-    /// All functions, by name.
+    /// All functions, sorted by name.
     pub fn functions(&self) -> Vec<FunctionConfig> {
         self.pools()
             .values()
@@ -83,13 +87,15 @@ impl Sandbox {
             .collect()
     }
 
-    /// Runs a function, named by its name, ARN or partial ARN, each with the qualifier
-    /// `$LATEST` or none. Returns as soon as the runtime has answered; the request goes
-    /// on to its end even if this future is dropped.
+    /// Runs a function, which the caller names by its name, its ARN or a partial ARN, without a
+    /// qualifier or with `$LATEST`.
+    ///
+    /// Returns as soon as the runtime has responded, while extensions may still work. The
+    /// invocation runs to its end even if this future is dropped.
     ///
     /// # Errors
-    /// Whatever Lambda answers with another status than 200. An error of the function
-    /// is none of those: see [`InvokeOutcome::function_error`].
+    /// An [`InvokeError`] for each status other than 200. An error of the function has status
+    /// 200: see [`InvokeOutcome::function_error`].
     pub async fn invoke(
         &self,
         function: &str,
@@ -109,7 +115,7 @@ impl Sandbox {
             .filter(|pool| is_named(&pool.function, &name))
             .ok_or_else(unknown)?;
 
-        let call = Call::accept(context, &pool, name.qualifier, invocation);
+        let call = Call::new(context, &pool, name.qualifier, invocation);
         let lease = match pool.lease(context.config.max_concurrency).await {
             LeaseOutcome::Environment(lease) => lease,
             LeaseOutcome::Throttled => return Err(call.throttled()),
@@ -120,8 +126,8 @@ impl Sandbox {
         outcome.await.unwrap_or(Err(InvokeError::ShuttingDown))
     }
 
-    /// SHUTDOWN (`SPINDOWN`) to every environment; returns once all processes are gone.
-    /// Requests that run have two seconds to end.
+    /// Shuts every environment down (SHUTDOWN with `SPINDOWN`) and waits for the end of all
+    /// processes. Running invocations have two seconds to end.
     pub async fn shutdown(&self) {
         let context = &self.inner.context;
         context.close();
@@ -140,7 +146,7 @@ impl Sandbox {
     }
 }
 
-/// Whether a caller means `function`, of which only `$LATEST` exists.
+/// True if the name means `function`, which has only the version `$LATEST`.
 fn is_named(function: &FunctionConfig, name: &FunctionName<'_>) -> bool {
     name.matches(&function.region, &function.account_id, &function.name)
         && name

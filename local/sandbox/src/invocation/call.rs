@@ -1,5 +1,3 @@
-//! One request, from the moment when it was accepted to REPORT.
-
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,30 +19,34 @@ use crate::platform::{
 use crate::state::{Failure, Request, ShutdownReason, State};
 use crate::{FunctionError, Invocation, InvokeError, InvokeOutcome};
 
-/// Init on demand (Lambda Developer Guide, "Lambda execution environment lifecycle").
+/// The time for an on-demand init (Lambda Developer Guide, "Lambda execution environment
+/// lifecycle").
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a request that runs when the sandbox ends may go on.
+/// The time for a running invocation to end after the shutdown of the sandbox begins.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 
+/// Takes the caller's result.
 pub(crate) type Reply = oneshot::Sender<Result<InvokeOutcome, InvokeError>>;
 
 /// A request to a function, from its arrival to REPORT.
 pub(crate) struct Call {
     context: Arc<SandboxContext>,
     request: ReceivedRequest,
-    /// With the qualifier that the caller gave.
+    /// The ARN with the qualifier that the caller gave.
     invoked_arn: String,
     trace_header: TraceHeader,
     invocation: Invocation,
+    /// `None` after the caller has its result.
     reply: Option<Reply>,
-    /// The environment's, as soon as there is one.
+    /// The environment's reporter, once the call has an environment.
     reporter: Arc<Reporter>,
     _activity: ActivityGuard,
 }
 
 impl Call {
-    pub(crate) fn accept(
+    /// Creates the call and decides on its trace. Emits nothing.
+    pub(crate) fn new(
         context: &Arc<SandboxContext>,
         pool: &Pool,
         qualifier: Option<&str>,
@@ -81,17 +83,19 @@ impl Call {
         }
     }
 
-    /// The caller gets nothing but 429.
+    /// Reports that the function has too many concurrent requests. Returns the caller's error.
     pub(crate) fn throttled(&self) -> InvokeError {
         let max = self.context.config.max_concurrency;
         let error = InvokeError::TooManyRequests(format!(
-            "Rate Exceeded: function {} has {max} requests at once already",
+            "Rate Exceeded: function {} already has {max} concurrent requests",
             self.request.function.name
         ));
         self.emit_rejected(&error);
         error
     }
 
+    /// Runs the invocation in the leased environment, or in a new one, and sends the caller's
+    /// result to `reply`. Returns after REPORT and the freeze.
     pub(crate) async fn run(mut self, mut lease: Lease, reply: Reply) {
         self.reply = Some(reply);
         self.reporter.emit(&PlatformEvent::Accepted {
@@ -109,9 +113,9 @@ impl Call {
                 (warm, None)
             }
             None => tokio::select! {
-                cold = self.cold() => match cold {
-                    Ok(cold) => cold,
-                    Err(sentence) => return self.reject(InvokeError::CannotStart(sentence)),
+                started = self.cold_start() => match started {
+                    Ok(started) => started,
+                    Err(message) => return self.reject(InvokeError::CannotStart(message)),
                 },
                 () = &mut interrupted => return self.reject(InvokeError::ShuttingDown),
             },
@@ -125,22 +129,22 @@ impl Call {
             at: progress.start,
         });
         let ended = tokio::select! {
-            ended = self.drive(&mut environment, &mut lease, deadline, &mut progress) => ended,
+            ended = self.invoke(&mut environment, &mut lease, deadline, &mut progress) => ended,
             () = &mut interrupted => Err(Failure::Interrupted),
         };
         self.end(environment, lease, &progress, ended.err()).await;
     }
 
-    /// A new environment. Where its init fails, a second one that has not begun: its
-    /// init is suppressed, that is, runs again within the invocation.
-    async fn cold(&self) -> Result<(Environment, Option<InitReport>), String> {
+    /// Starts an environment. If its init fails, opens a second one whose init is suppressed:
+    /// it runs within the invocation, under the function's timeout.
+    async fn cold_start(&self) -> Result<(Environment, Option<InitReport>), String> {
         let mut environment = self.open(InitPhase::Init).await?;
         let init = environment.init(Instant::now() + INIT_TIMEOUT).await?;
         let Some(failure) = &init.failure else {
             return Ok((environment, Some(init)));
         };
-        // The new one needs the ports that the processes of the old one have.
-        environment.shutdown(failure.reason()).await;
+        // First, because the processes of the failed one may use ports that the next one needs.
+        environment.shutdown(failure.shutdown_reason()).await;
         Ok((self.open(InitPhase::Invoke).await?, None))
     }
 
@@ -148,7 +152,8 @@ impl Call {
         Environment::open(&self.request.function, &self.context, phase).await
     }
 
-    async fn drive(
+    /// Passes the request to the processes and waits until they are done with it.
+    async fn invoke(
         &mut self,
         environment: &mut Environment,
         lease: &mut Lease,
@@ -157,7 +162,7 @@ impl Call {
     ) -> Result<(), Failure> {
         if !environment.is_started() {
             let init = environment.init(deadline).await;
-            let init = init.map_err(|sentence| Failure::entrypoint(&sentence))?;
+            let init = init.map_err(|message| Failure::entrypoint(&message))?;
             let failure = init.failure.clone();
             progress.init = Some(init);
             failure.map_or(Ok(()), Err)?;
@@ -174,7 +179,7 @@ impl Call {
 
         let response = environment.response(deadline).await?;
         let is_error = response.error_type.is_some();
-        // Before the caller can ask again.
+        // Before the response, because the caller may send its next request at once.
         lease.finishing();
         self.respond(response.payload.clone(), is_error, response.complete);
         progress.response = Some(response);
@@ -186,7 +191,7 @@ impl Call {
         environment.wait(deadline, State::invoke_done).await
     }
 
-    /// Gives the caller what it waits for.
+    /// Sends the response to the caller, unless it has its result already.
     fn respond(&mut self, payload: bytes::Bytes, is_error: bool, at: Timestamp) {
         let Some(reply) = self.reply.take() else {
             return;
@@ -199,15 +204,16 @@ impl Call {
         let outcome = InvokeOutcome {
             request_id: self.request.id.clone(),
             payload,
-            // Lambda says `Unhandled` of every error that a runtime reports.
+            // Lambda reports every error of a runtime as `Unhandled`.
             function_error: is_error.then_some(FunctionError::Unhandled),
             trace_header: self.trace_header.clone(),
             log_tail: self.reporter.log_tail(),
         };
-        // A caller that has gone needs no answer.
+        // Fails if the caller no longer waits.
         let _ = reply.send(Ok(outcome));
     }
 
+    /// Sends an error to the caller, unless it has its result already.
     fn reject(&mut self, error: InvokeError) {
         let Some(reply) = self.reply.take() else {
             return;
@@ -216,6 +222,7 @@ impl Call {
         let _ = reply.send(Err(error));
     }
 
+    /// Reports the end, and gives the environment back or shuts it down.
     async fn end(
         mut self,
         environment: Environment,
@@ -223,7 +230,7 @@ impl Call {
         progress: &Progress,
         failure: Option<Failure>,
     ) {
-        // Nothing of this request is to appear in the next one's log.
+        // Otherwise late lines would appear in the next invocation's log.
         environment.flush();
         lease.finishing();
         if let Some(failure) = &failure {
@@ -235,19 +242,19 @@ impl Call {
         self.emit_report(&environment, progress, failure.as_ref());
 
         if let Some(failure) = &failure {
-            // The next request need not wait until this one is gone: it gets a new one.
+            // The next request starts a new environment and need not wait for the end of this one.
             drop(lease);
-            return environment.shutdown(failure.reason()).await;
+            return environment.shutdown(failure.shutdown_reason()).await;
         }
         if self.context.config.freeze {
             environment.freeze().await;
         }
-        if let Some(unwanted) = lease.give_back(environment, self.context.config.idle_timeout) {
-            unwanted.shutdown(ShutdownReason::Spindown).await;
+        if let Some(environment) = lease.give_back(environment, self.context.config.idle_timeout) {
+            environment.shutdown(ShutdownReason::Spindown).await;
         }
     }
 
-    /// Answers the caller with the failure of the environment.
+    /// Reports the failure of the environment, also to the caller.
     fn fail(&mut self, failure: &Failure) {
         self.reporter.emit(&PlatformEvent::Failed {
             request: &self.request,

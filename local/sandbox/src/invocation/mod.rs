@@ -1,4 +1,4 @@
-//! One request, from the moment when it was accepted to REPORT.
+//! One request, from its arrival to REPORT, and the pool of environments that serve requests.
 
 mod call;
 mod pool;

@@ -1,5 +1,3 @@
-//! The environments of one function.
-
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,41 +10,46 @@ use crate::environment::Environment;
 use crate::state::ShutdownReason;
 use crate::{FunctionConfig, SamplingMode};
 
-/// How long a request waits for an environment that has answered and is only
-/// finishing (its extensions are), before it gets a new one. In Lambda the way back to
-/// the caller takes longer than that; on loopback the next request of a sequential
-/// caller would come first and always find a cold start.
+/// The time that a request waits for an environment whose runtime has responded but whose
+/// extensions still work. After it, the request starts a new environment.
+///
+/// In Lambda the network to the caller takes longer than the extensions. On loopback the next
+/// request of a sequential caller would come before they end, and always be a cold start.
 const FINISHING_WAIT: Duration = Duration::from_millis(500);
 
+/// The environments of one function.
 #[derive(Debug)]
 pub(crate) struct Pool {
     pub(crate) function: Arc<FunctionConfig>,
     state: Mutex<PoolState>,
     sampler: Mutex<Sampler>,
+    /// Notified when an environment or a place for one becomes free.
     changed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct PoolState {
-    /// The last one used is the next one used, as in Lambda.
+    /// The last one that was used is the next one to be used, as in Lambda.
     idle: Vec<Idle>,
-    /// Requests that have an environment, or are about to.
+    /// The number of leases.
     busy: usize,
-    /// Those of them whose callers have their answer.
+    /// The number of leases whose callers have their response.
     finishing: usize,
     closed: bool,
-    serial: u64,
+    /// The serial number of the newest idle environment.
+    last_serial: u64,
 }
 
+/// An environment that waits for a request.
 #[derive(Debug)]
 struct Idle {
     environment: Environment,
     serial: u64,
-    /// Ends it when nobody used it for long.
+    /// Shuts the environment down after the idle timeout.
     idle_timer: AbortHandle,
 }
 
-/// What a request got.
+/// The result of asking for an environment.
 #[derive(Debug)]
 pub(crate) enum LeaseOutcome {
     Environment(Lease),
@@ -54,7 +57,8 @@ pub(crate) enum LeaseOutcome {
     Closed,
 }
 
-/// The right to one environment, and the idle one if there was any.
+/// The right of one request to use one environment: an idle one, or a new one that the holder
+/// starts.
 #[derive(Debug)]
 pub(crate) struct Lease {
     pool: Arc<Pool>,
@@ -72,6 +76,8 @@ impl Pool {
         })
     }
 
+    /// Leases an idle environment, or the right to start one. If an environment is about to
+    /// become idle, waits for it.
     pub(crate) async fn lease(self: &Arc<Self>, max: usize) -> LeaseOutcome {
         let wait_until = Instant::now() + FINISHING_WAIT;
         loop {
@@ -85,7 +91,7 @@ impl Pool {
                 }
                 while let Some(idle) = state.idle.pop() {
                     idle.idle_timer.abort();
-                    // One whose process ended meanwhile is dropped with all it has.
+                    // An environment whose process ended while it was idle is dropped.
                     if idle.environment.is_usable() {
                         state.busy += 1;
                         return LeaseOutcome::Environment(self.leased(Some(idle.environment)));
@@ -103,14 +109,15 @@ impl Pool {
         }
     }
 
+    /// Decides whether to record a request whose caller did not decide.
     pub(crate) fn sample(&self) -> bool {
         let mut sampler = self.sampler.lock().unwrap_or_else(PoisonError::into_inner);
-        // A version 4 UUID's first 32 bits are random.
+        // The first 32 bits of a version 4 UUID are random.
         let chance = f64::from(uuid::Uuid::new_v4().as_fields().0) / (f64::from(u32::MAX) + 1.0);
         sampler.sample(std::time::Instant::now(), chance)
     }
 
-    /// No more requests; gives the idle environments, to be shut down.
+    /// Ends leasing. Returns the idle environments, which the caller shuts down.
     pub(crate) fn close(&self) -> Vec<Environment> {
         let mut state = self.state();
         state.closed = true;
@@ -144,11 +151,12 @@ impl Pool {
 }
 
 impl Lease {
+    /// Takes the idle environment. `None`: the holder starts a new one.
     pub(crate) fn take_warm(&mut self) -> Option<Environment> {
         self.warm.take().map(|warm| *warm)
     }
 
-    /// The caller has its answer.
+    /// The caller has its response; the extensions may still work.
     pub(crate) fn finishing(&mut self) {
         if !self.finishing {
             self.finishing = true;
@@ -156,8 +164,7 @@ impl Lease {
         }
     }
 
-    /// Gives the environment back for the next request. Comes back itself where the
-    /// pool is closed.
+    /// Gives the environment back for the next request. Returns it if the pool is closed.
     pub(crate) fn give_back(
         self,
         environment: Environment,
@@ -168,8 +175,8 @@ impl Lease {
         if state.closed {
             return Some(environment);
         }
-        state.serial += 1;
-        let serial = state.serial;
+        state.last_serial += 1;
+        let serial = state.last_serial;
         let weak = Arc::downgrade(&pool);
         let idle_timer = tokio::spawn(async move {
             tokio::time::sleep(idle_timeout).await;
@@ -184,7 +191,7 @@ impl Lease {
             idle_timer: idle_timer.abort_handle(),
         });
         drop(state);
-        None // Dropping the lease wakes whoever waits.
+        None // The drop of the lease wakes the waiting requests.
     }
 }
 

@@ -2,14 +2,16 @@ use std::time::{Duration, Instant};
 
 use crate::SamplingMode;
 
-/// Decides for a function where the caller has not.
+/// Samples the requests of one function whose callers did not decide.
 #[derive(Debug)]
 pub(crate) struct Sampler {
     mode: SamplingMode,
+    /// The start of the current second: when the last guaranteed request arrived.
     second: Option<Instant>,
 }
 
-/// Lambda's default rule: the first request of each second, and 5 % of the rest.
+/// Lambda's default rule samples the first request of each second, and this share of the rest
+/// (Lambda Developer Guide, "Visualize Lambda function invocations using AWS X-Ray").
 const FIXED_RATE: f64 = 0.05;
 
 impl Sampler {
@@ -22,13 +24,13 @@ impl Sampler {
         if self.mode == SamplingMode::Everything {
             return true;
         }
-        let fresh = self
+        let is_first = self
             .second
             .is_none_or(|second| now.duration_since(second) >= Duration::from_secs(1));
-        if fresh {
+        if is_first {
             self.second = Some(now);
         }
-        fresh || chance < FIXED_RATE
+        is_first || chance < FIXED_RATE
     }
 }
 
@@ -37,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_lambda_samples_the_first_of_each_second_and_five_percent() {
+    fn lambdas_rule_samples_the_first_of_each_second_and_five_percent() {
         let mut sampler = Sampler::new(SamplingMode::Lambda);
         let start = Instant::now();
         assert!(sampler.sample(start, 0.9));

@@ -1,23 +1,23 @@
-//! What Lambda does with the trace header (X-Ray Developer Guide, "AWS Lambda and AWS
-//! X-Ray"; Lambda Developer Guide, "Visualize Lambda function invocations").
+//! Lambda's use of the trace header (X-Ray Developer Guide, "AWS Lambda and AWS X-Ray"; Lambda
+//! Developer Guide, "Visualize Lambda function invocations using AWS X-Ray").
 
 use xray_document::{Sampled, SegmentId, Timestamp, TraceHeader, TraceId};
 
 use crate::TracingMode;
 use crate::platform::SampledTrace;
 
-/// The tracing of one invocation, decided.
+/// The trace of one invocation, with the sampling decision.
 #[derive(Debug, Clone)]
 pub(crate) struct Trace {
-    /// What the runtime and the extensions get.
+    /// The header that the runtime and the extensions receive.
     pub(crate) header: TraceHeader,
-    /// Active and sampled: the platform draws its segments.
+    /// Present if tracing is `Active` and the request is sampled: the platform sends segments.
     pub(crate) sampled: Option<SampledTrace>,
 }
 
 impl Trace {
-    /// Continues the caller's trace or begins one. `sample` is asked only where the
-    /// caller has not decided.
+    /// Continues the caller's trace, or begins one. Calls `sample` only if the caller did not
+    /// decide.
     pub(crate) fn begin(
         mode: TracingMode,
         caller: Option<&TraceHeader>,
@@ -36,7 +36,7 @@ impl Trace {
             extra.push(("Lineage".to_owned(), lineage(function_arn)));
         }
         if mode == TracingMode::PassThrough {
-            // Neither parent nor decision: Lambda leaves both out since 2024.
+            // Since 2024 Lambda leaves out the parent and the decision.
             let header = TraceHeader {
                 root: Some(root),
                 extra,
@@ -80,9 +80,9 @@ fn new_root() -> TraceId {
     TraceId::random(u32::try_from(seconds).unwrap_or_default())
 }
 
-/// Lambda's own field, by which it notices loops: `1:<8 hex digits of the resource>:0`.
+/// Lambda's own field, by which it detects recursive loops: `1:<8 hex digits of the resource>:0`.
 fn lineage(function_arn: &str) -> String {
-    // FNV-1a: any hash that stays the same for a function.
+    // FNV-1a. Every hash would do that is stable for a function.
     let hash = function_arn.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
     });
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn active_continues_the_callers_trace_beneath_its_own_segments() {
+    fn active_continues_the_callers_trace_under_its_own_segments() {
         let trace = active(
             &format!("Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=1;Lineage=a:0"),
             false,
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_callers_decision_stands_and_only_an_open_one_is_made() {
+    fn the_callers_decision_wins_over_sampling() {
         let yes = format!("Root={ROOT};Sampled=1");
         let no = format!("Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=0");
         assert!(active(&yes, false).sampled.is_some());
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_caller_a_trace_begins() {
+    fn a_request_without_a_trace_begins_one() {
         let trace = Trace::begin(TracingMode::Active, None, ARN, || true);
         assert!(
             trace
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn pass_through_hands_on_root_and_lineage_alone() {
+    fn pass_through_keeps_only_root_and_lineage() {
         let caller = TraceHeader::parse(&format!(
             "Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=1;Lineage=a:0"
         ));

@@ -12,32 +12,33 @@ use crate::process::Exit;
 pub(crate) struct Extension {
     pub(crate) id: Uuid,
     pub(crate) name: String,
-    /// Registered from within the runtime's process.
+    /// The extension runs in the runtime's process.
     pub(crate) internal: bool,
     pub(crate) state: ExtensionState,
     pub(crate) events: RegisteredEvents,
-    /// When it last called `/next`.
+    /// The time of its last call of `/next`.
     pub(crate) ready_at: Option<Timestamp>,
+    /// Events that wait for the next `/next`.
     pub(super) inbox: VecDeque<ExtensionEvent>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ExtensionState {
-    /// Runs and has not registered.
+    /// The process runs but has not registered.
     Started,
     Registered,
     /// Waits in `/next`.
     Ready,
-    /// Works on an event, fetched or about to be.
+    /// Works on an event, or has one in its inbox.
     Running,
-    /// Called `init/error`, with this type.
+    /// Called `init/error` with this error type.
     InitError(String),
-    /// Called `exit/error`, with this type.
+    /// Called `exit/error` with this error type.
     ExitError(String),
     Exited(Exit),
 }
 
-/// The events for which an extension registered.
+/// The event types for which an extension registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct RegisteredEvents {
     pub(crate) invoke: bool,
@@ -49,21 +50,23 @@ impl RegisteredEvents {
         let named = [(self.invoke, "INVOKE"), (self.shutdown, "SHUTDOWN")];
         named
             .into_iter()
-            .filter_map(|(is, name)| is.then_some(name))
+            .filter_map(|(registered, name)| registered.then_some(name))
             .collect()
     }
 }
 
-/// What `/next` of an extension answers.
+/// An event for an extension: the response to its `/next`.
 #[derive(Debug, Clone)]
 pub(crate) enum ExtensionEvent {
     Invoke(Arc<Request>),
     Shutdown {
         reason: ShutdownReason,
+        /// Epoch milliseconds.
         deadline_ms: i64,
     },
 }
 
+/// `shutdownReason` of SHUTDOWN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ShutdownReason {
     Spindown,

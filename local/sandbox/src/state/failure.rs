@@ -1,49 +1,41 @@
-//! Why an environment cannot go on, in Lambda's words.
-
 use bytes::Bytes;
 use serde_json::json;
 
 use super::extension::ShutdownReason;
 use crate::process::Exit;
 
+/// The reason why an environment has to end, with Lambda's error types and messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// The runtime reported an error of init itself.
-    RuntimeInit {
-        error_type: String,
-        payload: Bytes,
-    },
+    /// The runtime called `init/error`.
+    RuntimeInit { error_type: String, payload: Bytes },
+    /// The process of the runtime ended.
     RuntimeExit(Exit),
-    ExtensionInit {
-        name: String,
-        error_type: String,
-    },
-    ExtensionExit {
-        name: String,
-        error_type: String,
-    },
-    ExtensionCrash {
-        name: String,
-        exit: Exit,
-    },
+    /// An extension called `init/error`.
+    ExtensionInit { name: String, error_type: String },
+    /// An extension called `exit/error`.
+    ExtensionExit { name: String, error_type: String },
+    /// The process of an extension ended.
+    ExtensionCrash { name: String, exit: Exit },
+    /// Init or the invocation took longer than allowed.
     Timeout,
-    /// The sandbox ends.
+    /// The sandbox shut down during the invocation.
     Interrupted,
 }
 
 impl Failure {
-    /// An executable that could be started once and no more.
-    pub(crate) fn entrypoint(sentence: &str) -> Self {
+    /// An executable cannot start anymore, though it started before.
+    pub(crate) fn entrypoint(message: &str) -> Self {
         let error_type = "Runtime.InvalidEntrypoint";
-        let payload = json!({"errorType": error_type, "errorMessage": sentence}).to_string();
+        let payload = json!({"errorType": error_type, "errorMessage": message}).to_string();
         Self::RuntimeInit {
             error_type: error_type.to_owned(),
             payload: payload.into(),
         }
     }
 
-    /// What extensions are told.
-    pub(crate) fn reason(&self) -> ShutdownReason {
+    /// The reason that extensions receive with SHUTDOWN.
+    pub(crate) fn shutdown_reason(&self) -> ShutdownReason {
         match self {
             Self::Timeout => ShutdownReason::Timeout,
             Self::Interrupted => ShutdownReason::Spindown,
@@ -83,7 +75,7 @@ impl Failure {
         }
     }
 
-    /// What the caller of the function gets.
+    /// The response that the caller of the function receives.
     pub(crate) fn payload(&self, request_id: &str, timeout: std::time::Duration) -> Bytes {
         if let Self::RuntimeInit { payload, .. } = self
             && !payload.is_empty()
@@ -91,7 +83,7 @@ impl Failure {
             return payload.clone();
         }
         let message = format!("RequestId: {request_id} Error: {}", self.message(timeout));
-        // By hand, because Lambda writes the type first.
+        // Lambda writes the type first; serde_json would sort the message before it.
         let (kind, message) = (json!(self.error_type()), json!(message));
         Bytes::from(format!(
             r#"{{"errorType":{kind},"errorMessage":{message}}}"#
@@ -125,15 +117,12 @@ mod tests {
     }
 
     #[test]
-    fn what_a_runtime_says_of_its_init_reaches_the_caller() {
-        let payload_given = Bytes::from_static(b"{\"errorType\":\"ImportError\"}");
+    fn the_init_error_of_a_runtime_reaches_the_caller() {
+        let init_error = Bytes::from_static(b"{\"errorType\":\"ImportError\"}");
         let failure = Failure::RuntimeInit {
             error_type: "Runtime.ImportError".into(),
-            payload: payload_given.clone(),
+            payload: init_error.clone(),
         };
-        assert_eq!(
-            failure.payload("r-1", Duration::from_secs(3)),
-            payload_given
-        );
+        assert_eq!(failure.payload("r-1", Duration::from_secs(3)), init_error);
     }
 }

@@ -1,8 +1,3 @@
-//! What the processes of an environment are doing, and every transition of it.
-//!
-//! No I/O and no clock: the APIs and the process watcher report what happened, the
-//! driver of an invocation asks how far things are.
-
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -22,25 +17,30 @@ use crate::process::Exit;
 /// "Lambda quotas").
 pub(crate) const MAX_EXTENSIONS: usize = 10;
 
+/// The state of one environment, and every transition of it.
+///
+/// It does no I/O and reads no clock. The APIs and the process watchers report what happened;
+/// the environment asks whether it may go on.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) stage: Stage,
     pub(crate) runtime: RuntimeState,
     pub(crate) extensions: Vec<Extension>,
-    /// What the runtime reported to `/runtime/init/error`.
+    /// Error type and body of the runtime's `/runtime/init/error`.
     init_error: Option<(String, Bytes)>,
     request: Option<Arc<Request>>,
-    /// The runtime's answer to the current request, until the driver takes it.
+    /// The runtime's response to the current request.
     pub(crate) response: Option<RuntimeResponse>,
-    /// When the runtime last called `/next`.
+    /// The time of the runtime's last call of `/next`.
     pub(crate) runtime_ready_at: Option<Timestamp>,
 }
 
+/// The stage in the life of an environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Stage {
     #[default]
     Init,
-    /// Initialised: invoking, or waiting (frozen) for a request.
+    /// Works on a request, or waits for one (frozen).
     Initialized,
     ShuttingDown,
 }
@@ -49,20 +49,20 @@ pub(crate) enum Stage {
 pub(crate) enum RuntimeState {
     #[default]
     NotStarted,
-    /// Runs and has not called `/next` yet.
+    /// The process runs but has not called `/next`.
     Started,
     /// Waits in `/next`.
     Ready,
-    /// A request waits to be fetched by `/next`.
+    /// A request is there, and `/next` has not fetched it.
     Invoked,
     /// Works on the request.
     Running,
-    /// Has answered and not called `/next` again.
+    /// Has responded but not called `/next` again.
     Responded,
     Exited(Exit),
 }
 
-/// The runtime.
+/// Transitions of the runtime.
 impl State {
     pub(crate) fn runtime_started(&mut self) {
         self.runtime = RuntimeState::Started;
@@ -76,11 +76,11 @@ impl State {
                 self.runtime_ready_at = Some(now);
                 Ok(())
             }
-            // A connection was lost, or a second worker asks: the request is still there.
+            // The runtime lost its connection, or its second worker calls, too.
             RuntimeState::Ready | RuntimeState::Invoked => Ok(()),
             RuntimeState::Running => Err(Rejection::forbidden(
                 "InvalidStateTransition",
-                "the runtime asked for the next invocation before it answered this one",
+                "the runtime asked for the next invocation before it responded to this one",
             )),
             RuntimeState::Exited(_) => Err(Rejection::forbidden(
                 "InvalidStateTransition",
@@ -97,7 +97,8 @@ impl State {
         self.request.clone()
     }
 
-    /// Whether `id` may be answered now.
+    /// # Errors
+    /// A rejection, if the runtime may not respond to the request `id` now.
     pub(crate) fn may_respond(&self, id: &str) -> Result<(), Rejection> {
         if self.request.as_ref().is_none_or(|request| request.id != id) {
             return Err(Rejection::new(
@@ -110,7 +111,7 @@ impl State {
             RuntimeState::Running => Ok(()),
             _ => Err(Rejection::forbidden(
                 "InvalidStateTransition",
-                format!("request {id} was answered already"),
+                format!("request {id} has a response already"),
             )),
         }
     }
@@ -138,7 +139,7 @@ impl State {
             }
             _ => Err(Rejection::forbidden(
                 "InvalidStateTransition",
-                "init/error is for a runtime that has not called /next",
+                "the runtime can report an error of init only before its first /next",
             )),
         }
     }
@@ -148,7 +149,7 @@ impl State {
     }
 }
 
-/// Extensions.
+/// Transitions of extensions.
 impl State {
     pub(crate) fn extension_started(&mut self, name: &str) {
         self.extensions.push(Extension {
@@ -170,7 +171,7 @@ impl State {
         if self.stage != Stage::Init {
             return Err(Rejection::forbidden(
                 "Extension.RegistrationClosed",
-                "extensions register during init only",
+                "extensions can register only during init",
             ));
         }
         if let Some(extension) = self.extensions.iter_mut().find(|e| e.name == name) {
@@ -187,7 +188,7 @@ impl State {
         self.register_internal(name, events)
     }
 
-    /// A name that no executable has is the runtime's own extension.
+    /// Registers an extension in the runtime's process: its name is not that of an executable.
     fn register_internal(
         &mut self,
         name: &str,
@@ -196,13 +197,13 @@ impl State {
         if self.runtime == RuntimeState::NotStarted {
             return Err(Rejection::forbidden(
                 "Extension.InvalidExtensionName",
-                format!("no extension's file is called {name}"),
+                format!("no extension has a file named {name}"),
             ));
         }
         if self.runtime != RuntimeState::Started {
             return Err(Rejection::forbidden(
                 "Extension.RegistrationClosed",
-                "an internal extension registers before the runtime's first /next",
+                "an internal extension must register before the runtime's first /next",
             ));
         }
         if events.shutdown {
@@ -244,7 +245,7 @@ impl State {
             .ok_or_else(|| unknown(id))
     }
 
-    /// An extension called `/next`. True for its first call, which ends its init.
+    /// An extension called `/next`. Returns true for its first call, which ends its init.
     pub(crate) fn extension_next(&mut self, id: Uuid, now: Timestamp) -> Result<bool, Rejection> {
         let extension = self.extension_mut(id)?;
         match extension.state {
@@ -254,7 +255,7 @@ impl State {
                 Ok(true)
             }
             ExtensionState::Running => {
-                // With an event in the inbox it asks for that one.
+                // If an event waits in the inbox, this call fetches it.
                 if extension.inbox.is_empty() {
                     extension.state = ExtensionState::Ready;
                     extension.ready_at = Some(now);
@@ -298,7 +299,10 @@ impl State {
             | (ExtensionState::Ready | ExtensionState::Running, ExtensionState::InitError(_)) => {
                 Err(Rejection::forbidden(
                     "Extension.InvalidExtensionState",
-                    format!("extension {} is past that state", extension.name),
+                    format!(
+                        "extension {} can no longer report this error",
+                        extension.name
+                    ),
                 ))
             }
             _ => {
@@ -314,25 +318,25 @@ impl State {
             .iter_mut()
             .find(|e| e.name == name && !e.internal);
         if let Some(extension) = found {
-            // What it said about its end is the better reason.
-            let said = matches!(
+            // The error that it reported explains more than its exit.
+            let has_reported = matches!(
                 extension.state,
                 ExtensionState::InitError(_) | ExtensionState::ExitError(_)
             );
-            if !said {
+            if !has_reported {
                 extension.state = ExtensionState::Exited(exit);
             }
         }
     }
 }
 
-/// The environment as a whole.
+/// The environment as a whole: init, invocation, shutdown.
 impl State {
     pub(crate) fn init_done(&mut self) {
         self.stage = Stage::Initialized;
     }
 
-    /// Hands a request to the runtime and to every extension that asked for INVOKE.
+    /// Passes a request to the runtime, and to every extension that registered for INVOKE.
     pub(crate) fn dispatch(&mut self, request: Request) {
         let request = Arc::new(request);
         self.response = None;
@@ -355,7 +359,7 @@ impl State {
         }
     }
 
-    /// Tells every extension that asked for it that the environment ends.
+    /// Sends SHUTDOWN to every extension that registered for it.
     pub(crate) fn announce_shutdown(&mut self, reason: ShutdownReason, deadline_ms: i64) {
         self.stage = Stage::ShuttingDown;
         for extension in self
@@ -374,8 +378,8 @@ impl State {
         }
     }
 
-    /// What makes it impossible to go on. The extension's fault comes first: a runtime
-    /// may die of it.
+    /// The reason why the environment has to end, if there is one. An extension's failure
+    /// comes before the runtime's, because it may have caused it.
     pub(crate) fn failure(&self) -> Option<Failure> {
         if self.stage == Stage::ShuttingDown {
             return None;
@@ -415,13 +419,13 @@ impl State {
         self.runtime == RuntimeState::Ready
     }
 
-    /// Whether init is over: the runtime and every extension wait in `/next`.
+    /// True at the end of init: the runtime and every extension wait in `/next`.
     pub(crate) fn all_ready(&self) -> bool {
         let ready = |extension: &Extension| extension.state == ExtensionState::Ready;
         self.runtime_ready() && self.extensions.iter().all(ready)
     }
 
-    /// Whether the invocation is over: the runtime and every extension that got INVOKE
+    /// True at the end of an invocation: the runtime and every extension that received INVOKE
     /// wait in `/next`.
     pub(crate) fn invoke_done(&self) -> bool {
         let mut invoked = self
@@ -431,7 +435,7 @@ impl State {
         self.runtime_ready() && invoked.all(|extension| extension.state == ExtensionState::Ready)
     }
 
-    /// When the last of runtime and invoked extensions called `/next`.
+    /// The time of the last call of `/next` among the runtime and the invoked extensions.
     pub(crate) fn invoke_done_at(&self) -> Option<Timestamp> {
         let invoked = self
             .extensions

@@ -1,5 +1,5 @@
-//! The state of one environment: what its processes are doing, as the APIs and the
-//! process watchers report it.
+//! The state of one environment: how far its runtime, its extensions and the current request
+//! are. The APIs and the process watchers report each change.
 
 mod extension;
 mod failure;

@@ -1,30 +1,34 @@
 use bytes::Bytes;
 use xray_document::Timestamp;
 
-/// One request as runtime and extensions see it.
+/// One request as the runtime and the extensions receive it.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) id: String,
+    /// The invoked ARN, with the qualifier that the caller gave.
     pub(crate) arn: String,
     pub(crate) payload: Bytes,
+    /// Epoch milliseconds.
     pub(crate) deadline_ms: i64,
     pub(crate) trace_header: String,
     pub(crate) client_context: Option<String>,
 }
 
-/// What the runtime said to a request.
+/// The runtime's response to a request, or the error that it reported.
 #[derive(Debug, Clone)]
 pub(crate) struct RuntimeResponse {
     pub(crate) payload: Bytes,
-    /// `Lambda-Runtime-Function-Error-Type`, where it is an error.
+    /// `Lambda-Runtime-Function-Error-Type`, if it is an error.
     pub(crate) error_type: Option<String>,
     /// `Lambda-Runtime-Function-XRay-Error-Cause`.
     pub(crate) xray_cause: Option<String>,
+    /// The arrival of its first byte.
     pub(crate) first_byte: Timestamp,
+    /// The arrival of its last byte.
     pub(crate) complete: Timestamp,
 }
 
-/// Why an API call was refused.
+/// An API call that the state does not allow, with Lambda's status and error type.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Rejection {
     pub(crate) status: u16,

@@ -2,13 +2,13 @@ use tokio::sync::watch;
 
 use super::machine::State;
 
-/// The state of one environment, which its driver, its APIs and its process watchers
-/// share. Clones are the same state.
+/// The state of one environment, shared between the invocation, the APIs and the process
+/// watchers. A clone shares the same state.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SharedState(watch::Sender<State>);
 
 impl SharedState {
-    /// A reader's lock: do not hold it across an await.
+    /// Locks the state for reading. Do not hold the lock across an `await`.
     pub(crate) fn borrow(&self) -> watch::Ref<'_, State> {
         self.0.borrow()
     }
@@ -20,7 +20,7 @@ impl SharedState {
         result.unwrap_or_else(|| unreachable!("send_modify calls its closure once"))
     }
 
-    /// Returns as soon as `ready` gives something, now or after a change.
+    /// Waits until `ready` returns a value, now or after a change.
     pub(crate) async fn until<T>(&self, mut ready: impl FnMut(&State) -> Option<T>) -> T {
         let mut changes = self.0.subscribe();
         loop {

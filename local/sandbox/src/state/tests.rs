@@ -36,8 +36,8 @@ fn response() -> RuntimeResponse {
     }
 }
 
-/// Runtime and one extension of both events, initialised.
-fn live() -> (State, Uuid) {
+/// An initialized environment, with one extension that registered for both events.
+fn initialized() -> (State, Uuid) {
     let mut state = State::default();
     state.extension_started("ext");
     let id = state.register("ext", BOTH).unwrap();
@@ -54,7 +54,7 @@ fn kind<T: std::fmt::Debug>(result: Result<T, Rejection>) -> &'static str {
 }
 
 #[test]
-fn init_ends_when_the_runtime_and_every_extension_wait() {
+fn init_ends_when_the_runtime_and_every_extension_wait_in_next() {
     let mut state = State::default();
     state.extension_started("ext");
     assert!(!state.extensions_registered());
@@ -68,8 +68,8 @@ fn init_ends_when_the_runtime_and_every_extension_wait() {
 }
 
 #[test]
-fn an_invocation_ends_when_the_runtime_and_the_invoked_extensions_wait() {
-    let (mut state, id) = live();
+fn an_invocation_ends_when_the_runtime_and_the_invoked_extensions_wait_in_next() {
+    let (mut state, id) = initialized();
     state.dispatch(request("r-1"));
     assert!(!state.invoke_done());
     assert_eq!(state.runtime_fetch().unwrap().id, "r-1");
@@ -87,7 +87,7 @@ fn an_invocation_ends_when_the_runtime_and_the_invoked_extensions_wait() {
 
 #[test]
 fn an_extension_that_asks_again_before_it_fetched_is_still_invoked() {
-    let (mut state, id) = live();
+    let (mut state, id) = initialized();
     state.dispatch(request("r-1"));
     state.extension_next(id, NOW).unwrap();
     assert!(!state.invoke_done());
@@ -120,8 +120,8 @@ fn an_extension_without_invoke_does_not_hold_the_invocation() {
 }
 
 #[test]
-fn only_the_running_request_can_be_answered_and_only_once() {
-    let (mut state, _) = live();
+fn only_the_running_request_accepts_a_response_and_only_one() {
+    let (mut state, _) = initialized();
     assert_eq!(
         kind(state.runtime_responded("r-1", response())),
         "InvalidRequestID"
@@ -145,7 +145,7 @@ fn only_the_running_request_can_be_answered_and_only_once() {
 }
 
 #[test]
-fn registration_is_refused_with_lambdas_types() {
+fn registration_is_rejected_with_lambdas_error_types() {
     let mut state = State::default();
     state.extension_started("ext");
     assert_eq!(
@@ -182,7 +182,7 @@ fn registration_is_refused_with_lambdas_types() {
 }
 
 #[test]
-fn an_unregistered_extension_has_no_identity() {
+fn an_unregistered_extension_has_no_valid_identifier() {
     let mut state = State::default();
     state.extension_started("ext");
     let id = state.extensions[0].id;
@@ -193,8 +193,8 @@ fn an_unregistered_extension_has_no_identity() {
 }
 
 #[test]
-fn an_extension_that_reported_its_exit_gets_no_more_events() {
-    let (mut state, id) = live();
+fn an_extension_that_reported_its_exit_receives_no_more_events() {
+    let (mut state, id) = initialized();
     state
         .extension_failed(id, ExtensionState::ExitError("Extension.Bug".into()))
         .unwrap();
@@ -206,8 +206,8 @@ fn an_extension_that_reported_its_exit_gets_no_more_events() {
 }
 
 #[test]
-fn an_init_error_is_refused_after_init() {
-    let (mut state, id) = live();
+fn an_init_error_is_rejected_after_init() {
+    let (mut state, id) = initialized();
     let late = ExtensionState::InitError("Extension.Late".into());
     assert_eq!(
         kind(state.extension_failed(id, late)),
@@ -220,7 +220,7 @@ fn an_init_error_is_refused_after_init() {
 }
 
 #[test]
-fn what_was_said_about_an_end_outlives_the_exit() {
+fn a_reported_error_outlives_the_exit() {
     let mut state = State::default();
     state.extension_started("ext");
     let id = state.register("ext", BOTH).unwrap();
@@ -240,8 +240,8 @@ fn what_was_said_about_an_end_outlives_the_exit() {
 }
 
 #[test]
-fn a_process_that_ends_is_a_failure_unless_it_was_told_to() {
-    let (mut state, _) = live();
+fn the_end_of_a_process_is_a_failure_unless_the_environment_shuts_down() {
+    let (mut state, _) = initialized();
     state.extension_exited("ext", Exit::Code(0));
     assert_eq!(state.failure().unwrap().error_type(), "Extension.Crash");
     state.announce_shutdown(ShutdownReason::Spindown, 0);
@@ -251,7 +251,7 @@ fn a_process_that_ends_is_a_failure_unless_it_was_told_to() {
 
 #[test]
 fn shutdown_replaces_an_invoke_that_was_not_fetched() {
-    let (mut state, id) = live();
+    let (mut state, id) = initialized();
     state.dispatch(request("r-1"));
     state.announce_shutdown(ShutdownReason::Timeout, 17);
     assert!(matches!(
