@@ -3,21 +3,22 @@ use axum::http::HeaderMap;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 
-/// The body of a request to one of the APIs, whole or streamed.
+/// The body of a request to one of the APIs, with or without a length.
 pub(crate) struct RequestBody {
-    /// Nothing beyond the limit.
+    /// The bytes up to the limit.
     pub(crate) bytes: BytesMut,
-    /// Also of what was over the limit and not kept.
+    /// All bytes that arrived, including those over the limit.
     pub(crate) total: usize,
     pub(crate) trailers: HeaderMap,
     limit: usize,
 }
 
 impl RequestBody {
-    /// Reads to the end even what is too large, so that the caller gets to read the answer.
+    /// Reads to the end even if the body is too large: a client that still writes does not read
+    /// the response.
     ///
     /// # Errors
-    /// A sentence, where the body broke off.
+    /// A message, if the connection closed before the end of the body.
     pub(crate) async fn read(mut body: Body, limit: usize) -> Result<Self, String> {
         let mut read = Self {
             bytes: BytesMut::new(),
@@ -26,7 +27,7 @@ impl RequestBody {
             limit,
         };
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| format!("the body broke off: {error}"))?;
+            let frame = frame.map_err(|error| format!("the body is incomplete: {error}"))?;
             match frame.into_data() {
                 Ok(data) => {
                     read.total += data.len();
@@ -49,14 +50,17 @@ impl RequestBody {
     }
 }
 
-/// Bytes of a request body that is not a function's response.
+/// Bytes of a request body that is neither a function's response nor its error: a limit of our
+/// own, to bound memory.
 const MAX_SMALL_BODY_BYTES: usize = 1024 * 1024;
 
+/// # Errors
+/// A message, if the body is incomplete or too large.
 pub(super) async fn read_small_body(body: Body) -> Result<Bytes, String> {
     let read = RequestBody::read(body, MAX_SMALL_BODY_BYTES).await?;
     if read.is_too_large() {
         return Err(format!(
-            "the body has {} bytes, which is over {MAX_SMALL_BODY_BYTES}",
+            "the body has {} bytes: send at most {MAX_SMALL_BODY_BYTES}",
             read.total
         ));
     }

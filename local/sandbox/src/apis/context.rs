@@ -4,7 +4,7 @@ use crate::FunctionConfig;
 use crate::platform::Reporter;
 use crate::state::SharedState;
 
-/// The part of an environment that its APIs use.
+/// The parts of an environment that its APIs use. A clone shares them.
 #[derive(Debug, Clone)]
 pub(crate) struct ApiContext {
     pub(crate) function: Arc<FunctionConfig>,

@@ -26,7 +26,7 @@ pub(crate) async fn register(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let registered = match requested_events(&headers, body).await {
+    let registered = match read_registration(&headers, body).await {
         Ok((name, events)) => context.state.change(|state| state.register(&name, events)),
         Err(rejection) => Err(rejection),
     };
@@ -53,7 +53,7 @@ pub(crate) async fn register(
     with_header(json_response(200, body.to_string()), IDENTIFIER, id)
 }
 
-async fn requested_events(
+async fn read_registration(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<(String, RegisteredEvents), Rejection> {
@@ -69,22 +69,22 @@ async fn requested_events(
     }
     let invalid = |message: String| Rejection::forbidden("InvalidRequestFormat", message);
     let body = read_small_body(body).await.map_err(invalid)?;
-    let wanted: Registration = if body.is_empty() {
+    let registration: Registration = if body.is_empty() {
         Registration::default()
     } else {
         serde_json::from_slice(&body)
-            .map_err(|error| invalid(format!("the body is not a registration: {error}")))?
+            .map_err(|error| invalid(format!("the body is not a valid registration: {error}")))?
     };
-    if wanted
+    if registration
         .configuration_keys
         .is_some_and(|keys| !keys.is_empty())
     {
         return Err(invalid(
-            "configurationKeys is deprecated: leave it out".to_owned(),
+            "configurationKeys is deprecated: remove it".to_owned(),
         ));
     }
     let mut events = RegisteredEvents::default();
-    for event in wanted.events.unwrap_or_default() {
+    for event in registration.events.unwrap_or_default() {
         match event.as_str() {
             "INVOKE" => events.invoke = true,
             "SHUTDOWN" => events.shutdown = true,
@@ -97,6 +97,7 @@ async fn requested_events(
     Ok((name.to_owned(), events))
 }
 
+/// The body of register.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 struct Registration {
@@ -104,9 +105,9 @@ struct Registration {
     configuration_keys: Option<Vec<serde_json::Value>>,
 }
 
-/// Waits for an event however long it takes: across freezes, too.
+/// Waits for an event without a time limit, because an environment may stay frozen for long.
 pub(crate) async fn next(State(context): State<ApiContext>, headers: HeaderMap) -> Response {
-    let called = identify(&headers).and_then(|id| {
+    let identified = identify(&headers).and_then(|id| {
         let first = context
             .state
             .change(|state| state.extension_next(id, Timestamp::now()))?;
@@ -115,7 +116,7 @@ pub(crate) async fn next(State(context): State<ApiContext>, headers: HeaderMap) 
         }
         Ok(id)
     });
-    let id = match called {
+    let id = match identified {
         Ok(id) => id,
         Err(rejection) => return rejected(&rejection),
     };
@@ -124,13 +125,13 @@ pub(crate) async fn next(State(context): State<ApiContext>, headers: HeaderMap) 
             .state
             .until(|state| state.has_event(id).then_some(()))
             .await;
-        // Another connection of the same extension may have been faster.
+        // Another connection of the same extension may have fetched the event.
         if let Some(event) = context.state.change(|state| state.extension_fetch(id)) {
             break event;
         }
     };
     with_header(
-        json_response(200, describe(&event).to_string()),
+        json_response(200, event_body(&event).to_string()),
         EVENT_IDENTIFIER,
         Uuid::new_v4(),
     )
@@ -150,7 +151,7 @@ fn report_ready(context: &ApiContext, id: Uuid) -> Result<(), Rejection> {
     Ok(())
 }
 
-fn describe(event: &ExtensionEvent) -> serde_json::Value {
+fn event_body(event: &ExtensionEvent) -> serde_json::Value {
     match event {
         ExtensionEvent::Invoke(request) => {
             let mut event = json!({
@@ -181,7 +182,7 @@ pub(crate) async fn init_error(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    failed(&context, &headers, body, ErrorCall::Init).await
+    handle_error(&context, &headers, body, ErrorCall::Init).await
 }
 
 pub(crate) async fn exit_error(
@@ -189,17 +190,17 @@ pub(crate) async fn exit_error(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    failed(&context, &headers, body, ErrorCall::Exit).await
+    handle_error(&context, &headers, body, ErrorCall::Exit).await
 }
 
-/// The two calls that report an extension's error.
+/// The two calls by which an extension reports an error.
 #[derive(Debug, Clone, Copy)]
 enum ErrorCall {
     Init,
     Exit,
 }
 
-async fn failed(
+async fn handle_error(
     context: &ApiContext,
     headers: &HeaderMap,
     body: Body,
@@ -246,7 +247,7 @@ fn record_error(
     };
     context
         .state
-        .change(|all| all.extension_failed(id, state))?;
+        .change(|states| states.extension_failed(id, state))?;
     context.reporter.emit(&PlatformEvent::Extension {
         name: &name,
         events,
@@ -255,7 +256,7 @@ fn record_error(
     Ok(())
 }
 
-/// The extension that calls.
+/// The identifier of the calling extension, which it received from register.
 pub(crate) fn identify(headers: &HeaderMap) -> Result<Uuid, Rejection> {
     let Some(value) = headers.get(IDENTIFIER) else {
         return Err(Rejection::forbidden(
@@ -270,7 +271,7 @@ pub(crate) fn identify(headers: &HeaderMap) -> Result<Uuid, Rejection> {
         .ok_or_else(|| {
             Rejection::forbidden(
                 "Extension.InvalidExtensionIdentifier",
-                format!("the header {IDENTIFIER} is not an identifier that register gave"),
+                format!("the header {IDENTIFIER} is not an identifier from register"),
             )
         })
 }

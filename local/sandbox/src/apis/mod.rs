@@ -1,4 +1,4 @@
-//! The three HTTP APIs of one environment.
+//! The three HTTP APIs of one environment: Runtime, Extensions, Telemetry.
 
 mod body;
 mod context;

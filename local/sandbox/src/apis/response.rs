@@ -1,5 +1,3 @@
-//! The responses that all APIs have in common.
-
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
 use axum::response::Response;
@@ -7,7 +5,7 @@ use serde_json::json;
 
 use crate::state::Rejection;
 
-/// A JSON answer.
+/// A response with a JSON body.
 pub(super) fn json_response(status: u16, json: impl Into<Body>) -> Response {
     let mut response = Response::new(json.into());
     *response.status_mut() =
@@ -18,7 +16,7 @@ pub(super) fn json_response(status: u16, json: impl Into<Body>) -> Response {
     response
 }
 
-/// 202 `{"status":"OK"}`, which both APIs answer to what needs no other answer.
+/// 202 `{"status":"OK"}`, as the Runtime and the Extensions API confirm a call.
 pub(super) fn accepted() -> Response {
     json_response(202, r#"{"status":"OK"}"#)
 }

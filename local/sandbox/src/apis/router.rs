@@ -1,11 +1,10 @@
-//! The HTTP server of one environment: Runtime, Extensions and Telemetry APIs.
-
 use axum::Router;
 use axum::routing::{get, post, put};
 
 use super::context::ApiContext;
 use super::{extensions, runtime, telemetry};
 
+/// All calls of one environment's APIs.
 pub(crate) fn router(context: ApiContext) -> Router {
     Router::new()
         .route("/2018-06-01/ping", get(|| async { "pong" }))

@@ -20,12 +20,12 @@ const ERROR_TYPE: &str = "Lambda-Runtime-Function-Error-Type";
 const ERROR_BODY: &str = "Lambda-Runtime-Function-Error-Body";
 const XRAY_CAUSE: &str = "Lambda-Runtime-Function-XRay-Error-Cause";
 
-/// Waits for a request however long it takes: across freezes, too.
+/// Waits for a request without a time limit, because an environment may stay frozen for long.
 pub(crate) async fn next(Of(context): Of<ApiContext>) -> Response {
-    if let Err(rejection) = context
+    let called = context
         .state
-        .change(|state| state.runtime_next(Timestamp::now()))
-    {
+        .change(|state| state.runtime_next(Timestamp::now()));
+    if let Err(rejection) = called {
         return rejected(&rejection);
     }
     let request = loop {
@@ -33,15 +33,15 @@ pub(crate) async fn next(Of(context): Of<ApiContext>) -> Response {
             .state
             .until(|state| (state.runtime == RuntimeState::Invoked).then_some(()))
             .await;
-        // Another connection of the runtime may have been faster.
+        // Another connection of the runtime may have fetched the request.
         if let Some(request) = context.state.change(State::runtime_fetch) {
             break request;
         }
     };
-    invocation_response(&request)
+    next_response(&request)
 }
 
-fn invocation_response(request: &Request) -> Response {
+fn next_response(request: &Request) -> Response {
     let mut response = json_response(200, request.payload.clone());
     let deadline = request.deadline_ms.to_string();
     let headers = [
@@ -71,18 +71,15 @@ pub(crate) async fn response(
     body: Body,
 ) -> Response {
     let first_byte = Timestamp::now();
-    if let Err(rejection) = context.state.borrow().may_respond(&id) {
-        return rejected(&rejection);
-    }
-    let read = match RequestBody::read(body, MAX_PAYLOAD_BYTES).await {
-        Ok(read) => read,
-        Err(message) => return rejected(&broken(message)),
+    let body = match read_response(&context, &id, body).await {
+        Ok(body) => body,
+        Err(rejection) => return rejected(&rejection),
     };
-    let too_large = read.is_too_large();
-    let (payload, error_type) = if too_large {
+    let is_too_large = body.is_too_large();
+    let (payload, error_type) = if is_too_large {
         response_too_large()
     } else {
-        outcome(read, &headers)
+        payload_and_error(body, &headers)
     };
     let response = RuntimeResponse {
         payload,
@@ -91,7 +88,7 @@ pub(crate) async fn response(
         first_byte,
         complete: Timestamp::now(),
     };
-    finish(&context, &id, response, too_large)
+    accept(&context, &id, response, is_too_large)
 }
 
 pub(crate) async fn error(
@@ -101,19 +98,16 @@ pub(crate) async fn error(
     body: Body,
 ) -> Response {
     let first_byte = Timestamp::now();
-    if let Err(rejection) = context.state.borrow().may_respond(&id) {
-        return rejected(&rejection);
-    }
-    let read = match RequestBody::read(body, MAX_PAYLOAD_BYTES).await {
-        Ok(read) => read,
-        Err(message) => return rejected(&broken(message)),
+    let body = match read_response(&context, &id, body).await {
+        Ok(body) => body,
+        Err(rejection) => return rejected(&rejection),
     };
-    let too_large = read.is_too_large();
-    let (payload, error_type) = if too_large {
+    let is_too_large = body.is_too_large();
+    let (payload, error_type) = if is_too_large {
         response_too_large()
     } else {
         let error_type = text(&headers, ERROR_TYPE).unwrap_or("Runtime.Unknown");
-        let payload = described(read.bytes.freeze(), error_type);
+        let payload = error_payload(body.bytes.freeze(), error_type);
         (payload, Some(error_type.to_owned()))
     };
     let response = RuntimeResponse {
@@ -123,36 +117,53 @@ pub(crate) async fn error(
         first_byte,
         complete: Timestamp::now(),
     };
-    finish(&context, &id, response, too_large)
+    accept(&context, &id, response, is_too_large)
 }
 
-/// Hands the answer on, and tells the runtime what became of it.
-fn finish(context: &ApiContext, id: &str, response: RuntimeResponse, too_large: bool) -> Response {
-    match context
+/// Reads the body of a response or an error, if the runtime may send one now.
+async fn read_response(
+    context: &ApiContext,
+    id: &str,
+    body: Body,
+) -> Result<RequestBody, Rejection> {
+    context.state.borrow().may_respond(id)?;
+    RequestBody::read(body, MAX_PAYLOAD_BYTES)
+        .await
+        .map_err(incomplete_body)
+}
+
+/// Stores the response for the invocation. Returns the response to the runtime's own call.
+fn accept(
+    context: &ApiContext,
+    id: &str,
+    response: RuntimeResponse,
+    is_too_large: bool,
+) -> Response {
+    let stored = context
         .state
-        .change(|state| state.runtime_responded(id, response))
-    {
+        .change(|state| state.runtime_responded(id, response));
+    match stored {
         Err(rejection) => rejected(&rejection),
-        Ok(()) if too_large => rejected(&too_large_for_runtime()),
+        Ok(()) if is_too_large => rejected(&request_too_large()),
         Ok(()) => accepted(),
     }
 }
 
-/// What the caller gets in place of an answer or an error over the limit.
+/// The payload and the error type that replace a response or an error over the limit.
 fn response_too_large() -> (Bytes, Option<String>) {
     let message = format!(
         "Response payload size exceeded maximum allowed payload size ({MAX_PAYLOAD_BYTES} bytes)."
     );
-    let kind = "Function.ResponseSizeTooLarge";
+    let error_type = "Function.ResponseSizeTooLarge";
     (
-        json!({"errorType": kind, "errorMessage": message})
+        json!({"errorType": error_type, "errorMessage": message})
             .to_string()
             .into(),
-        Some(kind.to_owned()),
+        Some(error_type.to_owned()),
     )
 }
 
-fn too_large_for_runtime() -> Rejection {
+fn request_too_large() -> Rejection {
     Rejection::new(
         413,
         "RequestEntityTooLarge",
@@ -160,8 +171,8 @@ fn too_large_for_runtime() -> Rejection {
     )
 }
 
-/// A stream that broke off: nothing was answered, and the runtime may end or try again.
-fn broken(message: String) -> Rejection {
+/// The invocation continues: the runtime may send its response again.
+fn incomplete_body(message: String) -> Rejection {
     Rejection::new(400, "InvalidRequestBody", message)
 }
 
@@ -170,33 +181,33 @@ pub(crate) async fn init_error(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let read = match RequestBody::read(body, MAX_PAYLOAD_BYTES).await {
-        Ok(read) => read,
-        Err(message) => return rejected(&broken(message)),
+    let body = match RequestBody::read(body, MAX_PAYLOAD_BYTES).await {
+        Ok(body) => body,
+        Err(message) => return rejected(&incomplete_body(message)),
     };
     let error_type = text(&headers, ERROR_TYPE)
         .unwrap_or("Runtime.Unknown")
         .to_owned();
-    let too_large = read.is_too_large();
-    // Its type is known even where its body is not to be had.
-    let body = if too_large {
+    let is_too_large = body.is_too_large();
+    // The error's type is in a header, so it is known even if the body is too large.
+    let description = if is_too_large {
         Bytes::new()
     } else {
-        read.bytes.freeze()
+        body.bytes.freeze()
     };
-    let payload = described(body, &error_type);
-    match context
+    let payload = error_payload(description, &error_type);
+    let recorded = context
         .state
-        .change(|state| state.runtime_init_error(error_type, payload))
-    {
-        Ok(()) if too_large => rejected(&too_large_for_runtime()),
+        .change(|state| state.runtime_init_error(error_type, payload));
+    match recorded {
+        Ok(()) if is_too_large => rejected(&request_too_large()),
         Ok(()) => accepted(),
         Err(rejection) => rejected(&rejection),
     }
 }
 
-/// An error always has a body for the caller.
-fn described(payload: Bytes, error_type: &str) -> Bytes {
+/// The caller receives at least the error's type.
+fn error_payload(payload: Bytes, error_type: &str) -> Bytes {
     if payload.is_empty() {
         json!({ "errorType": error_type }).to_string().into()
     } else {
@@ -211,17 +222,18 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         .filter(|value| !value.is_empty())
 }
 
-/// A streaming response may end in an error, told in trailers.
-fn outcome(read: RequestBody, headers: &HeaderMap) -> (Bytes, Option<String>) {
-    let streaming = text(headers, "Lambda-Runtime-Function-Response-Mode")
+/// Payload and error type of a response. A streamed response may report an error in its
+/// trailers (Lambda Developer Guide, "Building a custom runtime", response streaming).
+fn payload_and_error(body: RequestBody, headers: &HeaderMap) -> (Bytes, Option<String>) {
+    let is_streamed = text(headers, "Lambda-Runtime-Function-Response-Mode")
         .is_some_and(|mode| mode.eq_ignore_ascii_case("streaming"));
-    let error_type = text(&read.trailers, ERROR_TYPE).filter(|_| streaming);
+    let error_type = text(&body.trailers, ERROR_TYPE).filter(|_| is_streamed);
     let Some(error_type) = error_type else {
-        return (read.bytes.freeze(), None);
+        return (body.bytes.freeze(), None);
     };
-    let body = text(&read.trailers, ERROR_BODY).and_then(|body| STANDARD.decode(body).ok());
+    let description = text(&body.trailers, ERROR_BODY).and_then(|text| STANDARD.decode(text).ok());
     (
-        described(body.unwrap_or_default().into(), error_type),
+        error_payload(description.unwrap_or_default().into(), error_type),
         Some(error_type.to_owned()),
     )
 }

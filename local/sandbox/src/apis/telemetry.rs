@@ -1,4 +1,5 @@
-//! `PUT /2022-07-01/telemetry`: the version in the path is the same for every schema.
+//! Lambda's Telemetry API (Lambda Developer Guide, "Using the Lambda Telemetry API"): one call,
+//! `PUT /2022-07-01/telemetry`. The version in the path is the same for every schema.
 
 use axum::body::Body;
 use axum::extract::State;
@@ -17,13 +18,17 @@ pub(crate) async fn subscribe(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    match accept(&context, &headers, body).await {
+    match try_subscribe(&context, &headers, body).await {
         Ok(()) => json_response(200, "\"OK\""),
         Err(rejection) => rejected(&rejection),
     }
 }
 
-async fn accept(context: &ApiContext, headers: &HeaderMap, body: Body) -> Result<(), Rejection> {
+async fn try_subscribe(
+    context: &ApiContext,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(), Rejection> {
     let id = identify(headers)?;
     let name = context.state.borrow().extension(id)?.name.clone();
     let invalid = |message: String| Rejection::new(400, "ValidationError", message);
@@ -37,7 +42,7 @@ async fn accept(context: &ApiContext, headers: &HeaderMap, body: Body) -> Result
         .map_err(|_| {
             Rejection::forbidden(
                 "Telemetry.SubscriptionClosed",
-                "extensions subscribe during init only",
+                "extensions can subscribe only during init",
             )
         })?;
     context
