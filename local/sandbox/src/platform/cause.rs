@@ -1,11 +1,11 @@
 use serde::Deserialize;
 use xray_document::{Exception, Exceptions, StackFrame};
 
-/// Bytes of an X-Ray error cause that Lambda keeps (Lambda's runtime interface
-/// emulator: compacted to 64 KiB; here a larger one loses its stacks).
+/// Bytes of a runtime's X-Ray cause; a larger one loses its stacks. (Lambda's runtime interface
+/// emulator compacts a cause to 64 KiB.)
 const MAX_CAUSE_BYTES: usize = 60 * 1024;
 
-/// The cause of a failed invocation: what the runtime sent for X-Ray, or else the
+/// The cause of a failed invocation: the one that the runtime sent for X-Ray, or else the
 /// error's type and message.
 pub(super) fn cause(xray_cause: Option<&str>, error_type: &str, payload: &[u8]) -> Exceptions {
     if let Some(exceptions) = xray_cause.and_then(runtime_cause) {
@@ -27,22 +27,22 @@ struct ErrorBody {
     error_message: Option<String>,
 }
 
-/// `Lambda-Runtime-Function-XRay-Error-Cause`; nothing if all of it is empty.
+/// Reads `Lambda-Runtime-Function-XRay-Error-Cause`. `None` if it is invalid or empty.
 fn runtime_cause(json: &str) -> Option<Exceptions> {
     let cause: CauseBody = serde_json::from_str(json).ok()?;
-    let large = json.len() > MAX_CAUSE_BYTES;
+    let is_large = json.len() > MAX_CAUSE_BYTES;
     let mut exceptions: Vec<_> = cause
         .exceptions
         .into_iter()
-        .map(|wire| {
+        .map(|exception_body| {
             let mut exception = Exception::new(
-                wire.kind.unwrap_or_default(),
-                wire.message.unwrap_or_default(),
+                exception_body.kind.unwrap_or_default(),
+                exception_body.message.unwrap_or_default(),
             );
-            if large {
-                exception.truncated = i64::try_from(wire.stack.len()).ok();
+            if is_large {
+                exception.truncated = i64::try_from(exception_body.stack.len()).ok();
             } else {
-                exception.stack = wire.stack;
+                exception.stack = exception_body.stack;
             }
             exception
         })
@@ -55,8 +55,8 @@ fn runtime_cause(json: &str) -> Option<Exceptions> {
     let directory = cause
         .working_directory
         .filter(|directory| !directory.is_empty());
-    let empty = exceptions.is_empty() && directory.is_none() && cause.paths.is_empty();
-    (!empty).then_some(Exceptions {
+    let is_empty = exceptions.is_empty() && directory.is_none() && cause.paths.is_empty();
+    (!is_empty).then_some(Exceptions {
         working_directory: directory,
         paths: cause.paths,
         exceptions,
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_runtimes_cause_is_taken_over_with_its_stack() {
+    fn the_runtimes_cause_keeps_its_stack() {
         let cause = cause(
             Some(
                 r#"{"working_directory":"/var/task","paths":["a.py"],"exceptions":[{"type":"KeyError","message":"pk","stack":[{"path":"a.py","line":3,"label":"handler"}]}]}"#,
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_cause_is_ignored_for_the_error_itself() {
+    fn an_empty_cause_is_replaced_by_the_error_itself() {
         let cause = cause(
             Some(r#"{"exceptions":[],"working_directory":"","paths":[]}"#),
             "Runtime.Unknown",

@@ -9,7 +9,7 @@ use super::trace::SampledTrace;
 use crate::state::{Failure, RegisteredEvents};
 use crate::{FunctionConfig, InvokeError};
 
-/// One fact that the platform reports: times, ids and results, and no presentation.
+/// One fact that the platform reports. It holds times, ids and results, no presentation.
 #[derive(Debug)]
 pub(crate) enum PlatformEvent<'a> {
     InitStart {
@@ -24,6 +24,7 @@ pub(crate) enum PlatformEvent<'a> {
         failure: Option<&'a Failure>,
     },
     InitReport(&'a InitReport),
+    /// An extension is ready or reported an error.
     Extension {
         name: &'a str,
         events: RegisteredEvents,
@@ -38,6 +39,7 @@ pub(crate) enum PlatformEvent<'a> {
         records: usize,
         bytes: usize,
     },
+    /// The function has an environment, or may start one, for the request.
     Accepted {
         request: &'a ReceivedRequest,
     },
@@ -47,6 +49,7 @@ pub(crate) enum PlatformEvent<'a> {
         at: Timestamp,
         error: &'a InvokeError,
     },
+    /// The invocation begins in its environment.
     Start {
         request: &'a ReceivedRequest,
         at: Timestamp,
@@ -78,13 +81,13 @@ pub(crate) enum PlatformEvent<'a> {
 pub(crate) struct ReceivedRequest {
     pub(crate) id: String,
     pub(crate) function: Arc<FunctionConfig>,
+    /// The time of its arrival.
     pub(crate) at: Timestamp,
     /// `None` if the request is not sampled or tracing is not `Active`.
     pub(crate) trace: Option<SampledTrace>,
 }
 
-/// The change of an extension that the platform reports. An error has the type that the
-/// extension gave.
+/// The change of an extension. An error comes with the type that the extension reported.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum ExtensionReport<'a> {
     Ready,
@@ -115,8 +118,8 @@ impl<'a> ExtensionReport<'a> {
 pub(crate) struct InvocationReport<'a> {
     pub(crate) request: &'a ReceivedRequest,
     pub(crate) progress: &'a Progress,
-    /// The environment ended with the invocation. An error that the runtime reported of
-    /// this request alone is in `progress`.
+    /// Present if the environment ended with the invocation. An error that the runtime reported
+    /// for this request alone is in `progress`.
     pub(crate) failure: Option<&'a Failure>,
     pub(crate) end: Timestamp,
     pub(crate) peak_memory_mb: u64,

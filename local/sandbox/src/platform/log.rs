@@ -2,8 +2,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{LogSink, LogSource};
 
-/// Bytes of an invocation's log that `Invoke` returns (Lambda API reference, `Invoke`,
-/// `LogType`: the last 4 KB).
+/// Bytes of the log that `Invoke` returns (Lambda API reference, `Invoke`, `LogType`: the last
+/// 4 KB).
 const MAX_TAIL_BYTES: usize = 4096;
 
 /// The log of one environment. It keeps the tail of the current invocation.

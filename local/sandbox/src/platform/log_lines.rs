@@ -107,7 +107,7 @@ fn report_line(report: &InvocationReport<'_>) -> String {
     if let Some(init) = metrics.init {
         line += &format!("Init Duration: {:.2} ms\t", millis(init));
     }
-    // Lambda leaves out an error that the runtime reported of the request alone.
+    // Lambda leaves out an error that the runtime reported for the request alone.
     if report.failure.is_some() {
         let progress = report.progress;
         let error_type = progress.error_type(report.failure);

@@ -10,7 +10,7 @@ pub(super) struct Metrics {
     pub(super) billed_ms: u64,
     pub(super) memory_mb: u32,
     pub(super) peak_memory_mb: u64,
-    /// Only of the first request of an environment.
+    /// Present if the request is the first of its environment.
     pub(super) init: Option<Duration>,
 }
 

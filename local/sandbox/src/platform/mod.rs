@@ -1,9 +1,9 @@
 //! The reports of the platform itself.
 //!
-//! Each fact is one [`PlatformEvent`], emitted once by [`Reporter::emit`]. Three pure
-//! functions derive what becomes of it: [`log_lines`](log_lines::log_lines) the lines of the
-//! function's log, [`telemetry_record`](telemetry_record::telemetry_record) the Telemetry
-//! API's record, [`segment`](segment::segment) the X-Ray document.
+//! Each fact is one [`PlatformEvent`], emitted once through [`Reporter::emit`]. Three pure
+//! functions derive its outputs: [`log_lines`](log_lines::log_lines) the lines of the function's
+//! log, [`telemetry_record`](telemetry_record::telemetry_record) the record of the Telemetry
+//! API, [`segment`](segment::segment) the X-Ray document.
 
 mod category;
 mod cause;

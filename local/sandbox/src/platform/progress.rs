@@ -14,7 +14,7 @@ pub(crate) struct Progress {
     /// The runtime and the extensions received the request.
     pub(crate) dispatched: bool,
     pub(crate) response: Option<RuntimeResponse>,
-    /// When the runtime called `/next` again.
+    /// The time of the runtime's next call of `/next`, which ends its work.
     pub(crate) runtime_done: Option<Timestamp>,
 }
 
@@ -29,7 +29,7 @@ impl Progress {
         }
     }
 
-    /// The type of the error that the runtime reported of the request.
+    /// The type of the error that the runtime reported for the request.
     fn response_error(&self) -> Option<&str> {
         self.response.as_ref()?.error_type.as_deref()
     }
@@ -73,18 +73,18 @@ impl Progress {
     }
 }
 
-/// The Telemetry API names only types of Lambda's form. A type that a runtime made up
-/// becomes `Runtime.Unknown` or `Function.Unknown`.
+/// Returns the type if it has the form of Lambda's own types. Any other type becomes
+/// `Runtime.Unknown` or `Function.Unknown`.
 fn known_error_type(error_type: &str) -> String {
-    let of_lambda = ["Runtime.", "Function.", "Extension.", "Sandbox."];
-    let form = |name: &str| {
+    let prefixes = ["Runtime.", "Function.", "Extension.", "Sandbox."];
+    let is_name = |name: &str| {
         name.starts_with(|c: char| c.is_ascii_uppercase())
             && name.bytes().all(|b| b.is_ascii_alphanumeric())
     };
-    let known = of_lambda
+    let is_known = prefixes
         .iter()
-        .any(|prefix| error_type.strip_prefix(prefix).is_some_and(form));
-    match (known, error_type.starts_with("Function.")) {
+        .any(|prefix| error_type.strip_prefix(prefix).is_some_and(is_name));
+    match (is_known, error_type.starts_with("Function.")) {
         (true, _) => error_type.to_owned(),
         (false, true) => "Function.Unknown".to_owned(),
         (false, false) => "Runtime.Unknown".to_owned(),
@@ -96,8 +96,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn telemetry_gets_error_types_of_lambdas_form() {
-        for (given, told) in [
+    fn only_error_types_of_lambdas_form_are_reported() {
+        for (given, reported) in [
             ("Runtime.ExitError", "Runtime.ExitError"),
             (
                 "Function.ResponseSizeTooLarge",
@@ -107,7 +107,7 @@ mod tests {
             ("Function.<script>", "Function.Unknown"),
             ("KeyError", "Runtime.Unknown"),
         ] {
-            assert_eq!(known_error_type(given), told);
+            assert_eq!(known_error_type(given), reported);
         }
     }
 }

@@ -9,7 +9,8 @@ use super::telemetry::Telemetry;
 use super::telemetry_record::telemetry_record;
 use crate::{FunctionConfig, LogSink, LogSource, SegmentSink};
 
-/// Emits the events of one environment and passes on the lines of its processes.
+/// Sends the events of one environment, and the lines of its processes, to the log, to telemetry
+/// and to X-Ray.
 pub(crate) struct Reporter {
     pub(crate) telemetry: Telemetry,
     log: Log,

@@ -84,7 +84,7 @@ impl<'a> SegmentBuilder<'a> {
         segment
     }
 
-    /// `AWS::Lambda` of a request that no environment answered.
+    /// `AWS::Lambda` of a request that received an error instead of a response.
     fn service_rejected(&self, at: Timestamp, error: &InvokeError) -> Segment {
         let status = status(error);
         let mut segment = self.service_ended(at, status);

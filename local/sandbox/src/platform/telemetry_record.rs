@@ -199,7 +199,6 @@ fn report_metrics(metrics: Metrics) -> Value {
     json
 }
 
-/// Optional members: the record has none of them if the value is absent.
 impl TelemetryRecord {
     fn new(kind: &'static str, record: Value) -> Self {
         let members = match record {

@@ -11,26 +11,30 @@ use tokio::net::TcpStream;
 
 use super::subscription::Destination;
 
-/// The subscriber's end.
+/// Sends batches to the listener of one subscriber.
 #[derive(Debug)]
 pub(super) struct SubscriberClient {
     destination: Destination,
-    /// Of a TCP listener: kept, because lines have no acknowledgement.
+    /// The connection to a TCP listener, kept open between batches.
     stream: Option<TcpStream>,
 }
 
-/// RegisteredEvents as they go over the wire.
+/// Events in the format of the subscriber's protocol.
 #[derive(Debug)]
 pub(super) struct Batch {
     body: Bytes,
+    /// `Sequence-Id`, the same for every attempt to send the batch.
     sequence: String,
 }
 
+/// The reason why a batch was not delivered.
 #[derive(Debug)]
-pub(super) enum PostError {
+pub(super) enum SendError {
+    /// The connection failed.
     Unreachable,
-    /// Answered with something else than success.
-    Refused,
+    /// The response has another status than success.
+    Rejected,
+    /// No response came in time.
     Unacknowledged,
 }
 
@@ -53,14 +57,14 @@ impl SubscriberClient {
         }
     }
 
-    pub(super) async fn post(&mut self, batch: &Batch) -> Result<(), PostError> {
+    pub(super) async fn send(&mut self, batch: &Batch) -> Result<(), SendError> {
         match &self.destination {
-            Destination::Http { port, path } => http(*port, path, batch).await,
-            &Destination::Tcp { port } => self.tcp(port, batch).await,
+            Destination::Http { port, path } => send_http(*port, path, batch).await,
+            &Destination::Tcp { port } => self.send_tcp(port, batch).await,
         }
     }
 
-    async fn tcp(&mut self, port: u16, batch: &Batch) -> Result<(), PostError> {
+    async fn send_tcp(&mut self, port: u16, batch: &Batch) -> Result<(), SendError> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
             None => connect(port).await?,
@@ -68,36 +72,36 @@ impl SubscriberClient {
         stream
             .write_all(&batch.body)
             .await
-            .map_err(|_| PostError::Unreachable)?;
+            .map_err(|_| SendError::Unreachable)?;
         self.stream = Some(stream);
         Ok(())
     }
 }
 
-/// A connection per batch: over loopback it costs less than to find out whether an
-/// old one outlived the freeze.
-async fn http(port: u16, path: &str, batch: &Batch) -> Result<(), PostError> {
+/// Opens a connection for each batch: over loopback that costs less than finding out whether
+/// an old connection survived the freeze.
+async fn send_http(port: u16, path: &str, batch: &Batch) -> Result<(), SendError> {
     let stream = TokioIo::new(connect(port).await?);
     let (mut sender, connection) = http1::handshake(stream)
         .await
-        .map_err(|_| PostError::Unreachable)?;
+        .map_err(|_| SendError::Unreachable)?;
     let request = Request::post(path)
         .header(HOST, format!("sandbox.localdomain:{port}"))
         .header(CONTENT_TYPE, "application/json")
         .header("Sequence-Id", &batch.sequence)
         .body(Full::new(batch.body.clone()))
-        .map_err(|_| PostError::Refused)?;
+        .map_err(|_| SendError::Rejected)?;
     let exchange = async {
         let response = sender
             .send_request(request)
             .await
-            .map_err(|_| PostError::Unreachable)?;
+            .map_err(|_| SendError::Unreachable)?;
         let success = response.status().is_success();
         let _ = response.into_body().collect().await;
         if success {
             Ok(())
         } else {
-            Err(PostError::Refused)
+            Err(SendError::Rejected)
         }
     };
     let connection = tokio::spawn(connection);
@@ -106,10 +110,10 @@ async fn http(port: u16, path: &str, batch: &Batch) -> Result<(), PostError> {
     result
 }
 
-async fn connect(port: u16) -> Result<TcpStream, PostError> {
+async fn connect(port: u16) -> Result<TcpStream, SendError> {
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
         .await
-        .map_err(|_| PostError::Unreachable)?;
+        .map_err(|_| SendError::Unreachable)?;
     let _ = stream.set_nodelay(true);
     Ok(stream)
 }

@@ -5,22 +5,23 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::client::{PostError, SubscriberClient};
+use super::client::{Batch, SendError, SubscriberClient};
 use super::entry::Entry;
-use super::queue::{Queue, Step, backoff};
+use super::queue::{Dropped, Queue, Step, Taken, backoff};
 use super::subscription::{Schema, Subscription};
 use crate::platform::category::TelemetryCategory;
 use crate::platform::event::PlatformEvent;
 use crate::platform::telemetry_record::telemetry_record;
 
-/// How long a subscriber may take to acknowledge a batch. The guide names no limit;
-/// time frozen does not count.
-const ACKNOWLEDGE: Duration = Duration::from_secs(5);
+/// The time for a subscriber to acknowledge a batch, without the time in which the environment
+/// is frozen. AWS documents no limit.
+const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Tries of one batch before it is dropped and `platform.logsDropped` says so.
-const ATTEMPTS: u32 = 6;
+/// Attempts to send one batch. After the last one the batch is dropped, and the next batch
+/// begins with `platform.logsDropped`.
+const MAX_ATTEMPTS: u32 = 6;
 
-/// What one subscriber gets, in order, in batches.
+/// Delivers events to one subscriber, in order and in batches.
 #[derive(Debug)]
 pub(super) struct Delivery {
     schema: Schema,
@@ -38,9 +39,8 @@ impl Drop for Delivery {
 impl Delivery {
     pub(super) fn start(subscription: Subscription) -> Self {
         let (queue, _) = watch::channel(Queue::new(subscription.buffering));
-        let listener = SubscriberClient::new(subscription.destination);
-        let task =
-            tokio::spawn(deliver(queue.clone(), listener, subscription.schema)).abort_handle();
+        let client = SubscriberClient::new(subscription.destination);
+        let task = tokio::spawn(deliver(queue.clone(), client, subscription.schema)).abort_handle();
         Self {
             schema: subscription.schema,
             types: subscription.types,
@@ -57,7 +57,7 @@ impl Delivery {
         }
     }
 
-    /// Holds everything back; the future ends when no delivery is under way.
+    /// Stops sending. The future ends when no batch is in flight.
     pub(super) fn pause(&self) -> impl Future<Output = ()> + Send + use<> {
         self.queue.send_modify(Queue::pause);
         let mut queue = self.queue.subscribe();
@@ -70,7 +70,8 @@ impl Delivery {
         self.queue.send_modify(Queue::resume);
     }
 
-    /// Delivers everything at once; the future ends when it is delivered.
+    /// Sends everything that waits, without waiting for a full batch. The future ends when it
+    /// was delivered or dropped.
     pub(super) fn flush(&self) -> impl Future<Output = ()> + Send + use<> {
         self.queue.send_modify(Queue::flush);
         let mut queue = self.queue.subscribe();
@@ -80,7 +81,8 @@ impl Delivery {
     }
 }
 
-async fn deliver(queue: watch::Sender<Queue>, mut listener: SubscriberClient, schema: Schema) {
+/// Sends batches when the queue decides.
+async fn deliver(queue: watch::Sender<Queue>, mut client: SubscriberClient, schema: Schema) {
     let mut changes = queue.subscribe();
     loop {
         let step = changes.borrow_and_update().step(Instant::now());
@@ -95,58 +97,65 @@ async fn deliver(queue: watch::Sender<Queue>, mut listener: SubscriberClient, sc
                 changed = changes.changed() => if changed.is_err() { return },
             },
             Step::Send => {
-                let mut batch = (Vec::new(), (0, 0));
-                queue.send_modify(|queue| batch = queue.take());
-                send(&queue, &mut listener, schema, batch).await;
+                let mut taken = Taken::default();
+                queue.send_modify(|queue| taken = queue.take());
+                send(&queue, &mut client, schema, taken).await;
             }
         }
     }
 }
 
+/// Sends one batch, again after each failure.
 async fn send(
     queue: &watch::Sender<Queue>,
-    listener: &mut SubscriberClient,
+    client: &mut SubscriberClient,
     schema: Schema,
-    (mut events, (records, bytes)): (Vec<String>, (usize, usize)),
+    taken: Taken,
 ) {
+    let Taken {
+        mut events,
+        dropped: Dropped { records, bytes },
+    } = taken;
     if records > 0 {
-        let dropped = telemetry_record(&PlatformEvent::LogsDropped { records, bytes });
-        let dropped = dropped.map(|record| Entry::platform(record).render(schema));
-        events.splice(..0, dropped);
+        let record = telemetry_record(&PlatformEvent::LogsDropped { records, bytes });
+        let event = record.map(|record| Entry::platform(record).render(schema));
+        events.splice(..0, event);
     }
-    let batch = listener.batch(&events);
-    for failures in 0..ATTEMPTS {
-        // A retry may fall into a freeze.
+    let batch = client.batch(&events);
+    for failures in 0..MAX_ATTEMPTS {
+        // Before a retry, the environment may have been frozen.
         let mut changes = queue.subscribe();
         if changes.wait_for(|queue| !queue.paused).await.is_err() {
             return;
         }
-        if attempt(queue, listener, &batch).await.is_ok() {
+        if attempt(queue, client, &batch).await.is_ok() {
             queue.send_modify(Queue::delivered);
             return;
         }
         sleep(backoff(failures)).await;
     }
     let bytes = events.iter().map(String::len).sum();
-    queue.send_modify(|queue| queue.lost(events.len(), bytes));
+    queue.send_modify(|queue| queue.failed(events.len(), bytes));
 }
 
+/// Sends one batch once and waits for its acknowledgement.
 async fn attempt(
     queue: &watch::Sender<Queue>,
-    listener: &mut SubscriberClient,
-    batch: &super::client::Batch,
-) -> Result<(), PostError> {
+    client: &mut SubscriberClient,
+    batch: &Batch,
+) -> Result<(), SendError> {
     let mut pauses = queue.borrow().pauses;
-    let mut post = pin!(listener.post(batch));
+    let mut sending = pin!(client.send(batch));
     loop {
         tokio::select! {
-            result = &mut post => return result,
-            () = sleep(ACKNOWLEDGE) => {
-                let (now, paused) = { let queue = queue.borrow(); (queue.pauses, queue.paused) };
-                if now == pauses && !paused {
-                    return Err(PostError::Unacknowledged);
+            result = &mut sending => return result,
+            () = sleep(ACKNOWLEDGE_TIMEOUT) => {
+                let queue = queue.borrow();
+                if queue.pauses == pauses && !queue.paused {
+                    return Err(SendError::Unacknowledged);
                 }
-                pauses = now;
+                // A freeze stopped the subscriber, too, so the time begins again.
+                pauses = queue.pauses;
             }
         }
     }

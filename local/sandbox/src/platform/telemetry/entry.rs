@@ -5,7 +5,7 @@ use super::subscription::Schema;
 use crate::platform::category::TelemetryCategory;
 use crate::platform::telemetry_record::TelemetryRecord;
 
-/// One event for subscribers, before its schema is known.
+/// One event for the subscribers. Each subscriber's schema renders it.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     time: Timestamp,

@@ -4,26 +4,43 @@ use tokio::time::Instant;
 
 use super::subscription::Buffering;
 
-/// The events that wait for one subscriber, and what its delivery does next.
+/// The events that wait for one subscriber. It decides when the next batch is sent.
 #[derive(Debug)]
 pub(super) struct Queue {
     buffering: Buffering,
     events: Vec<String>,
     bytes: usize,
+    /// The arrival of the oldest event.
     oldest: Option<Instant>,
-    dropped: (usize, usize),
+    dropped: Dropped,
     /// The environment is frozen.
     pub(super) paused: bool,
-    /// How often it was frozen: whoever waits for the subscriber compares.
+    /// The number of freezes so far.
     pub(super) pauses: u64,
-    /// Deliver all of it at once.
+    /// The next batch is sent without waiting for a full one.
     flushing: bool,
+    /// A batch was taken and is neither delivered nor dropped.
     pub(super) in_flight: bool,
 }
 
+/// Events that the subscriber has lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Dropped {
+    pub(super) records: usize,
+    pub(super) bytes: usize,
+}
+
+/// All events that waited, and those lost before them.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    pub(super) events: Vec<String>,
+    pub(super) dropped: Dropped,
+}
+
+/// The next step of a delivery.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Until something changes.
+    /// Wait for a change of the queue.
     Wait,
     WaitUntil(Instant),
     Send,
@@ -36,7 +53,7 @@ impl Queue {
             events: Vec::new(),
             bytes: 0,
             oldest: None,
-            dropped: (0, 0),
+            dropped: Dropped::default(),
             paused: false,
             pauses: 0,
             flushing: false,
@@ -44,14 +61,15 @@ impl Queue {
         }
     }
 
-    /// Adds an event. A subscriber that does not keep up loses the newest: more than
-    /// twice `maxBytes` is not kept (the guide's bound of a batch).
+    /// Adds an event. If twice `maxBytes` or twice `maxItems` already wait, the event is
+    /// dropped: the subscriber is too slow. (Twice `maxBytes` is the largest batch in the
+    /// Lambda Developer Guide, "Telemetry API reference", buffering.)
     pub(super) fn put(&mut self, event: String, now: Instant) {
         let full = self.bytes + event.len() > 2 * self.buffering.max_bytes
             || self.events.len() >= 2 * self.buffering.max_items;
         if full && !self.events.is_empty() {
-            self.dropped.0 += 1;
-            self.dropped.1 += event.len();
+            self.dropped.records += 1;
+            self.dropped.bytes += event.len();
             return;
         }
         self.bytes += event.len();
@@ -76,6 +94,7 @@ impl Queue {
         self.events.is_empty() && !self.in_flight
     }
 
+    /// The next step of the delivery.
     pub(super) fn step(&self, now: Instant) -> Step {
         let Some(oldest) = self.oldest.filter(|_| !self.paused) else {
             return Step::Wait;
@@ -90,31 +109,32 @@ impl Queue {
         }
     }
 
-    /// Everything that waits, and the records and bytes that were lost before it.
-    pub(super) fn take(&mut self) -> (Vec<String>, (usize, usize)) {
+    /// Takes everything that waits, as the next batch in flight.
+    pub(super) fn take(&mut self) -> Taken {
         self.bytes = 0;
         self.oldest = None;
         self.in_flight = true;
-        (
-            std::mem::take(&mut self.events),
-            std::mem::take(&mut self.dropped),
-        )
+        Taken {
+            events: std::mem::take(&mut self.events),
+            dropped: std::mem::take(&mut self.dropped),
+        }
     }
 
+    /// The batch in flight was delivered.
     pub(super) fn delivered(&mut self) {
         self.in_flight = false;
         self.flushing &= !self.events.is_empty();
     }
 
-    /// A batch that could not be delivered.
-    pub(super) fn lost(&mut self, records: usize, bytes: usize) {
-        self.dropped.0 += records;
-        self.dropped.1 += bytes;
+    /// The batch in flight could not be delivered.
+    pub(super) fn failed(&mut self, records: usize, bytes: usize) {
+        self.dropped.records += records;
+        self.dropped.bytes += bytes;
         self.delivered();
     }
 }
 
-/// The pause before the next try, after `failures` in a row.
+/// The delay before the next attempt: 50 ms, doubled after each failure, 1.6 s at most.
 pub(super) fn backoff(failures: u32) -> Duration {
     Duration::from_millis(50 << failures.min(5))
 }
@@ -132,7 +152,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_batch_goes_when_it_is_old_or_full() {
+    async fn a_batch_is_sent_when_it_is_old_or_full() {
         let now = Instant::now();
         let mut queue = queue();
         assert_eq!(queue.step(now), Step::Wait);
@@ -145,13 +165,13 @@ mod tests {
         queue.put("b".into(), now);
         queue.put("c".into(), now);
         assert_eq!(queue.step(now), Step::Send);
-        assert_eq!(queue.take().0, ["a", "b", "c"]);
+        assert_eq!(queue.take().events, ["a", "b", "c"]);
         queue.put("0123456789".into(), now);
         assert_eq!(queue.step(now), Step::Send);
     }
 
     #[tokio::test]
-    async fn nothing_goes_while_frozen_and_what_is_due_goes_after_the_thaw() {
+    async fn nothing_is_sent_while_frozen_and_a_due_batch_is_sent_after_the_thaw() {
         let now = Instant::now();
         let mut queue = queue();
         queue.put("a".into(), now);
@@ -175,14 +195,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_subscriber_that_does_not_keep_up_loses_and_is_told_how_much() {
+    async fn a_slow_subscriber_loses_events_and_their_number_is_known() {
         let now = Instant::now();
         let mut queue = queue();
         for n in 0..6 {
             queue.put(n.to_string(), now);
         }
         queue.put("lost".into(), now);
-        let (events, dropped) = queue.take();
-        assert_eq!((events.len(), dropped), (6, (1, 4)));
+        let taken = queue.take();
+        let lost = Dropped {
+            records: 1,
+            bytes: 4,
+        };
+        assert_eq!((taken.events.len(), taken.dropped), (6, lost));
     }
 }

@@ -2,6 +2,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::delivery::Delivery;
 use super::entry::Entry;
@@ -9,20 +10,21 @@ use super::subscription::Subscription;
 use crate::platform::category::TelemetryCategory;
 use crate::platform::telemetry_record::TelemetryRecord;
 
-/// The telemetry of one environment.
+/// The Telemetry API's subscribers in one environment.
 #[derive(Debug, Default)]
 pub(crate) struct Telemetry {
     inner: Mutex<Inner>,
-    /// `AWS_LAMBDA_LOG_FORMAT=JSON`: lines that are objects stay objects.
+    /// `AWS_LAMBDA_LOG_FORMAT=JSON`: a line that is a JSON object stays one.
     json_lines: bool,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// Everything since the environment began, while subscribing is possible:
-    /// whoever subscribes gets what came before, too.
+    /// All events so far, until init ends: a new subscriber receives them, too.
     history: Vec<Entry>,
+    /// Init has ended.
     closed: bool,
+    /// By the names of the extensions.
     subscribers: Vec<(String, Delivery)>,
 }
 
@@ -45,14 +47,18 @@ impl Telemetry {
         self.put(Entry::line(category, line, record.map(Value::Object)));
     }
 
-    /// Adds a subscriber, or replaces the one of the same name.
+    /// Adds a subscriber, or replaces the one with the same name.
     ///
     /// # Errors
-    /// When init is over.
-    pub(crate) fn subscribe(&self, name: &str, subscription: Subscription) -> Result<(), Closed> {
+    /// [`SubscriptionClosed`] after the end of init.
+    pub(crate) fn subscribe(
+        &self,
+        name: &str,
+        subscription: Subscription,
+    ) -> Result<(), SubscriptionClosed> {
         let mut inner = self.lock();
         if inner.closed {
-            return Err(Closed);
+            return Err(SubscriptionClosed);
         }
         inner.subscribers.retain(|(known, _)| known != name);
         let delivery = Delivery::start(subscription);
@@ -61,51 +67,32 @@ impl Telemetry {
         Ok(())
     }
 
-    /// Init is over: nobody else can subscribe.
+    /// Ends the time in which extensions can subscribe.
     pub(crate) fn close(&self) {
         let mut inner = self.lock();
         inner.closed = true;
         inner.history = Vec::new();
     }
 
-    /// Holds back what is buffered while the environment is frozen, and waits up to
-    /// `limit` for a delivery under way.
+    /// Stops sending until [`resume`](Self::resume). Waits up to `limit` for batches in flight.
     pub(crate) async fn pause(&self, limit: Duration) {
-        let waits: Vec<_> = self
-            .lock()
-            .subscribers
-            .iter()
-            .map(|(_, delivery)| delivery.pause())
-            .collect();
-        let all = async {
-            for wait in waits {
-                wait.await;
-            }
-        };
-        let _ = tokio::time::timeout(limit, all).await;
+        wait_for_all(self.each(Delivery::pause), limit).await;
     }
 
+    /// Continues sending after [`pause`](Self::pause).
     pub(crate) fn resume(&self) {
-        self.lock()
-            .subscribers
-            .iter()
-            .for_each(|(_, delivery)| delivery.resume());
+        self.each(Delivery::resume);
     }
 
-    /// Delivers everything that is buffered, whatever the buffering says, within `limit`.
+    /// Sends everything that waits, and waits up to `limit` for the delivery.
     pub(crate) async fn flush(&self, limit: Duration) {
-        let waits: Vec<_> = self
-            .lock()
-            .subscribers
-            .iter()
-            .map(|(_, delivery)| delivery.flush())
-            .collect();
-        let all = async {
-            for wait in waits {
-                wait.await;
-            }
-        };
-        let _ = tokio::time::timeout(limit, all).await;
+        wait_for_all(self.each(Delivery::flush), limit).await;
+    }
+
+    fn each<T>(&self, call: impl Fn(&Delivery) -> T) -> Vec<T> {
+        let inner = self.lock();
+        let subscribers = inner.subscribers.iter();
+        subscribers.map(|(_, delivery)| call(delivery)).collect()
     }
 
     fn put(&self, entry: Entry) {
@@ -124,6 +111,15 @@ impl Telemetry {
     }
 }
 
-/// Subscribing is for init only.
+async fn wait_for_all(deliveries: Vec<impl Future<Output = ()>>, limit: Duration) {
+    let all = async {
+        for delivery in deliveries {
+            delivery.await;
+        }
+    };
+    let _ = timeout(limit, all).await;
+}
+
+/// Extensions can subscribe only during init.
 #[derive(Debug)]
-pub(crate) struct Closed;
+pub(crate) struct SubscriptionClosed;

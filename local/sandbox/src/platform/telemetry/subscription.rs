@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::platform::category::TelemetryCategory;
 
-/// What an extension asked of the Telemetry API.
+/// The body of a subscription to the Telemetry API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Subscription {
     pub(crate) schema: Schema,
@@ -28,36 +28,30 @@ pub(crate) struct Buffering {
     pub(crate) timeout: Duration,
 }
 
-/// Always this machine: `sandbox.localdomain` is 127.0.0.1.
+/// The address of a listener on this machine: `sandbox.localdomain` is 127.0.0.1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Destination {
-    Http {
-        port: u16,
-        path: String,
-    },
-    /// Newline-delimited JSON, not acknowledged.
-    Tcp {
-        port: u16,
-    },
+    /// A JSON array for each batch, acknowledged with status 200.
+    Http { port: u16, path: String },
+    /// Newline-delimited JSON, without acknowledgement.
+    Tcp { port: u16 },
 }
 
-// Smallest, default and largest value (Lambda Developer Guide, "Telemetry API
-// reference", buffering; its table once has the rows of items and time exchanged).
+// The smallest, default and largest values of buffering (Lambda Developer Guide, "Telemetry
+// API reference"; one of its tables swaps the rows of items and time).
 const ITEMS: (u64, u64, u64) = (1_000, 10_000, 10_000);
 const BYTES: (u64, u64, u64) = (262_144, 262_144, 1_048_576);
 const TIMEOUT_MS: (u64, u64, u64) = (25, 1_000, 30_000);
 
-/// The port of the Runtime API in Lambda, which no listener may have.
+/// The port of the Runtime API in Lambda; a listener must use another one.
 const RUNTIME_API_PORT: u16 = 9001;
 
 impl Subscription {
-    /// Reads the body of a subscription.
-    ///
     /// # Errors
-    /// A sentence for `ValidationError`.
+    /// The message of a `ValidationError`.
     pub(crate) fn parse(body: &[u8]) -> Result<Self, String> {
         let wire: SubscriptionBody = serde_json::from_slice(body)
-            .map_err(|error| format!("the body is not a subscription: {error}"))?;
+            .map_err(|error| format!("the body is not a valid subscription: {error}"))?;
         let schema = match wire.schema_version.as_deref() {
             None | Some("2022-07-01") => Schema::V2022_07_01,
             Some("2022-12-13") => Schema::V2022_12_13,
@@ -69,7 +63,7 @@ impl Subscription {
             }
         };
         if wire.types.is_empty() {
-            return Err("types is empty: name platform, function or extension".to_owned());
+            return Err("types is empty: use platform, function or extension".to_owned());
         }
         let mut types = Vec::new();
         for name in &wire.types {
@@ -120,7 +114,7 @@ impl BufferingBody {
                 "buffering.{name} is {value}: it must be from {min} to {max}"
             ))
         };
-        // The limits fit any usize.
+        // Values within the limits fit in every usize.
         Ok(Buffering {
             max_items: within("maxItems", self.max_items, ITEMS)? as usize,
             max_bytes: within("maxBytes", self.max_bytes, BYTES)? as usize,
@@ -152,7 +146,7 @@ impl DestinationBody {
         let (Destination::Http { port, .. } | Destination::Tcp { port }) = &destination;
         if *port == RUNTIME_API_PORT {
             return Err(format!(
-                "port {port} is the Runtime API's: listen on another"
+                "port {port} belongs to the Runtime API: listen on another port"
             ));
         }
         Ok(destination)
@@ -168,7 +162,7 @@ fn http(uri: &str) -> Result<Destination, String> {
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     let (host, port) = authority.rsplit_once(':').unwrap_or((authority, "80"));
     if !["sandbox.localdomain", "sandbox"].contains(&host) {
-        return Err(invalid("has another host than the sandbox"));
+        return Err(invalid("names a host other than the sandbox"));
     }
     let port = port
         .parse()
@@ -176,7 +170,7 @@ fn http(uri: &str) -> Result<Destination, String> {
         .filter(|&port| port != 0)
         .ok_or_else(|| invalid("has no valid port"))?;
     if path.bytes().any(|byte| byte <= b' ' || byte >= 0x7f) {
-        return Err(invalid("has a path that is none"));
+        return Err(invalid("has a path with invalid characters"));
     }
     Ok(Destination::Http {
         port,
@@ -200,7 +194,7 @@ mod tests {
     const HTTP: &str = r#"{"protocol":"HTTP","URI":"http://sandbox.localdomain:4243/in"}"#;
 
     #[test]
-    fn a_subscription_is_read_with_its_defaults() {
+    fn a_subscription_has_defaults() {
         let read = parse("{}", HTTP).unwrap();
         assert_eq!(read.schema, Schema::V2025_01_29);
         assert_eq!(
@@ -225,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn the_buffering_limits_are_held() {
+    fn buffering_outside_of_its_limits_is_rejected() {
         for good in [
             r#"{"maxItems":1000}"#,
             r#"{"timeoutMs":25}"#,
@@ -238,13 +232,13 @@ mod tests {
             r#"{"timeoutMs":24}"#,
             r#"{"maxBytes":1048577}"#,
         ] {
-            let said = parse(bad, HTTP).unwrap_err();
-            assert!(said.contains("it must be from"), "{said}");
+            let error = parse(bad, HTTP).unwrap_err();
+            assert!(error.contains("it must be from"), "{error}");
         }
     }
 
     #[test]
-    fn the_destination_is_the_sandbox_and_not_the_runtime_api() {
+    fn only_a_listener_in_the_sandbox_is_accepted() {
         let uri = |uri: &str| parse("{}", &format!(r#"{{"protocol":"HTTP","URI":"{uri}"}}"#));
         uri("http://sandbox:4243").unwrap();
         for bad in [
@@ -259,13 +253,13 @@ mod tests {
     }
 
     #[test]
-    fn a_tcp_listener_is_a_port() {
+    fn a_tcp_listener_has_a_port() {
         let read = parse("{}", r#"{"protocol":"TCP","port":5000}"#).unwrap();
         assert_eq!(read.destination, Destination::Tcp { port: 5000 });
     }
 
     #[test]
-    fn what_is_unknown_is_named() {
+    fn an_unknown_value_is_named_in_the_error() {
         let body = |schema: &str, types: &str| {
             let text =
                 format!(r#"{{"schemaVersion":"{schema}","types":{types},"destination":{HTTP}}}"#);
