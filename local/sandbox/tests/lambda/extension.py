@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# An external extension that writes down what it is told.
+# An external extension that notes every event it receives.
 import http.client, json, os, socketserver, sys, threading, time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -37,12 +37,12 @@ if settings.get("exit") == "init-error":
 
 
 class Listener(BaseHTTPRequestHandler):
-    refuse = settings.get("refuse", 0)
+    reject = settings.get("reject", 0)
 
     def do_POST(self):
         batch = self.rfile.read(int(self.headers["Content-Length"]))
-        if Listener.refuse > 0:
-            Listener.refuse -= 1
+        if Listener.reject > 0:
+            Listener.reject -= 1
             self.send_response(500)
         else:
             for event in json.loads(batch):

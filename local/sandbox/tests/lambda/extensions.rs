@@ -10,7 +10,7 @@ fn events(lambda: &TestLambda) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn an_extension_gets_every_invoke_and_the_shutdown() {
+async fn an_extension_receives_every_invoke_and_the_shutdown() {
     let lambda = TestLambda::new();
     lambda
         .sandbox
@@ -43,12 +43,12 @@ async fn an_extension_gets_every_invoke_and_the_shutdown() {
 }
 
 #[tokio::test]
-async fn registering_tells_about_the_function() {
+async fn register_returns_the_function_and_its_account() {
     let lambda = TestLambda::new();
     lambda
         .sandbox
         .add_function(lambda.function_with_extension(json!({})));
-    let answer = lambda.echo().await;
+    let response = lambda.echo().await;
     let register = &lambda.notes("register")[0];
     assert_eq!(
         register["body"],
@@ -66,14 +66,14 @@ async fn registering_tells_about_the_function() {
     }
     assert_eq!(
         env["AWS_LAMBDA_RUNTIME_API"],
-        answer["env"]["AWS_LAMBDA_RUNTIME_API"]
+        response["env"]["AWS_LAMBDA_RUNTIME_API"]
     );
     let daemon = env["AWS_XRAY_DAEMON_ADDRESS"].as_str().unwrap();
     assert!(
         daemon.starts_with("127.0.0.1:") && daemon != "127.0.0.1:2000",
         "{daemon}"
     );
-    assert_eq!(answer["env"]["AWS_XRAY_DAEMON_ADDRESS"], daemon);
+    assert_eq!(response["env"]["AWS_XRAY_DAEMON_ADDRESS"], daemon);
     lambda.sandbox.shutdown().await;
 }
 
@@ -89,7 +89,7 @@ async fn the_caller_does_not_wait_for_extensions() {
 }
 
 #[tokio::test]
-async fn an_environment_takes_no_request_before_its_extensions_are_done() {
+async fn an_environment_receives_no_request_before_its_extensions_are_done() {
     let lambda = TestLambda::new();
     lambda
         .sandbox
@@ -102,13 +102,13 @@ async fn an_environment_takes_no_request_before_its_extensions_are_done() {
 }
 
 #[tokio::test]
-async fn an_extension_that_outlasts_the_timeout_costs_the_environment_and_not_the_answer() {
+async fn an_extension_that_outlasts_the_timeout_ends_the_environment_but_not_the_response() {
     let lambda = TestLambda::new();
     let mut function = lambda.function_with_extension(json!({"slow": 600}));
     function.timeout = Duration::from_secs(3);
     lambda.sandbox.add_function(function);
-    let answer = lambda.echo().await;
-    lambda.reported(1).await;
+    let response = lambda.echo().await;
+    lambda.wait_for_reports(1).await;
     assert!(
         lambda
             .platform_line("REPORT")
@@ -116,7 +116,7 @@ async fn an_extension_that_outlasts_the_timeout_costs_the_environment_and_not_th
             .ends_with("Status: timeout\t")
     );
     until("the end of the process", || {
-        process_state(answer["pid"].as_i64().unwrap())
+        process_state(response["pid"].as_i64().unwrap())
             .is_none()
             .then_some(())
     })
@@ -125,7 +125,7 @@ async fn an_extension_that_outlasts_the_timeout_costs_the_environment_and_not_th
 }
 
 #[tokio::test]
-async fn a_timeout_and_a_crash_are_the_reasons_that_extensions_hear() {
+async fn extensions_receive_timeout_and_failure_as_shutdown_reasons() {
     for (event, reason) in [
         (json!({"do": "sleep", "seconds": 600}), "TIMEOUT"),
         (json!({"do": "exit", "status": 1}), "FAILURE"),
@@ -161,7 +161,7 @@ async fn an_extension_has_two_seconds_to_end() {
         .sandbox
         .add_function(lambda.function_with_extension(json!({"ignores-shutdown": true})));
     lambda.echo().await;
-    lambda.reported(1).await;
+    lambda.wait_for_reports(1).await;
     let begin = Instant::now();
     lambda.sandbox.shutdown().await;
     assert!(
@@ -199,7 +199,7 @@ async fn an_extension_that_fails_fails_the_request() {
         lambda
             .sandbox
             .add_function(lambda.function_with_extension(json!({"exit": when})));
-        // The runtime must not answer before the extension is gone.
+        // Longer than the extension lives.
         let outcome = lambda.outcome(json!({"do": "sleep", "seconds": 20})).await;
         let error: Value = serde_json::from_slice(&outcome.payload).unwrap();
         assert_eq!(error["errorType"], error_type, "{when}: {error}");

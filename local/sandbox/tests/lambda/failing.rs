@@ -11,10 +11,10 @@ fn error(outcome: &InvokeOutcome) -> Value {
 }
 
 #[tokio::test]
-async fn a_crash_is_lambdas_error_and_the_next_request_works() {
+async fn a_crash_is_reported_as_lambda_reports_it_and_the_next_request_works() {
     let lambda = TestLambda::new();
     lambda.sandbox.add_function(lambda.function());
-    for (event, said) in [
+    for (event, message) in [
         (
             json!({"do": "exit", "status": 3}),
             "Runtime exited with error: exit status 3",
@@ -33,7 +33,7 @@ async fn a_crash_is_lambdas_error_and_the_next_request_works() {
             error(&outcome),
             json!({
                 "errorType": "Runtime.ExitError",
-                "errorMessage": format!("RequestId: {} Error: {said}", outcome.request_id),
+                "errorMessage": format!("RequestId: {} Error: {message}", outcome.request_id),
             })
         );
         assert_eq!(lambda.echo().await["calls"], 1);
@@ -50,19 +50,19 @@ async fn a_timeout_ends_the_request_and_the_process() {
     lambda.sandbox.add_function(function);
     let pid = lambda.echo().await["pid"].as_i64().unwrap();
     let outcome = lambda.outcome(json!({"do": "sleep", "seconds": 600})).await;
-    let said = format!(
+    let expected = format!(
         "RequestId: {} Error: Task timed out after 1.50 seconds",
         outcome.request_id
     );
     assert_eq!(
         error(&outcome),
-        json!({"errorType": "Sandbox.Timedout", "errorMessage": said})
+        json!({"errorType": "Sandbox.Timedout", "errorMessage": expected})
     );
     until("the end of the process", || {
         process_state(pid).is_none().then_some(())
     })
     .await;
-    lambda.reported(2).await;
+    lambda.wait_for_reports(2).await;
     let report = lambda
         .lines(LogSource::Platform)
         .into_iter()
@@ -78,7 +78,7 @@ async fn a_timeout_ends_the_request_and_the_process() {
         lambda
             .lines(LogSource::Platform)
             .iter()
-            .any(|said| said.ends_with(&line))
+            .any(|logged| logged.ends_with(&line))
     );
     assert_eq!(lambda.echo().await["calls"], 1);
     lambda.sandbox.shutdown().await;
@@ -102,8 +102,8 @@ async fn an_init_that_fails_runs_again_within_the_first_request() {
     lambda.sandbox.shutdown().await;
 }
 
-/// A number of the last REPORT.
-fn reported(lambda: &TestLambda, name: &str) -> Option<f64> {
+/// A number in the last REPORT line.
+fn number_in_report(lambda: &TestLambda, name: &str) -> Option<f64> {
     let lines = lambda.lines(LogSource::Platform);
     let report = lines.iter().rfind(|line| line.starts_with("REPORT"))?;
     let field = report
@@ -121,37 +121,37 @@ async fn a_suppressed_init_is_billed_once() {
         .insert("INIT".into(), "exit-once".into());
     lambda.sandbox.add_function(function);
     lambda.echo().await;
-    lambda.reported(1).await;
+    lambda.wait_for_reports(1).await;
     lambda.sandbox.shutdown().await;
-    let duration = reported(&lambda, "Duration").unwrap();
-    // Both are rounded, from microseconds.
-    let billed = reported(&lambda, "Billed Duration").unwrap();
+    let duration = number_in_report(&lambda, "Duration").unwrap();
+    // Both numbers are rounded.
+    let billed = number_in_report(&lambda, "Billed Duration").unwrap();
     assert!((-0.01..=1.0).contains(&(billed - duration)), "{billed}");
-    assert_eq!(reported(&lambda, "Init Duration"), None);
+    assert_eq!(number_in_report(&lambda, "Init Duration"), None);
     let metrics = &lambda.telemetry("platform.report").await["record"]["metrics"];
     assert_eq!(metrics["initDurationMs"], Value::Null);
     assert_eq!(metrics["billedDurationMs"].as_f64(), Some(billed));
 }
 
 #[tokio::test]
-async fn a_crash_reports_the_memory_that_is_known() {
+async fn a_crash_reports_the_last_known_memory() {
     let lambda = TestLambda::new();
     lambda.sandbox.add_function(lambda.function());
     lambda.outcome(json!({"do": "exit", "status": 3})).await;
-    lambda.reported(1).await;
-    let memory = reported(&lambda, "Max Memory Used").unwrap();
+    lambda.wait_for_reports(1).await;
+    let memory = number_in_report(&lambda, "Max Memory Used").unwrap();
     assert!(memory >= 1.0, "{memory}");
     lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
-async fn memory_over_the_functions_size_is_warned_of() {
+async fn memory_over_the_functions_size_causes_a_warning() {
     let lambda = TestLambda::new();
     let mut function = lambda.function();
     function.memory_mb = 1;
     lambda.sandbox.add_function(function);
     lambda.echo().await;
-    lambda.reported(1).await;
+    lambda.wait_for_reports(1).await;
     lambda.sandbox.shutdown().await;
     let lines = lambda.lines(LogSource::Platform);
     let warnings = lines
@@ -161,7 +161,7 @@ async fn memory_over_the_functions_size_is_warned_of() {
 }
 
 #[tokio::test]
-async fn what_a_runtime_prints_after_its_init_error_is_kept() {
+async fn lines_after_an_init_error_are_logged() {
     let lambda = TestLambda::new();
     let mut function = lambda.function();
     function.environment.insert("INIT".into(), "error".into());
@@ -170,15 +170,15 @@ async fn what_a_runtime_prints_after_its_init_error_is_kept() {
         .insert("PRINT_AFTER_ERROR".into(), "1".into());
     lambda.sandbox.add_function(function);
     lambda.outcome(json!({})).await;
-    lambda.reported(1).await;
+    lambda.wait_for_reports(1).await;
     lambda.sandbox.shutdown().await;
-    // In init, and again in the invocation.
-    let words = lambda.lines(LogSource::Function);
-    assert_eq!(words, ["Traceback: no module"; 2]);
-    let said = "Status: error\tError Type: Runtime.ImportModuleError";
+    // Once in init, once in the invocation, which repeats init.
+    let lines = lambda.lines(LogSource::Function);
+    assert_eq!(lines, ["Traceback: no module"; 2]);
+    let expected = "Status: error\tError Type: Runtime.ImportModuleError";
     for begins in ["INIT_REPORT", "REPORT"] {
         let line = lambda.platform_line(begins).unwrap();
-        assert!(line.trim_end().ends_with(said), "{line}");
+        assert!(line.trim_end().ends_with(expected), "{line}");
     }
 }
 
@@ -197,19 +197,19 @@ async fn an_init_over_ten_seconds_runs_again_within_the_first_request() {
 }
 
 #[tokio::test]
-async fn an_init_that_always_fails_is_the_callers_error() {
+async fn an_init_that_always_fails_is_an_error_for_the_caller() {
     let lambda = TestLambda::new();
     let mut function = lambda.function();
     function.environment.insert("INIT".into(), "exit".into());
     lambda.sandbox.add_function(function);
     let outcome = lambda.outcome(json!({})).await;
-    let said = format!(
+    let expected = format!(
         "RequestId: {} Error: Runtime exited with error: exit status 7",
         outcome.request_id
     );
     assert_eq!(
         error(&outcome),
-        json!({"errorType": "Runtime.ExitError", "errorMessage": said})
+        json!({"errorType": "Runtime.ExitError", "errorMessage": expected})
     );
 
     let mut function = lambda.function();
@@ -224,18 +224,18 @@ async fn an_init_that_always_fails_is_the_callers_error() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_start_is_named_with_what_to_do() {
+async fn an_executable_that_cannot_start_is_named_with_the_next_step() {
     let lambda = TestLambda::new();
     let mut function = lambda.function();
     function.bootstrap = lambda.path("nothing");
     lambda.sandbox.add_function(function);
-    let Err(InvokeError::CannotStart(said)) = lambda.try_invoke(json!({})).await else {
-        panic!("it started")
+    let Err(InvokeError::CannotStart(message)) = lambda.try_invoke(json!({})).await else {
+        panic!("the function started")
     };
     let path = lambda.path("nothing").display().to_string();
     assert!(
-        said.contains(&path) && said.contains("does not exist: build it"),
-        "{said}"
+        message.contains(&path) && message.contains("does not exist: build it"),
+        "{message}"
     );
     let segment = &lambda.segments_of("AWS::Lambda", 1).await[0];
     assert_eq!(
@@ -246,12 +246,12 @@ async fn a_file_that_cannot_start_is_named_with_what_to_do() {
     let mut function = lambda.function();
     function.extensions = vec![lambda.path("no-extension")];
     lambda.sandbox.add_function(function);
-    let Err(InvokeError::CannotStart(said)) = lambda.try_invoke(json!({})).await else {
-        panic!("it started")
+    let Err(InvokeError::CannotStart(message)) = lambda.try_invoke(json!({})).await else {
+        panic!("the function started")
     };
     assert!(
-        said.starts_with("the extension ") && said.contains("no-extension"),
-        "{said}"
+        message.starts_with("the extension ") && message.contains("no-extension"),
+        "{message}"
     );
     lambda.sandbox.shutdown().await;
 }

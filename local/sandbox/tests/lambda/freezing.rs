@@ -13,7 +13,7 @@ async fn state_becomes(pid: i64, wanted: &[char]) {
 }
 
 #[tokio::test]
-async fn everything_stands_still_between_requests_and_goes_on_with_the_next() {
+async fn all_processes_are_stopped_between_requests_and_continue_with_the_next() {
     let lambda = TestLambda::new();
     lambda
         .sandbox
@@ -30,7 +30,7 @@ async fn everything_stands_still_between_requests_and_goes_on_with_the_next() {
 }
 
 #[tokio::test]
-async fn a_hundred_requests_with_a_freeze_between_them_are_answered_by_one_process() {
+async fn one_process_serves_a_hundred_requests_with_a_freeze_between_them() {
     let lambda = TestLambda::new();
     lambda
         .sandbox
@@ -38,9 +38,9 @@ async fn a_hundred_requests_with_a_freeze_between_them_are_answered_by_one_proce
     let pid = lambda.echo().await["pid"].as_i64().unwrap();
     for count in 2..=100 {
         state_becomes(pid, &['T']).await;
-        let answer = lambda.echo().await;
+        let response = lambda.echo().await;
         assert_eq!(
-            (&answer["pid"], &answer["calls"]),
+            (&response["pid"], &response["calls"]),
             (&pid.into(), &count.into())
         );
     }
@@ -49,21 +49,21 @@ async fn a_hundred_requests_with_a_freeze_between_them_are_answered_by_one_proce
 }
 
 #[tokio::test]
-async fn without_freezing_processes_go_on() {
+async fn without_freezing_processes_keep_running() {
     let lambda = TestLambda::with(SandboxConfig {
         freeze: false,
         ..SandboxConfig::default()
     });
     lambda.sandbox.add_function(lambda.function());
     let pid = lambda.echo().await["pid"].as_i64().unwrap();
-    lambda.reported(1).await;
+    lambda.wait_for_reports(1).await;
     assert_eq!(lambda.echo().await["pid"], pid);
     assert_ne!(process_state(pid), Some('T'));
     lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
-async fn an_environment_that_nobody_uses_is_shut_down() {
+async fn an_idle_environment_is_shut_down() {
     let lambda = TestLambda::with(SandboxConfig {
         idle_timeout: Duration::from_millis(50),
         ..SandboxConfig::default()
@@ -105,7 +105,7 @@ async fn a_dropped_sandbox_leaves_no_process() {
 }
 
 #[tokio::test]
-async fn a_process_that_made_its_own_session_is_frozen_thawed_and_ended_with_the_rest() {
+async fn a_detached_process_is_frozen_thawed_and_ended_with_the_others() {
     for ends_by_drop in [false, true] {
         let lambda = TestLambda::new();
         lambda.sandbox.add_function(lambda.function());
@@ -127,7 +127,7 @@ async fn a_process_that_made_its_own_session_is_frozen_thawed_and_ended_with_the
             lambda.sandbox.shutdown().await;
         }
         until("the end of the detached process", || {
-            // A zombie is dead; whoever inherited it reaps it in its own time.
+            // A zombie is dead, too; its new parent reaps it later.
             process_state(detached)
                 .is_none_or(|state| state == 'Z')
                 .then_some(())
@@ -137,7 +137,7 @@ async fn a_process_that_made_its_own_session_is_frozen_thawed_and_ended_with_the
 }
 
 #[tokio::test]
-async fn a_running_request_is_cut_off_when_the_sandbox_ends() {
+async fn a_running_request_is_interrupted_when_the_sandbox_shuts_down() {
     let lambda = TestLambda::new();
     lambda.sandbox.add_function(lambda.function());
     let running = lambda.try_invoke(json!({"do": "sleep", "seconds": 600}));

@@ -1,5 +1,3 @@
-//! A sandbox with real processes, and what they, the log and the segments said.
-
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -14,6 +12,7 @@ use xray_local_sandbox::{
     SandboxConfig, SegmentSink, TracingMode,
 };
 
+/// A sandbox with a temporary folder. It records the log and the segments.
 pub(crate) struct TestLambda {
     pub(crate) sandbox: Sandbox,
     sinks: Arc<RecordingSinks>,
@@ -64,8 +63,8 @@ impl TestLambda {
         path
     }
 
-    /// A function under the test runtime, not yet added. Its timeout is generous: the
-    /// machine may be busy.
+    /// The function `orders` with the test runtime. The caller adds it to the sandbox. Its
+    /// timeout is long, because the machine may be busy.
     pub(crate) fn function(&self) -> FunctionConfig {
         let marker = self.path("marker").display().to_string();
         FunctionConfig {
@@ -83,7 +82,7 @@ impl TestLambda {
         }
     }
 
-    /// The same with the test extension, which does as `settings` say.
+    /// Like [`function`](Self::function), with the test extension and its settings.
     pub(crate) fn function_with_extension(&self, mut settings: Value) -> FunctionConfig {
         let mut function = self.function();
         settings["notes"] = self.path("notes").display().to_string().into();
@@ -111,7 +110,7 @@ impl TestLambda {
         self.try_invoke(event).await.unwrap()
     }
 
-    /// The answer, which is JSON.
+    /// The function's response, which is JSON.
     pub(crate) async fn invoke(&self, event: Value) -> Value {
         let outcome = self.outcome(event).await;
         assert_eq!(outcome.function_error, None, "{:?}", outcome.payload);
@@ -126,7 +125,7 @@ impl TestLambda {
         let lines = self.sinks.lines.lock().unwrap();
         lines
             .iter()
-            .filter(|(of, _)| *of == source)
+            .filter(|(writer, _)| *writer == source)
             .map(|(_, line)| line.clone())
             .collect()
     }
@@ -137,8 +136,8 @@ impl TestLambda {
             .find(|line| line.starts_with(begins))
     }
 
-    /// Waits until an invocation has its REPORT.
-    pub(crate) async fn reported(&self, count: usize) {
+    /// Waits until the log has `count` REPORT lines.
+    pub(crate) async fn wait_for_reports(&self, count: usize) {
         until("REPORT", || {
             let lines = self.lines(LogSource::Platform);
             (lines
@@ -151,7 +150,7 @@ impl TestLambda {
         .await;
     }
 
-    /// What the extension wrote down of a kind.
+    /// The notes of one kind that the extension has written so far.
     pub(crate) fn notes(&self, kind: &str) -> Vec<Value> {
         let text = std::fs::read_to_string(self.path("notes")).unwrap_or_default();
         // The last line may be half written.
@@ -171,7 +170,7 @@ impl TestLambda {
             .unwrap()
     }
 
-    /// The telemetry event of a type, once it has arrived.
+    /// Waits for the first telemetry event of a type.
     pub(crate) async fn telemetry(&self, kind: &str) -> Value {
         until(kind, || {
             self.notes("telemetry")
@@ -181,7 +180,7 @@ impl TestLambda {
         .await
     }
 
-    /// The finished segments drawn so far.
+    /// The complete segments so far, without those in progress.
     pub(crate) fn finished_segments(&self) -> Vec<Value> {
         let documents = self.sinks.documents.lock().unwrap();
         let json = documents.iter().map(|document| document.to_json().unwrap());
@@ -191,33 +190,36 @@ impl TestLambda {
             .collect()
     }
 
-    /// The finished segments of an origin, once there are as many.
+    /// Waits for `count` complete segments of an origin.
     pub(crate) async fn segments_of(&self, origin: &str, count: usize) -> Vec<Value> {
         until(origin, || {
-            let of: Vec<_> = self
+            let segments: Vec<_> = self
                 .finished_segments()
                 .into_iter()
                 .filter(|s| s["origin"] == origin)
                 .collect();
-            (of.len() >= count).then_some(of)
+            (segments.len() >= count).then_some(segments)
         })
         .await
     }
 }
 
-/// Waits for what will come, however slow the machine is.
+/// Waits until `found` returns a value; for a minute, because the machine may be slow.
 pub(crate) async fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         if let Some(found) = found() {
             return found;
         }
-        assert!(Instant::now() < deadline, "{what} never came");
+        assert!(
+            Instant::now() < deadline,
+            "{what} did not come within a minute"
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-/// `R`, `S`, `T`, … of `/proc/<pid>/stat`; nothing for what is gone.
+/// The state in `/proc/<pid>/stat`: `R`, `S`, `T`, … `None` if the process has ended.
 pub(crate) fn process_state(pid: i64) -> Option<char> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit(')').next()?.trim_start().chars().next()

@@ -8,12 +8,12 @@ use xray_local_sandbox::{FunctionError, Invocation, InvokeError, LogSource, Sand
 use crate::harness::{TestLambda, until};
 
 #[tokio::test]
-async fn a_request_and_its_answer_pass_through_the_runtime() {
+async fn the_runtime_receives_the_request_and_the_caller_its_response() {
     let lambda = TestLambda::new();
     lambda.sandbox.add_function(lambda.function());
-    let answer = lambda.invoke(json!({"hello": "Jörg"})).await;
-    assert_eq!(answer["event"], json!({"hello": "Jörg"}));
-    let headers = &answer["headers"];
+    let response = lambda.invoke(json!({"hello": "Jörg"})).await;
+    assert_eq!(response["event"], json!({"hello": "Jörg"}));
+    let headers = &response["headers"];
     assert_eq!(
         headers["lambda-runtime-invoked-function-arn"],
         "arn:aws:lambda:eu-west-1:123456789012:function:orders"
@@ -38,14 +38,14 @@ async fn a_request_and_its_answer_pass_through_the_runtime() {
         "{deadline}"
     );
     assert_eq!(
-        answer["cwd"],
+        response["cwd"],
         lambda.path("").display().to_string().trim_end_matches('/')
     );
     lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
-async fn an_environment_is_used_again_and_only_the_first_call_is_cold() {
+async fn an_environment_is_reused_and_only_the_first_request_is_cold() {
     let lambda = TestLambda::new();
     lambda.sandbox.add_function(lambda.function());
     let pids: Vec<_> = [
@@ -54,11 +54,11 @@ async fn an_environment_is_used_again_and_only_the_first_call_is_cold() {
         lambda.echo().await,
     ]
     .into_iter()
-    .map(|answer| (answer["pid"].clone(), answer["calls"].clone()))
+    .map(|response| (response["pid"].clone(), response["calls"].clone()))
     .collect();
     assert_eq!(pids[0].0, pids[2].0);
     assert_eq!(pids[2].1, 3);
-    lambda.reported(3).await;
+    lambda.wait_for_reports(3).await;
     let reports: Vec<_> = lambda
         .lines(LogSource::Platform)
         .into_iter()
@@ -71,7 +71,7 @@ async fn an_environment_is_used_again_and_only_the_first_call_is_cold() {
 }
 
 #[tokio::test]
-async fn two_requests_at_once_get_two_environments() {
+async fn two_concurrent_requests_have_two_environments() {
     let lambda = Arc::new(TestLambda::new());
     lambda.sandbox.add_function(lambda.function());
     let sleep = || lambda.invoke(json!({"do": "sleep", "seconds": 1}));
@@ -81,23 +81,27 @@ async fn two_requests_at_once_get_two_environments() {
         one["env"]["AWS_LAMBDA_RUNTIME_API"],
         two["env"]["AWS_LAMBDA_RUNTIME_API"]
     );
-    lambda.reported(2).await;
+    lambda.wait_for_reports(2).await;
     let third = lambda.echo().await;
     assert!([&one["pid"], &two["pid"]].contains(&&third["pid"]));
     lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
-async fn many_requests_at_once_are_all_answered_and_their_environments_used_again() {
+async fn many_concurrent_requests_succeed_and_their_environments_are_reused() {
     let lambda = TestLambda::new();
     lambda.sandbox.add_function(lambda.function());
     let mut pids = BTreeSet::new();
     for round in 0..4 {
         let sleep = || lambda.invoke(json!({"do": "sleep", "seconds": 0.1}));
-        let answers = tokio::join!(sleep(), sleep(), sleep(), sleep(), sleep(), sleep());
-        let answers: [serde_json::Value; 6] = answers.into();
-        pids.extend(answers.iter().map(|answer| answer["pid"].as_i64().unwrap()));
-        lambda.reported(6 * (round + 1)).await;
+        let responses = tokio::join!(sleep(), sleep(), sleep(), sleep(), sleep(), sleep());
+        let responses: [serde_json::Value; 6] = responses.into();
+        pids.extend(
+            responses
+                .iter()
+                .map(|response| response["pid"].as_i64().unwrap()),
+        );
+        lambda.wait_for_reports(6 * (round + 1)).await;
     }
     assert!(pids.len() <= 6, "{pids:?}");
     lambda.sandbox.shutdown().await;
@@ -139,7 +143,7 @@ async fn an_error_of_the_function_is_an_outcome() {
 }
 
 #[tokio::test]
-async fn the_log_tail_has_every_line_of_before_the_answer_in_order() {
+async fn the_log_tail_has_every_line_before_the_response_in_order() {
     let lambda = TestLambda::new();
     lambda.sandbox.add_function(lambda.function());
     lambda.echo().await;
@@ -148,15 +152,23 @@ async fn the_log_tail_has_every_line_of_before_the_answer_in_order() {
     let mut expected = format!("START RequestId: {} Version: $LATEST\n", outcome.request_id);
     (0..50).for_each(|n| expected += &format!("line {n}\n"));
     assert!(tail.starts_with(&expected), "{tail}");
-    lambda.reported(2).await;
+    lambda.wait_for_reports(2).await;
     let all = lambda.lines(LogSource::Platform);
-    let of = |word: &str| all.iter().rposition(|line| line.starts_with(word)).unwrap();
-    assert!(of("START") < of("END") && of("END") < of("REPORT") && of("REPORT") < of("XRAY"));
+    let last = |prefix: &str| {
+        all.iter()
+            .rposition(|line| line.starts_with(prefix))
+            .unwrap()
+    };
+    assert!(
+        last("START") < last("END")
+            && last("END") < last("REPORT")
+            && last("REPORT") < last("XRAY")
+    );
     lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
-async fn a_response_over_six_megabytes_is_refused_and_said_to_the_caller() {
+async fn a_response_over_six_megabytes_is_rejected_and_the_caller_receives_an_error() {
     let lambda = TestLambda::new();
     lambda.sandbox.add_function(lambda.function());
     let outcome = lambda
@@ -165,7 +177,7 @@ async fn a_response_over_six_megabytes_is_refused_and_said_to_the_caller() {
     assert_eq!(outcome.function_error, Some(FunctionError::Unhandled));
     let error: serde_json::Value = serde_json::from_slice(&outcome.payload).unwrap();
     assert_eq!(error["errorType"], "Function.ResponseSizeTooLarge");
-    let told = until("413", || {
+    let printed = until("413", || {
         lambda
             .lines(LogSource::Function)
             .into_iter()
@@ -173,8 +185,8 @@ async fn a_response_over_six_megabytes_is_refused_and_said_to_the_caller() {
     })
     .await;
     assert!(
-        told.starts_with("big 413 ") && told.contains("RequestEntityTooLarge"),
-        "{told}"
+        printed.starts_with("big 413 ") && printed.contains("RequestEntityTooLarge"),
+        "{printed}"
     );
     let whole = lambda
         .outcome(json!({"do": "big", "bytes": 6_291_556}))
@@ -187,7 +199,7 @@ async fn a_response_over_six_megabytes_is_refused_and_said_to_the_caller() {
 }
 
 #[tokio::test]
-async fn an_error_over_six_megabytes_is_refused_and_said_to_the_caller() {
+async fn an_error_over_six_megabytes_is_rejected_and_the_caller_receives_an_error() {
     let lambda = TestLambda::new();
     lambda.sandbox.add_function(lambda.function());
     for bytes in [6_291_557, 60_000_000] {
@@ -201,8 +213,8 @@ async fn an_error_over_six_megabytes_is_refused_and_said_to_the_caller() {
     let whole = json!({"do": "big-error", "bytes": 6_291_556});
     assert_eq!(lambda.outcome(whole).await.payload.len(), 6_291_556);
     assert_eq!(lambda.echo().await["calls"], 4, "the runtime lives on");
-    let told = lambda.lines(LogSource::Function);
-    let statuses: Vec<_> = told
+    let printed = lambda.lines(LogSource::Function);
+    let statuses: Vec<_> = printed
         .iter()
         .filter_map(|line| line.strip_prefix("big-error ")?.split(' ').next())
         .collect();
@@ -217,22 +229,22 @@ async fn a_line_without_its_end_is_in_its_own_invocations_log() {
     let outcome = lambda.outcome(json!({"do": "half", "text": "one"})).await;
     let tail = String::from_utf8(outcome.log_tail).unwrap();
     assert!(tail.ends_with("\none\n"), "{tail}");
-    lambda.reported(1).await;
+    lambda.wait_for_reports(1).await;
     lambda
         .outcome(json!({"do": "half", "text": "two\nthree"}))
         .await;
-    lambda.reported(2).await;
+    lambda.wait_for_reports(2).await;
     lambda.sandbox.shutdown().await;
     let lines = lambda.lines(LogSource::Function);
     assert_eq!(lines[1..], ["one", "two", "three"]);
 }
 
 #[tokio::test]
-async fn a_request_over_six_megabytes_is_refused() {
+async fn a_request_over_six_megabytes_is_rejected() {
     let lambda = TestLambda::new();
     lambda.sandbox.add_function(lambda.function());
     let payload = vec![b' '; 6_291_557].into();
-    let refused = lambda
+    let error = lambda
         .sandbox
         .invoke(
             "orders",
@@ -242,14 +254,11 @@ async fn a_request_over_six_megabytes_is_refused() {
             },
         )
         .await;
-    assert_eq!(
-        refused.unwrap_err(),
-        InvokeError::RequestTooLarge(6_291_557)
-    );
+    assert_eq!(error.unwrap_err(), InvokeError::RequestTooLarge(6_291_557));
 }
 
 #[tokio::test]
-async fn a_streamed_response_is_put_together_and_its_trailers_are_its_error() {
+async fn a_streamed_response_is_joined_and_its_trailers_are_its_error() {
     let lambda = TestLambda::new();
     lambda.sandbox.add_function(lambda.function());
     let whole = lambda.outcome(json!({"do": "stream"})).await;
@@ -264,7 +273,7 @@ async fn a_streamed_response_is_put_together_and_its_trailers_are_its_error() {
 }
 
 #[tokio::test]
-async fn a_runtime_that_breaks_the_rules_is_told() {
+async fn a_call_in_the_wrong_state_is_rejected_with_lambdas_error_type() {
     let lambda = TestLambda::new();
     lambda.sandbox.add_function(lambda.function());
     let early = lambda.invoke(json!({"do": "twice"})).await;
@@ -295,8 +304,8 @@ async fn client_context_trace_header_and_qualifier_reach_the_runtime() {
         .invoke("orders:$LATEST", invocation)
         .await
         .unwrap();
-    let answer: serde_json::Value = serde_json::from_slice(&outcome.payload).unwrap();
-    let headers = &answer["headers"];
+    let response: serde_json::Value = serde_json::from_slice(&outcome.payload).unwrap();
+    let headers = &response["headers"];
     assert_eq!(
         headers["lambda-runtime-client-context"],
         r#"{"custom":{"a":1}}"#
@@ -324,12 +333,12 @@ async fn an_unknown_function_is_named() {
         "orders:live",
         "arn:aws:lambda:us-east-1:123456789012:function:orders",
     ] {
-        let refused = lambda
+        let error = lambda
             .sandbox
             .invoke(name, Invocation::default())
             .await
             .unwrap_err();
-        assert_eq!(refused, InvokeError::UnknownFunction(name.to_owned()));
+        assert_eq!(error, InvokeError::UnknownFunction(name.to_owned()));
     }
 }
 
@@ -344,7 +353,7 @@ async fn the_process_has_lambdas_environment_and_nothing_else() {
     function
         .environment
         .insert("AWS_REGION".into(), "mars".into());
-    // What the kernel gave the process, before any interpreter adds its own.
+    // The variables that the kernel passed, before an interpreter adds its own.
     function.bootstrap = lambda.script(
         "prints",
         "#!/bin/sh\ntr '\\0' '\\n' </proc/$$/environ\nexit 1\n",

@@ -1,7 +1,7 @@
-//! The sandbox with real processes: a runtime and an extension in Python, which are
-//! also the proof that a function may be written in any language.
+//! The sandbox with real processes: a runtime and an extension in Python. They also prove that
+//! a function may be written in any language.
 
-// The helpers in `harness` are tests, too, though clippy looks for `#[test]` only.
+// Clippy allows `unwrap` only in `#[test]` functions; the harness belongs to the tests, too.
 #![allow(clippy::unwrap_used)]
 
 mod extensions;

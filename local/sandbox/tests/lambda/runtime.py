@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# A custom runtime that does what each event asks for.
+# A custom runtime. It does what the member `do` of an event names.
 import base64, http.client, json, os, signal, sys, time
 
 api = os.environ["AWS_LAMBDA_RUNTIME_API"]
@@ -12,7 +12,7 @@ def call(method, path, body=None, headers={}):
     return response.status, {k.lower(): v for k, v in response.getheaders()}, response.read()
 
 
-def first_time():
+def is_first_start():
     marker = os.environ["MARKER"]
     if os.path.exists(marker):
         return False
@@ -21,9 +21,9 @@ def first_time():
 
 
 init = os.environ.get("INIT", "")
-if init == "exit" or (init == "exit-once" and first_time()):
+if init == "exit" or (init == "exit-once" and is_first_start()):
     sys.exit(7)
-if init == "hang-once" and first_time():
+if init == "hang-once" and is_first_start():
     time.sleep(600)
 if init == "error":
     call("POST", "/init/error", json.dumps({"errorType": "ImportError", "errorMessage": "no module"}),
@@ -55,14 +55,14 @@ while True:
         sys.stdout.write(event["text"])
         sys.stdout.flush()
     if do == "detach":
-        ours, its = os.pipe()
+        reader, writer = os.pipe()
         if os.fork() == 0:
             os.setsid()
             if os.fork() == 0:
-                os.write(its, str(os.getpid()).encode())
+                os.write(writer, str(os.getpid()).encode())
                 time.sleep(600)
             os._exit(0)
-        print("detached", os.read(ours, 20).decode(), flush=True)
+        print("detached", os.read(reader, 20).decode(), flush=True)
     if do == "big-error":
         status, _, body = call("POST", f"/invocation/{request_id}/error", b"x" * event["bytes"],
                                {"Lambda-Runtime-Function-Error-Type": "Function.Teapot"})
@@ -96,11 +96,11 @@ while True:
         continue
     if do == "twice":
         status, _, body = call("GET", "/invocation/next")
-        answer = {"status": status, "body": json.loads(body)}
+        response = {"status": status, "body": json.loads(body)}
     elif do == "wrong-id":
         status, _, body = call("POST", "/invocation/no-such-id/response", b"{}")
-        answer = {"status": status, "body": json.loads(body)}
+        response = {"status": status, "body": json.loads(body)}
     else:
-        answer = {"event": event, "headers": headers, "pid": os.getpid(), "calls": calls,
+        response = {"event": event, "headers": headers, "pid": os.getpid(), "calls": calls,
                   "env": dict(os.environ), "cwd": os.getcwd()}
-    call("POST", f"/invocation/{request_id}/response", json.dumps(answer))
+    call("POST", f"/invocation/{request_id}/response", json.dumps(response))

@@ -10,13 +10,13 @@ fn position(events: &[Value], kind: &str) -> usize {
 }
 
 #[tokio::test]
-async fn a_subscriber_gets_the_whole_story_in_order() {
+async fn a_subscriber_receives_every_event_in_order() {
     let lambda = TestLambda::new();
     lambda
         .sandbox
         .add_function(lambda.function_with_extension(json!({"telemetry": "HTTP"})));
-    let outcome = lambda.outcome(json!({"do": "log", "lines": 2})).await;
-    lambda.reported(1).await;
+    lambda.outcome(json!({"do": "log", "lines": 2})).await;
+    lambda.wait_for_reports(1).await;
     lambda.sandbox.shutdown().await;
 
     assert_eq!(
@@ -30,7 +30,7 @@ async fn a_subscriber_gets_the_whole_story_in_order() {
     );
 
     let events = lambda.notes("telemetry");
-    let story = [
+    let order = [
         "platform.initStart",
         "platform.telemetrySubscription",
         "platform.initReport",
@@ -38,7 +38,7 @@ async fn a_subscriber_gets_the_whole_story_in_order() {
         "platform.runtimeDone",
         "platform.report",
     ];
-    let positions: Vec<_> = story.iter().map(|kind| position(&events, kind)).collect();
+    let positions: Vec<_> = order.iter().map(|kind| position(&events, kind)).collect();
     assert!(positions.is_sorted(), "{events:#?}");
     for kind in ["platform.initRuntimeDone", "platform.extension"] {
         assert!(position(&events, kind) < position(&events, "platform.initReport"));
@@ -52,7 +52,19 @@ async fn a_subscriber_gets_the_whole_story_in_order() {
         lines[lines.len() - 2..],
         [&json!("line 0"), &json!("line 1")]
     );
+}
 
+#[tokio::test]
+async fn the_events_of_an_invocation_have_its_facts() {
+    let lambda = TestLambda::new();
+    lambda
+        .sandbox
+        .add_function(lambda.function_with_extension(json!({"telemetry": "HTTP"})));
+    let outcome = lambda.outcome(json!({})).await;
+    lambda.wait_for_reports(1).await;
+    lambda.sandbox.shutdown().await;
+
+    let events = lambda.notes("telemetry");
     let record = |kind: &str| &events[position(&events, kind)]["record"];
     let start = record("platform.start");
     assert_eq!(start["requestId"], outcome.request_id);
@@ -111,13 +123,13 @@ async fn runtime_done_comes_while_an_extension_still_holds_the_invocation() {
 }
 
 #[tokio::test]
-async fn the_report_of_one_request_comes_with_the_next() {
+async fn the_report_of_a_request_arrives_with_the_next_request() {
     let lambda = TestLambda::new();
     lambda
         .sandbox
         .add_function(lambda.function_with_extension(json!({"telemetry": "HTTP", "slow": 0.2})));
     let first = lambda.outcome(json!({})).await;
-    lambda.reported(1).await;
+    lambda.wait_for_reports(1).await;
     let reports = |lambda: &TestLambda| -> Vec<Value> {
         let events = lambda.notes("telemetry");
         events
@@ -134,10 +146,10 @@ async fn the_report_of_one_request_comes_with_the_next() {
 }
 
 #[tokio::test]
-async fn what_was_refused_is_sent_again() {
+async fn a_rejected_batch_is_sent_again() {
     let lambda = TestLambda::new();
     lambda.sandbox.add_function(
-        lambda.function_with_extension(json!({"telemetry": "HTTP", "refuse": 2, "slow": 1})),
+        lambda.function_with_extension(json!({"telemetry": "HTTP", "reject": 2, "slow": 1})),
     );
     lambda.echo().await;
     lambda.telemetry("platform.initStart").await;
@@ -151,7 +163,7 @@ async fn what_was_refused_is_sent_again() {
 }
 
 #[tokio::test]
-async fn a_tcp_listener_gets_lines() {
+async fn a_tcp_listener_receives_lines() {
     let lambda = TestLambda::new();
     lambda
         .sandbox
@@ -163,7 +175,7 @@ async fn a_tcp_listener_gets_lines() {
 }
 
 #[tokio::test]
-async fn after_init_nobody_can_subscribe() {
+async fn extensions_cannot_subscribe_after_init() {
     let lambda = TestLambda::new();
     lambda
         .sandbox
@@ -178,7 +190,7 @@ async fn after_init_nobody_can_subscribe() {
 }
 
 #[tokio::test]
-async fn a_timeout_and_a_crash_are_told_before_the_shutdown() {
+async fn a_timeout_and_a_crash_are_reported_before_the_shutdown() {
     for (event, status, error_type) in [
         (
             json!({"do": "sleep", "seconds": 600}),

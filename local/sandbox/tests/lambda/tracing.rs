@@ -16,7 +16,7 @@ async fn invoke(lambda: &TestLambda, event: Value) -> xray_local_sandbox::Invoke
 }
 
 #[tokio::test]
-async fn active_draws_service_and_function_under_the_caller_and_init_once() {
+async fn active_sends_service_and_function_segments_under_the_caller_and_init_once() {
     let lambda = TestLambda::new();
     lambda.sandbox.add_function(lambda.function());
     let cold = invoke(&lambda, json!({})).await;
@@ -57,17 +57,17 @@ async fn active_draws_service_and_function_under_the_caller_and_init_once() {
 }
 
 #[tokio::test]
-async fn pass_through_draws_nothing_and_hands_on_the_root() {
+async fn pass_through_sends_no_segments_and_passes_the_root_on() {
     let lambda = TestLambda::new();
     let mut function = lambda.function();
     function.tracing = TracingMode::PassThrough;
     lambda.sandbox.add_function(function);
     let outcome = invoke(&lambda, json!({})).await;
-    lambda.reported(1).await;
+    lambda.wait_for_reports(1).await;
     lambda.sandbox.shutdown().await;
     assert!(lambda.finished_segments().is_empty());
-    let answer: Value = serde_json::from_slice(&outcome.payload).unwrap();
-    let header = answer["headers"]["lambda-runtime-trace-id"]
+    let response: Value = serde_json::from_slice(&outcome.payload).unwrap();
+    let header = response["headers"]["lambda-runtime-trace-id"]
         .as_str()
         .unwrap();
     assert!(
@@ -78,7 +78,7 @@ async fn pass_through_draws_nothing_and_hands_on_the_root() {
 }
 
 #[tokio::test]
-async fn an_error_is_a_fault_of_both_with_the_runtimes_cause() {
+async fn an_error_is_a_fault_in_both_segments_with_the_runtimes_cause() {
     let lambda = TestLambda::new();
     lambda.sandbox.add_function(lambda.function());
     let cause = json!({"working_directory": "/var/task", "paths": [], "exceptions": [{"type": "KeyError", "message": "pk", "stack": []}]});
@@ -96,7 +96,7 @@ async fn an_error_is_a_fault_of_both_with_the_runtimes_cause() {
 }
 
 #[tokio::test]
-async fn a_timeout_and_a_crash_are_faults_with_lambdas_words() {
+async fn a_timeout_and_a_crash_are_faults_with_lambdas_error_types() {
     let lambda = TestLambda::new();
     let mut function = lambda.function();
     function.timeout = std::time::Duration::from_secs(2);
