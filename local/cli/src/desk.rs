@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinHandle;
-use xray_local_listener::AllowedHosts;
+use xray_local_listener::AllowedCallers;
 use xray_local_sandbox::{SamplingMode, Sandbox, SandboxConfig};
 use xray_local_store::Store;
 use xray_local_template::Template;
@@ -144,7 +144,7 @@ impl XRay {
                 }
             }));
         }
-        let router = xray_local_api::router_for(store, AllowedHosts::for_address(api));
+        let router = xray_local_api::router_for(store, AllowedCallers::for_address(api));
         let stopped = wait(stopped);
         tasks.push(tokio::spawn(async move {
             let server = axum::serve(listener, router).with_graceful_shutdown(stopped);
@@ -217,7 +217,7 @@ pub(crate) async fn bind(
 /// Rejects requests of foreign hosts and origins if `address` is loopback: a web page must
 /// not call a developer's functions.
 pub(crate) fn guarded(router: axum::Router, address: SocketAddr) -> axum::Router {
-    xray_local_gateway::host_check(router, AllowedHosts::for_address(address))
+    xray_local_gateway::host_check(router, AllowedCallers::for_address(address))
 }
 
 /// What functions sign with: the caller's own credentials where the environment has some,

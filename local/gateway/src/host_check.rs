@@ -2,19 +2,23 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
-use xray_local_listener::{AllowedHosts, ForeignCaller};
+use xray_local_listener::{AllowedCallers, ForeignCaller};
 
-/// Rejects requests of hosts and origins that are not `allowed`, in front of the router of
+/// Rejects requests of callers that are not `allowed`, in front of the router of
 /// [`ApiGateway`](crate::ApiGateway) or of [`lambda_router`](crate::lambda_router).
 ///
 /// The response has the status 403 and the body `{"message": …}`, as API Gateway's own.
-pub fn host_check(router: Router, allowed: AllowedHosts) -> Router {
+pub fn host_check(router: Router, allowed: AllowedCallers) -> Router {
     xray_local_listener::host_check(router, allowed, reject)
 }
 
 fn reject(foreign: &ForeignCaller) -> Response {
-    let message =
-        format!("{foreign}; to let other machines call this API, start with --host 0.0.0.0");
+    let advice = if foreign.is_host() {
+        "to let other machines call this API, start with --host 0.0.0.0"
+    } else {
+        "to let pages of another origin call this API, start with --allow-origin ORIGIN"
+    };
+    let message = format!("{foreign}; {advice}");
     let body = serde_json::json!({ "message": message }).to_string();
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::FORBIDDEN;

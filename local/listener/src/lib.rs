@@ -1,13 +1,27 @@
-//! One HTTP listener of `xray-local`: which hosts and origins may call it.
+//! One HTTP listener of `xray-local`: who may call it, and the limits of its connections.
 //!
-//! A web page can send requests to programs on the machine of its visitor, in two ways.
-//! It can post to `http://127.0.0.1:2001` from its own origin; the browser then sends the
-//! page's origin in `Origin`. Or it can let its own name resolve to 127.0.0.1 (DNS
-//! rebinding); the name then stays in `Host`. [`host_check`] rejects both.
+//! A web page can send requests to programs on the machine of its visitor, in three ways. It
+//! can post to `http://127.0.0.1:2001` from its own origin; the browser then sends the page's
+//! origin in `Origin`. It can embed the address, for instance as an image; the browser then
+//! sends `Sec-Fetch-Site: cross-site`. Or it can let its own name resolve to 127.0.0.1 (DNS
+//! rebinding); the name then stays in `Host`. [`host_check`] rejects all three.
+//!
+//! A client can also open connections and send nothing, or half a request. [`serve`] bounds
+//! the number of connections and the time of each.
 
 #![warn(missing_docs)]
 
+mod allowed_callers;
+mod body;
+mod foreign_caller;
 mod host_check;
+mod limits;
 mod loopback;
+mod serve;
 
-pub use host_check::{AllowedHosts, ForeignCaller, host_check};
+pub use allowed_callers::AllowedCallers;
+pub use body::{BodyError, read_body};
+pub use foreign_caller::ForeignCaller;
+pub use host_check::{Reject, host_check};
+pub use limits::Limits;
+pub use serve::serve;

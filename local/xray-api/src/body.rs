@@ -4,7 +4,7 @@ use axum::body::{Body, Bytes};
 use axum::http::header::CONTENT_ENCODING;
 use axum::http::{HeaderMap, StatusCode};
 use flate2::read::MultiGzDecoder;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use xray_local_listener::BodyError;
 
 use crate::error::ApiError;
 
@@ -19,13 +19,11 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// Reads the whole body.
 pub(crate) async fn read(body: Body) -> Result<Bytes, ApiError> {
-    match Limited::new(body, MAX_BODY_BYTES).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(error) => Err(ApiError::serialization(format!(
-            "the request's body ended early: {error}"
-        ))),
-    }
+    let body = xray_local_listener::read_body(body, MAX_BODY_BYTES).await;
+    body.map_err(|error| match error {
+        BodyError::TooLarge => too_large(),
+        BodyError::Incomplete(_) => ApiError::serialization(error.to_string()),
+    })
 }
 
 /// Rejects unsupported encodings, whose bytes would else be reported as broken JSON.

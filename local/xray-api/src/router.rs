@@ -8,7 +8,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use uuid::Uuid;
-use xray_local_listener::{AllowedHosts, ForeignCaller, host_check};
+use xray_local_listener::{AllowedCallers, ForeignCaller, host_check};
 use xray_local_store::Store;
 
 use crate::body;
@@ -22,12 +22,11 @@ static FAILURES: ThrottledLog = ThrottledLog::new();
 
 /// The X-Ray API in front of `store`, for callers on this machine only.
 pub fn router(store: Arc<Store>) -> Router {
-    router_for(store, AllowedHosts::Loopback)
+    router_for(store, AllowedCallers::loopback())
 }
 
-/// The X-Ray API in front of `store`. Requests of hosts and origins that are not `allowed`
-/// are answered with 403 `AccessDeniedException`.
-pub fn router_for(store: Arc<Store>, allowed: AllowedHosts) -> Router {
+/// The X-Ray API in front of `store`. Requests of callers that are not `allowed` are answered with 403 `AccessDeniedException`.
+pub fn router_for(store: Arc<Store>, allowed: AllowedCallers) -> Router {
     let mut router = Router::new().route("/", get(index_page));
     for operation in &OPERATIONS {
         router = router.route(operation.path, route(operation));
@@ -36,7 +35,8 @@ pub fn router_for(store: Arc<Store>, allowed: AllowedHosts) -> Router {
         .fallback(unknown_operation)
         .method_not_allowed_fallback(unknown_operation)
         .with_state(store);
-    host_check(router, allowed, reject).layer(from_fn(add_request_id))
+    // A link may open the index page: a GET request changes nothing here.
+    host_check(router, allowed.with_links(), reject).layer(from_fn(add_request_id))
 }
 
 fn route(operation: &Operation) -> MethodRouter<Arc<Store>> {
@@ -72,10 +72,13 @@ async fn answer(
 }
 
 fn reject(foreign: &ForeignCaller) -> Response {
-    let message = format!(
-        "{foreign}; to let other machines call the X-Ray API, set this machine's address with \
-         --listen (serve) or --xray-listen (start-api, start-lambda)"
-    );
+    let advice = if foreign.is_host() {
+        "to let other machines call the X-Ray API, set this machine's address with --listen \
+         (serve) or --xray-listen (start-api, start-lambda)"
+    } else {
+        "pages of other origins cannot call the X-Ray API"
+    };
+    let message = format!("{foreign}; {advice}");
     ApiError::new(StatusCode::FORBIDDEN, "AccessDeniedException", message).into_response()
 }
 

@@ -5,10 +5,9 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use xray_document::{Timestamp, TraceHeader};
+use xray_local_listener::{BodyError, read_body};
 use xray_local_sandbox::Invocation;
 
 use super::api::ApiKind;
@@ -88,12 +87,12 @@ async fn integrate(
     body: Body,
 ) -> Outcome {
     let kind = api.stage.kind;
-    match read_body(body).await {
+    match read_body(body, MAX_REQUEST_BYTES).await {
         Ok(body) => request.body = body,
-        Err(error) if error.is::<LengthLimitError>() => {
+        Err(BodyError::TooLarge) => {
             return GatewayResponse::request_too_large(kind, MAX_REQUEST_BYTES).into();
         }
-        Err(_) => return GatewayResponse::incomplete_body().into(),
+        Err(BodyError::Incomplete(_)) => return GatewayResponse::incomplete_body().into(),
     }
     let function = matched.route.function();
     let payload = event::payload(&api.stage, matched, request);
@@ -131,11 +130,6 @@ async fn integrate(
         note,
         trace_header: Some(trace_header),
     }
-}
-
-async fn read_body(body: Body) -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>> {
-    let body = Limited::new(body, MAX_REQUEST_BYTES).collect().await?;
-    Ok(body.to_bytes())
 }
 
 /// The response after a call of the function. If it is a gateway response, it has a note for

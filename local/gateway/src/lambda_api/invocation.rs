@@ -8,10 +8,10 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde_json::value::RawValue;
 use xray_document::{TRACE_HEADER, TraceHeader};
 use xray_local_lambda_rules::{FunctionName, MAX_EVENT_BYTES, MAX_PAYLOAD_BYTES};
+use xray_local_listener::{BodyError, read_body};
 use xray_local_sandbox::{Invocation, InvokeError, InvokeOutcome};
 
 use super::error::ApiError;
@@ -165,17 +165,13 @@ fn empty(status: StatusCode) -> Response {
 
 /// Reads the event, which must be JSON. The default is `{}`, as in Lambda.
 async fn payload(body: Body, limit: usize) -> Result<Bytes, ApiError> {
-    let collected = Limited::new(body, limit).collect().await;
-    let payload = collected.map_err(|error| {
-        if error.is::<LengthLimitError>() {
-            return ApiError::too_large(limit);
-        }
-        ApiError::bad_request(
+    let payload = read_body(body, limit).await.map_err(|error| match error {
+        BodyError::TooLarge => ApiError::too_large(limit),
+        BodyError::Incomplete(_) => ApiError::bad_request(
             "InvalidRequestContentException",
             "the request body did not arrive completely",
-        )
+        ),
     })?;
-    let payload = payload.to_bytes();
     if payload.is_empty() {
         return Ok(Bytes::from_static(b"{}"));
     }

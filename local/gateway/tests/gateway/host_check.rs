@@ -7,9 +7,11 @@ use http::{Method, Request};
 use serde_json::json;
 use tower::ServiceExt as _;
 use xray_local_gateway::{host_check, lambda_router};
-use xray_local_listener::AllowedHosts;
+use xray_local_listener::AllowedCallers;
 
 use crate::support::{FakeInvoke, Gateway, TestResponse, ok, rest};
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// An API and a request that it answers with 200.
 struct Api {
@@ -19,17 +21,17 @@ struct Api {
 }
 
 /// API Gateway's API and Lambda's Invoke API.
-fn apis(allowed: AllowedHosts) -> [Api; 2] {
+fn apis(allowed: &AllowedCallers) -> [Api; 2] {
     let gateway = Gateway::new(rest(), &["GET /"], FakeInvoke::returning(ok()));
     let lambda = lambda_router(FakeInvoke::returning(json!({})));
     [
         Api {
-            router: host_check(gateway.router, allowed),
+            router: host_check(gateway.router, allowed.clone()),
             method: Method::GET,
             path: "/",
         },
         Api {
-            router: host_check(lambda, allowed),
+            router: host_check(lambda, allowed.clone()),
             method: Method::POST,
             path: "/2015-03-31/functions/items/invocations",
         },
@@ -50,18 +52,24 @@ impl Api {
 
 #[tokio::test]
 async fn foreign_hosts_and_origins_are_rejected() {
-    for api in apis(AllowedHosts::Loopback) {
+    for api in apis(&AllowedCallers::loopback()) {
         for (header, value) in [
             (HOST, "attacker.example:3000"),
             (ORIGIN, "https://attacker.example"),
             (ORIGIN, "null"),
+            (SEC_FETCH_SITE, "cross-site"),
         ] {
-            let response = api.call(header, value).await;
+            let response = api.call(header.clone(), value).await;
             assert_eq!(response.status, 403, "{} {value}", api.path);
             assert_eq!(response.header("content-type"), Some("application/json"));
             let message = response.message();
+            let flag = if header == HOST {
+                "--host 0.0.0.0"
+            } else {
+                "--allow-origin"
+            };
             assert!(
-                message.contains(value) && message.contains("--host 0.0.0.0"),
+                message.contains(value) && message.contains(flag),
                 "{message}"
             );
         }
@@ -70,7 +78,7 @@ async fn foreign_hosts_and_origins_are_rejected() {
 
 #[tokio::test]
 async fn loopback_hosts_and_origins_are_answered() {
-    for api in apis(AllowedHosts::Loopback) {
+    for api in apis(&AllowedCallers::loopback()) {
         for (header, value) in [
             (HOST, "localhost:3000"),
             (HOST, "[::1]:3000"),
@@ -83,11 +91,21 @@ async fn loopback_hosts_and_origins_are_answered() {
 }
 
 #[tokio::test]
-async fn apis_that_other_machines_may_call_answer_every_host_and_origin() {
-    for api in apis(AllowedHosts::Any) {
-        for (header, value) in [(HOST, "build.lan:3000"), (ORIGIN, "https://app.lan")] {
-            let response = api.call(header, value).await;
-            assert_eq!(response.status, 200, "{} {value}", api.path);
-        }
+async fn apis_that_other_machines_may_call_answer_every_host() {
+    let open = AllowedCallers::for_address("0.0.0.0:3000".parse().unwrap());
+    for api in apis(&open) {
+        let response = api.call(HOST, "build.lan:3000").await;
+        assert_eq!(response.status, 200, "{}", api.path);
+    }
+}
+
+#[tokio::test]
+async fn an_allowed_origin_is_answered() {
+    let allowed = AllowedCallers::loopback().with_origins(["https://app.lan".to_owned()]);
+    for api in apis(&allowed) {
+        let response = api.call(ORIGIN, "https://app.lan").await;
+        assert_eq!(response.status, 200, "{}", api.path);
+        let response = api.call(ORIGIN, "https://other.lan").await;
+        assert_eq!(response.status, 403, "{}", api.path);
     }
 }

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use xray_local_api::router_for;
-use xray_local_listener::AllowedHosts;
+use xray_local_listener::AllowedCallers;
 use xray_local_store::Store;
 
 use crate::client::{Response, api, send};
@@ -28,6 +28,7 @@ async fn foreign_hosts_and_origins_are_rejected() {
         ("host", "127.0.0.1.evil.example"),
         ("origin", "https://evil.example"),
         ("origin", "null"),
+        ("sec-fetch-site", "cross-site"),
     ] {
         let (status, name, message) = put_from(&api, header, value).await.error();
         assert_eq!(
@@ -35,8 +36,9 @@ async fn foreign_hosts_and_origins_are_rejected() {
             (403, "AccessDeniedException"),
             "{header} {value}"
         );
+        let names_flag = message.contains("--listen");
         assert!(
-            message.contains(value) && message.contains("--listen"),
+            message.contains(value) && names_flag == (header == "host"),
             "{message}"
         );
     }
@@ -55,11 +57,25 @@ async fn foreign_hosts_and_origins_are_rejected() {
 }
 
 #[tokio::test]
-async fn an_open_listener_answers_every_host_and_origin() {
-    let api = router_for(Arc::new(Store::in_memory().unwrap()), AllowedHosts::Any);
+async fn an_open_listener_answers_every_host_and_no_foreign_origin() {
+    let open = AllowedCallers::for_address("0.0.0.0:2001".parse().unwrap());
+    let api = router_for(Arc::new(Store::in_memory().unwrap()), open);
     assert_eq!(put_from(&api, "host", "xray.lan:2001").await.status, 200);
-    assert_eq!(
-        put_from(&api, "origin", "https://grafana.lan").await.status,
-        200
-    );
+    let from_a_page = put_from(&api, "origin", "https://grafana.lan").await;
+    assert_eq!(from_a_page.status, 403);
+}
+
+#[tokio::test]
+async fn a_link_opens_the_index_page_and_calls_no_operation() {
+    let link = |request: axum::http::request::Builder| {
+        let request = request
+            .header("sec-fetch-site", "cross-site")
+            .header("sec-fetch-mode", "navigate")
+            .header("sec-fetch-dest", "document");
+        request.body(Body::empty()).unwrap()
+    };
+    let api = api();
+    assert_eq!(send(&api, link(Request::get("/"))).await.status, 200);
+    let post = send(&api, link(Request::post("/TraceSummaries"))).await;
+    assert_eq!(post.status, 403);
 }

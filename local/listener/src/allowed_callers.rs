@@ -1,0 +1,142 @@
+use std::net::SocketAddr;
+
+use axum::extract::Request;
+use axum::http::header::{HOST, HeaderName, ORIGIN};
+use axum::http::uri::Authority;
+use axum::http::{HeaderValue, Method};
+
+use crate::foreign_caller::ForeignCaller;
+use crate::loopback::{is_loopback_host, is_loopback_origin};
+
+/// The callers whose requests a listener answers, by the headers that a browser sets and a
+/// page cannot change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AllowedCallers {
+    hosts: AllowedHosts,
+    origins: Vec<String>,
+    links: bool,
+}
+
+/// The hosts that requests may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AllowedHosts {
+    /// `localhost`, names that end with `.localhost` (RFC 6761, 6.3), and loopback
+    /// addresses, each with any port.
+    Loopback,
+    /// Every host: the listener is open to other machines.
+    Any,
+}
+
+/// Allows every origin, as in `Access-Control-Allow-Origin` (Fetch standard, 3.3.4).
+const ANY_ORIGIN: &str = "*";
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+
+impl AllowedCallers {
+    /// Programs and pages of this machine only.
+    pub fn loopback() -> Self {
+        Self {
+            hosts: AllowedHosts::Loopback,
+            origins: Vec::new(),
+            links: false,
+        }
+    }
+
+    /// The allowed callers of a listener on `address`. If other machines can reach the
+    /// address, requests may name any host; pages of other origins are still rejected.
+    pub fn for_address(address: SocketAddr) -> Self {
+        let hosts = if address.ip().to_canonical().is_loopback() {
+            AllowedHosts::Loopback
+        } else {
+            AllowedHosts::Any
+        };
+        Self {
+            hosts,
+            ..Self::loopback()
+        }
+    }
+
+    /// Allows pages of these origins too, such as `https://app.example.com`; `*` is every
+    /// origin.
+    #[must_use]
+    pub fn with_origins(mut self, origins: impl IntoIterator<Item = String>) -> Self {
+        self.origins.extend(origins);
+        self
+    }
+
+    /// Allows links from other sites: `GET` requests that open a page in the browser's
+    /// address bar. Only for a listener whose `GET` requests change nothing.
+    #[must_use]
+    pub fn with_links(mut self) -> Self {
+        self.links = true;
+        self
+    }
+
+    /// The part of the request that names a foreign caller; `None` if the request passes.
+    ///
+    /// Every `Host` header, the authority of the URI, and every `Origin` header must be
+    /// allowed. A request that a browser sends for another site without `Origin`, such as for
+    /// an image, is foreign by `Sec-Fetch-Site` (W3C Fetch Metadata). A request without any of
+    /// these headers passes: it is not a browser's.
+    pub(crate) fn foreign_part(&self, request: &Request) -> Option<ForeignCaller> {
+        let hosts = || {
+            let authority = request.uri().authority().map(Authority::as_str);
+            values(request, &HOST).chain(authority.map(str::to_owned))
+        };
+        if self.hosts == AllowedHosts::Loopback
+            && let Some(host) = hosts().find(|host| !is_loopback_host(host))
+        {
+            return Some(ForeignCaller::new("Host", host));
+        }
+        let any_origin = self.origins.iter().any(|origin| origin == ANY_ORIGIN);
+        if any_origin {
+            return None;
+        }
+        let mut origins = values(request, &ORIGIN).peekable();
+        let has_origin = origins.peek().is_some();
+        let foreign = origins.find(|origin| {
+            let same = hosts().any(|host| is_origin_of(origin, &host));
+            !(same || is_loopback_origin(origin) || self.has_origin(origin))
+        });
+        if let Some(origin) = foreign {
+            return Some(ForeignCaller::new("Origin", origin));
+        }
+        let cross_site = values(request, &SEC_FETCH_SITE).any(|site| site == "cross-site");
+        let link = self.links && is_link(request);
+        (cross_site && !has_origin && !link)
+            .then(|| ForeignCaller::new("Sec-Fetch-Site", "cross-site".to_owned()))
+    }
+
+    fn has_origin(&self, origin: &str) -> bool {
+        self.origins
+            .iter()
+            .any(|allowed| allowed.eq_ignore_ascii_case(origin))
+    }
+}
+
+fn values<'a>(
+    request: &'a Request,
+    name: &'a HeaderName,
+) -> impl Iterator<Item = String> + use<'a> {
+    let values = request.headers().get_all(name).iter();
+    values.map(|value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+/// Whether a page of `origin` was loaded from `host`.
+fn is_origin_of(origin: &str, host: &str) -> bool {
+    origin
+        .split_once("://")
+        .is_some_and(|(_scheme, authority)| authority.eq_ignore_ascii_case(host))
+}
+
+fn is_link(request: &Request) -> bool {
+    let is = |name: &HeaderName, expected: &str| {
+        let mut values = request.headers().get_all(name).iter();
+        values.next().is_some_and(|value| value == expected) && values.next().is_none()
+    };
+    request.method() == Method::GET
+        && is(&SEC_FETCH_MODE, "navigate")
+        && is(&SEC_FETCH_DEST, "document")
+}

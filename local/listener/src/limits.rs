@@ -1,0 +1,25 @@
+use std::time::Duration;
+
+/// The limits of a listener's connections. A client that sends nothing must not keep a
+/// connection, and many clients must not take all memory and file descriptors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The most connections at a time. More wait in the kernel until one ends.
+    pub connections: usize,
+    /// The longest time to receive a request's headers, from the first wait for them.
+    pub header_timeout: Duration,
+    /// The longest time between two parts of a request's body.
+    pub body_timeout: Duration,
+}
+
+impl Default for Limits {
+    /// 1,024 connections, 30 s for headers and 30 s between parts of a body: far above the
+    /// use of one developer or of a load test, and bounded.
+    fn default() -> Self {
+        Self {
+            connections: 1_024,
+            header_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(30),
+        }
+    }
+}
