@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use crate::source::Place;
+use crate::place::Place;
 
 /// Why a template cannot be used: one or more problems, each with its place.
 ///

@@ -5,7 +5,7 @@
 //! alone is replaced.
 
 use crate::error::Problem;
-use crate::resources::known_properties;
+use crate::schema::known_properties;
 use crate::source::{Mapping, Node, Value};
 use crate::suggest::did_you_mean;
 

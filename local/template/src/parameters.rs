@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::error::Problem;
 use crate::model::Desk;
-use crate::source::{Mapping, Node, Place, Value};
+use crate::place::Place;
+use crate::source::{Mapping, Node, Value};
 use crate::suggest::did_you_mean;
 
 /// The value of each parameter; a list for the list types.

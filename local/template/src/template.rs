@@ -8,8 +8,10 @@ use crate::globals::Globals;
 use crate::intrinsics::{Resource, Scope, check_references};
 use crate::model::{Desk, Template};
 use crate::parameters::parameters;
+use crate::place::Place;
 use crate::resources;
-use crate::source::{Entry, Mapping, Node, Place, Value};
+use crate::schema::{check_properties, check_resource_type};
+use crate::source::{Entry, Mapping, Node, Value};
 use crate::suggest::did_you_mean;
 
 pub(crate) fn template(
@@ -134,7 +136,13 @@ fn declared_resources(
     for entry in declared {
         match declared_resource(scope, globals, entry) {
             Ok(resource) => {
-                for (place, note) in resources::check_properties(&resource, problems) {
+                let Resource {
+                    id,
+                    kind,
+                    properties,
+                    ..
+                } = &resource;
+                for (place, note) in check_properties(id, kind, properties, problems) {
                     scope.note(place, format!("{}: {note}", resource.id));
                 }
                 resources.push(resource);
@@ -189,7 +197,7 @@ fn declared_resource(
             format!("Type must be a string, not {}", kind.kind()),
         ));
     };
-    resources::check_kind(id, kind_text, kind.place)?;
+    check_resource_type(id, kind_text, kind.place)?;
     let none = Mapping::default();
     let properties = match attributes.get("Properties").map(|node| (&node.value, node)) {
         None | Some((Value::Null, _)) => &none,

@@ -5,7 +5,8 @@ use super::reference::check_attribute;
 use super::scope::{PSEUDO_PARAMETERS, Scope};
 use super::substitution::{Piece, parts, pieces};
 use crate::error::Problem;
-use crate::source::{Mapping, Node, Place, Value};
+use crate::place::Place;
+use crate::source::{INTRINSIC_FUNCTIONS, Mapping, Node, Value, unknown_intrinsic};
 
 /// The problems with the names in `node`, which is `subject` of the template.
 pub(crate) fn check_references(scope: &Scope<'_>, subject: &str, node: &Node) -> Vec<Problem> {
@@ -75,12 +76,8 @@ impl Check<'_, '_> {
             }
             // Its parameters belong to a macro, not to this template.
             "Fn::Transform" => {}
-            _ if super::FUNCTIONS.contains(&function) => self.node(argument, subject),
-            _ => {
-                let hint = crate::suggest::did_you_mean(function, super::FUNCTIONS);
-                let message = format!("there is no intrinsic function '{function}'{hint}");
-                self.problem(Problem::new(place, message), subject);
-            }
+            _ if INTRINSIC_FUNCTIONS.contains(&function) => self.node(argument, subject),
+            _ => self.problem(unknown_intrinsic(function, place), subject),
         }
     }
 

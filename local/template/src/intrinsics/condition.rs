@@ -1,8 +1,9 @@
 //! Conditions: `Fn::If`, `Fn::Equals`, `Fn::And`, `Fn::Or`, `Fn::Not` and `Condition`.
 
-use super::Scope;
+use super::scope::Scope;
 use crate::error::Problem;
-use crate::source::{Mapping, Node, Place, Value};
+use crate::place::Place;
+use crate::source::{Mapping, Node, Value};
 use crate::suggest::did_you_mean;
 
 impl Scope<'_> {

@@ -1,6 +1,6 @@
 //! `Fn::Join`, `Fn::Select`, `Fn::Split`, `Fn::Length` and `Fn::FindInMap`.
 
-use super::Scope;
+use super::scope::Scope;
 use crate::error::Problem;
 use crate::source::{Mapping, Node, Value};
 use crate::suggest::did_you_mean;

@@ -2,7 +2,8 @@
 
 use super::scope::{PSEUDO_PARAMETERS, Resource, Scope};
 use crate::error::Problem;
-use crate::source::{Node, Place, Value};
+use crate::place::Place;
+use crate::source::{Node, Value};
 use crate::suggest::did_you_mean;
 
 impl Scope<'_> {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::error::Problem;
 use crate::model::Desk;
-use crate::source::{Mapping, Node, Place};
+use crate::place::Place;
+use crate::source::{Mapping, Node};
 use crate::suggest::{did_you_mean, nearest, one_of};
 
 /// Parameters, mappings, conditions and resources of one template on one desk.

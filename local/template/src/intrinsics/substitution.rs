@@ -1,8 +1,9 @@
 //! `Fn::Sub`: `${Name}`, `${Resource.Attribute}`, `${AWS::Region}` and `${!Literal}`.
 
-use super::Scope;
+use super::scope::Scope;
 use crate::error::Problem;
-use crate::source::{Mapping, Node, Place};
+use crate::place::Place;
+use crate::source::{Mapping, Node};
 
 impl Scope<'_> {
     pub(super) fn substitute(&self, argument: &Node) -> Result<Node, Problem> {

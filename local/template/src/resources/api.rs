@@ -5,7 +5,8 @@ use crate::error::Problem;
 use crate::globals::Globals;
 use crate::intrinsics::{Resource, Scope};
 use crate::model::{Api, ApiKind, Function};
-use crate::source::{Mapping, Place};
+use crate::place::Place;
+use crate::source::Mapping;
 
 /// The API that a resource is, if it is one.
 pub(crate) fn apis(scope: &Scope<'_>, resource: &Resource) -> Result<Option<Api>, Problem> {

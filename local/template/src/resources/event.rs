@@ -3,7 +3,8 @@
 use super::properties::Properties;
 use crate::error::Problem;
 use crate::model::Route;
-use crate::source::{Entry, Node, Place};
+use crate::place::Place;
+use crate::source::{Entry, Node};
 use crate::suggest::did_you_mean;
 
 /// The routes of a function; its other events are noted.

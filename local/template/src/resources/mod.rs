@@ -3,13 +3,11 @@
 mod api;
 mod event;
 mod function;
-mod kind;
 mod layer;
 mod properties;
 mod table;
 
 pub(crate) use api::{apis, implicit_apis};
 pub(crate) use function::function;
-pub(crate) use kind::{check_kind, check_properties, known_properties};
 pub(crate) use layer::layer;
 pub(crate) use table::table;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Problem;
 use crate::intrinsics::{Resource, Scope};
-use crate::source::{Mapping, Node, Place, Value};
+use crate::place::Place;
+use crate::source::{Mapping, Node, Value};
 use crate::suggest::did_you_mean;
 
 pub(super) struct Properties<'s, 't> {

@@ -6,7 +6,8 @@ use super::properties::Properties;
 use crate::error::Problem;
 use crate::intrinsics::{Resource, Scope};
 use crate::model::Table;
-use crate::source::{Node, Place, Value};
+use crate::place::Place;
+use crate::source::{Node, Value};
 
 pub(crate) fn table(scope: &Scope<'_>, resource: &Resource) -> Result<Table, Problem> {
     let properties = Properties::of(scope, resource);

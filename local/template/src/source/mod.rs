@@ -1,7 +1,9 @@
 //! The template's text as a tree in which every value knows its place.
 
+mod intrinsic;
 mod node;
 mod reader;
 
-pub(crate) use node::{Entry, Mapping, Node, Place, Value};
+pub(crate) use intrinsic::{INTRINSIC_FUNCTIONS, unknown_intrinsic};
+pub(crate) use node::{Entry, Mapping, Node, Value};
 pub(crate) use reader::read;

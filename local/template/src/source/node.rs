@@ -1,17 +1,12 @@
 //! A value of the template and its place.
 
+use crate::place::Place;
+
 /// A value and where it was written.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Node {
     pub(crate) place: Place,
     pub(crate) value: Value,
-}
-
-/// A line and a column, both counted from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
-    pub(crate) line: usize,
-    pub(crate) column: usize,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -36,10 +31,6 @@ pub(crate) struct Entry {
     pub(crate) key: String,
     pub(crate) key_place: Place,
     pub(crate) value: Node,
-}
-
-impl Place {
-    pub(crate) const START: Self = Self { line: 1, column: 1 };
 }
 
 impl Node {

@@ -6,9 +6,10 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 
-use super::{Entry, Mapping, Node, Place, Value};
+use super::intrinsic::INTRINSIC_FUNCTIONS;
+use super::node::{Entry, Mapping, Node, Value};
 use crate::error::Problem;
-use crate::intrinsics::FUNCTIONS;
+use crate::place::Place;
 use crate::suggest::did_you_mean;
 
 /// Reads the one document of `text`.
@@ -282,13 +283,13 @@ fn function(tag: Option<&Tag>, place: Place) -> Result<Option<&'static str>, Pro
     if tag.handle == "!" && tag.suffix.is_empty() {
         return Ok(None);
     }
-    if let Some(long) = FUNCTIONS
+    if let Some(long) = INTRINSIC_FUNCTIONS
         .iter()
         .find(|long| tag.handle == "!" && short(long) == tag.suffix)
     {
         return Ok(Some(long));
     }
-    let tags: Vec<String> = FUNCTIONS
+    let tags: Vec<String> = INTRINSIC_FUNCTIONS
         .iter()
         .map(|long| format!("!{}", short(long)))
         .collect();

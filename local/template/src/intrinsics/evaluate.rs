@@ -1,0 +1,130 @@
+//! The evaluation of a value with all intrinsic functions in it.
+
+use super::scope::Scope;
+use crate::error::Problem;
+use crate::place::Place;
+use crate::source::{Entry, INTRINSIC_FUNCTIONS, Mapping, Node, Value, unknown_intrinsic};
+
+impl Scope<'_> {
+    /// The value with all functions in it evaluated; `None` for `AWS::NoValue`.
+    pub(crate) fn resolve(&self, node: &Node) -> Result<Option<Node>, Problem> {
+        if let Some((function, argument)) = node.intrinsic() {
+            return self.call(function, argument, node.place);
+        }
+        let value = match &node.value {
+            Value::Sequence(items) => Value::Sequence(self.resolve_each(items)?),
+            Value::Mapping(mapping) => {
+                let mut entries = Vec::with_capacity(mapping.entries.len());
+                for entry in &mapping.entries {
+                    let value = self
+                        .resolve(&entry.value)
+                        .map_err(|problem| problem.within(&entry.key))?;
+                    if let Some(value) = value {
+                        entries.push(Entry {
+                            key: entry.key.clone(),
+                            key_place: entry.key_place,
+                            value,
+                        });
+                    }
+                }
+                Value::Mapping(Mapping { entries })
+            }
+            scalar => scalar.clone(),
+        };
+        Ok(Some(Node::new(node.place, value)))
+    }
+
+    fn resolve_each(&self, items: &[Node]) -> Result<Vec<Node>, Problem> {
+        let mut resolved = Vec::with_capacity(items.len());
+        for item in items {
+            resolved.extend(self.resolve(item)?);
+        }
+        Ok(resolved)
+    }
+
+    /// The text that an argument comes to.
+    pub(super) fn text(&self, node: &Node, what: &str) -> Result<String, Problem> {
+        let resolved = self.resolve(node)?;
+        match resolved.as_ref().and_then(Node::text) {
+            Some(text) => Ok(text.to_owned()),
+            None => {
+                let kind = resolved.as_ref().map_or("nothing", Node::kind);
+                Err(Problem::new(
+                    node.place,
+                    format!("{what} must be a string, not {kind}"),
+                ))
+            }
+        }
+    }
+
+    fn call(&self, function: &str, argument: &Node, place: Place) -> Result<Option<Node>, Problem> {
+        match function {
+            "Ref" => self.reference(argument),
+            "Fn::GetAtt" => self.attribute(argument).map(Some),
+            "Fn::Sub" => self.substitute(argument).map(Some),
+            "Fn::If" => self.choose(argument, place),
+            "Fn::And" | "Fn::Or" | "Fn::Not" | "Fn::Equals" => {
+                let holds = self.holds_function(function, argument, place)?;
+                Ok(Some(Node::new(place, Value::Bool(holds))))
+            }
+            "Fn::Join" => self.join(argument).map(Some),
+            "Fn::Select" => self.select(argument).map(Some),
+            "Fn::Split" => self.split(argument).map(Some),
+            "Fn::FindInMap" => self.find_in_map(argument),
+            "Fn::Length" => self.length(argument).map(Some),
+            "Fn::Base64" => Ok(Some(Node::string(
+                place,
+                base64(self.text(argument, "Fn::Base64")?.as_bytes()),
+            ))),
+            "Fn::GetAZs" => {
+                let zones = ["a", "b", "c"]
+                    .map(|zone| Node::string(place, format!("{}{zone}", self.desk.region)));
+                Ok(Some(Node::new(place, Value::Sequence(zones.to_vec()))))
+            }
+            "Fn::ImportValue" => Err(Problem::new(
+                place,
+                "Fn::ImportValue reads what another stack exports, and a desk has no other stacks; \
+                 make it a parameter and give it with --parameter-overrides",
+            )),
+            _ if INTRINSIC_FUNCTIONS.contains(&function) => Err(Problem::new(
+                place,
+                format!("{function} is not evaluated on a desk; write its result instead"),
+            )),
+            _ => Err(unknown_intrinsic(function, place)),
+        }
+    }
+}
+
+/// Standard alphabet with padding (RFC 4648 §4).
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let bits = chunk
+            .iter()
+            .fold(0u32, |bits, byte| bits << 8 | u32::from(*byte))
+            << (8 * (3 - chunk.len()));
+        for position in 0..4 {
+            let letter = ALPHABET[(bits >> (18 - 6 * position) & 63) as usize];
+            text.push(if position <= chunk.len() {
+                char::from(letter)
+            } else {
+                '='
+            });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_pads() {
+        assert_eq!(base64(b""), "");
+        assert_eq!(base64(b"f"), "Zg==");
+        assert_eq!(base64(b"fo"), "Zm8=");
+        assert_eq!(base64(b"foobar"), "Zm9vYmFy");
+    }
+}
