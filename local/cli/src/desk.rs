@@ -21,7 +21,7 @@ use crate::{dynamodb, function};
 #[derive(Debug)]
 pub(crate) struct Desk {
     pub(crate) template: Template,
-    pub(crate) names: xray_local_template::Desk,
+    pub(crate) names: xray_local_template::StackContext,
     pub(crate) sandbox: Sandbox,
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) terminal: Arc<Terminal>,
@@ -35,7 +35,7 @@ impl Desk {
     /// tables. Functions start with their first request, as on Lambda.
     pub(crate) async fn start(arguments: &Functions, listen: SocketAddr) -> anyhow::Result<Self> {
         let overrides = arguments.parameter_overrides.iter();
-        let names = xray_local_template::Desk {
+        let names = xray_local_template::StackContext {
             region: arguments.region.clone(),
             parameters: overrides
                 .map(|pair| (pair.name.clone(), pair.value.clone()))

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use xray_local_sandbox::{FunctionConfig, TracingMode};
-use xray_local_template::{Desk, Function, Layer, Template, extensions, find_binary};
+use xray_local_template::{Function, Layer, StackContext, Template, extensions, find_binary};
 
 use crate::arguments::Functions;
 
@@ -13,11 +13,11 @@ use crate::arguments::Functions;
 pub(crate) fn configure(
     template: &Template,
     arguments: &Functions,
-    desk: &Desk,
+    context: &StackContext,
 ) -> anyhow::Result<Vec<FunctionConfig>> {
     let overrides = read_env_vars(arguments.env_vars.as_deref())?;
     warn_of_the_unused(template, arguments, &overrides);
-    let configure = |function| configure_one(function, template, arguments, desk, &overrides);
+    let configure = |function| configure_one(function, template, arguments, context, &overrides);
     template.functions.iter().map(configure).collect()
 }
 
@@ -25,7 +25,7 @@ fn configure_one(
     function: &Function,
     template: &Template,
     arguments: &Functions,
-    desk: &Desk,
+    context: &StackContext,
     overrides: &EnvVars,
 ) -> anyhow::Result<FunctionConfig> {
     let folder = template_folder(&arguments.template);
@@ -41,8 +41,8 @@ fn configure_one(
     }
     Ok(FunctionConfig {
         name: function.name.clone(),
-        region: desk.region.clone(),
-        account_id: desk.account_id.clone(),
+        region: context.region.clone(),
+        account_id: context.account_id.clone(),
         handler: function.handler.clone(),
         task_root: executable.task_root,
         bootstrap: executable.bootstrap,

@@ -31,7 +31,7 @@ pub use model::*;
 ///
 /// The file cannot be read, or something in it is wrong: everything that is, each with
 /// its place.
-pub fn load(path: &Path, desk: &Desk) -> Result<Template, TemplateError> {
+pub fn load(path: &Path, context: &StackContext) -> Result<Template, TemplateError> {
     let bytes = fs::read(path).map_err(|error| {
         TemplateError::io(
             format!("cannot read the template {}: {error}", path.display()),
@@ -41,7 +41,7 @@ pub fn load(path: &Path, desk: &Desk) -> Result<Template, TemplateError> {
     let text = String::from_utf8(bytes).map_err(|error| {
         TemplateError::new(format!("{} is no UTF-8 text: {error}", path.display()))
     })?;
-    parse(path, &text, desk)
+    parse(path, &text, context)
 }
 
 /// Reads `text` as the template that is, or could be, at `path`.
@@ -49,12 +49,12 @@ pub fn load(path: &Path, desk: &Desk) -> Result<Template, TemplateError> {
 /// # Errors
 ///
 /// As [`load`].
-pub fn parse(path: &Path, text: &str, desk: &Desk) -> Result<Template, TemplateError> {
+pub fn parse(path: &Path, text: &str, context: &StackContext) -> Result<Template, TemplateError> {
     let folder = folder(path);
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     source::read(text)
         .map_err(|problem| vec![problem])
-        .and_then(|document| template::template(&document, desk, path, &folder))
+        .and_then(|document| template::template(&document, context, path, &folder))
         .map_err(|problems| TemplateError::in_file(path, text, problems))
 }
 

@@ -1,4 +1,4 @@
-//! What a template says, with every intrinsic function resolved for a desk.
+//! A template with every intrinsic function resolved.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ pub struct Template {
     pub apis: Vec<Api>,
     pub tables: Vec<Table>,
     pub layers: Vec<Layer>,
-    /// What was understood but has no meaning on a desk, a line each with its place.
+    /// What was understood but has no effect locally, a line each with its place.
     pub notes: Vec<String>,
 }
 
@@ -87,9 +87,11 @@ pub struct Layer {
     pub content_uri: PathBuf,
 }
 
-/// What the template's pseudo parameters and parameters are on this desk.
+/// The stack that a template is read for: the values of pseudo parameters and parameters.
+///
+/// The default is a stack `local` of account 123456789012 in us-east-1, without overrides.
 #[derive(Debug, Clone)]
-pub struct Desk {
+pub struct StackContext {
     pub region: String,
     pub account_id: String,
     pub stack_name: String,
@@ -97,7 +99,7 @@ pub struct Desk {
     pub parameters: BTreeMap<String, String>,
 }
 
-impl Default for Desk {
+impl Default for StackContext {
     fn default() -> Self {
         Self {
             region: "us-east-1".to_owned(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::Problem;
-use crate::model::Desk;
+use crate::model::StackContext;
 use crate::place::Place;
 use crate::source::{Mapping, Node, Value};
 use crate::suggest::did_you_mean;
@@ -11,7 +11,7 @@ use crate::suggest::did_you_mean;
 /// The value of each parameter; a list for the list types.
 pub(crate) fn parameters(
     declared: Option<&Mapping>,
-    desk: &Desk,
+    context: &StackContext,
     place: Place,
     problems: &mut Vec<Problem>,
 ) -> BTreeMap<String, Node> {
@@ -28,7 +28,7 @@ pub(crate) fn parameters(
             place: entry.key_place,
             declaration,
         };
-        match parameter.value(desk) {
+        match parameter.value(context) {
             Ok(value) => {
                 values.insert(name.clone(), value);
             }
@@ -39,7 +39,7 @@ pub(crate) fn parameters(
             }
         }
     }
-    for name in desk.parameters.keys() {
+    for name in context.parameters.keys() {
         if !values.contains_key(name) {
             let hint = did_you_mean(name, values.keys().map(String::as_str));
             let message = format!(
@@ -58,7 +58,7 @@ struct Parameter<'t> {
 }
 
 impl Parameter<'_> {
-    fn value(&self, desk: &Desk) -> Result<Node, Problem> {
+    fn value(&self, context: &StackContext) -> Result<Node, Problem> {
         let name = self.name;
         for entry in &self.declaration.entries {
             let hint = did_you_mean(&entry.key, ATTRIBUTES);
@@ -72,7 +72,10 @@ impl Parameter<'_> {
             .get("Type")
             .and_then(Node::text)
             .unwrap_or("String");
-        let (text, place) = match (desk.parameters.get(name), self.declaration.get("Default")) {
+        let (text, place) = match (
+            context.parameters.get(name),
+            self.declaration.get("Default"),
+        ) {
             (Some(given), _) => (given.clone(), self.place),
             (None, Some(default)) => (default_text(default)?, default.place),
             (None, None) => {

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::error::Problem;
 use crate::globals::Globals;
 use crate::intrinsics::{Resource, Scope, check_references};
-use crate::model::{Desk, Template};
+use crate::model::{StackContext, Template};
 use crate::parameters::parameters;
 use crate::place::Place;
 use crate::resources;
@@ -16,7 +16,7 @@ use crate::suggest::did_you_mean;
 
 pub(crate) fn template(
     document: &Node,
-    desk: &Desk,
+    context: &StackContext,
     path: &Path,
     folder: &Path,
 ) -> Result<Template, Vec<Problem>> {
@@ -32,14 +32,14 @@ pub(crate) fn template(
     let declared = section(sections, "Parameters", &mut problems);
     let values = parameters(
         declared,
-        desk,
+        context,
         section_place(sections, "Parameters"),
         &mut problems,
     );
     let mappings = section(sections, "Mappings", &mut problems);
     let conditions = section(sections, "Conditions", &mut problems);
     let globals = Globals::new(sections.get("Globals"), &mut problems);
-    let mut scope = Scope::new(desk, values, mappings, conditions);
+    let mut scope = Scope::new(context, values, mappings, conditions);
     let declared = section(sections, "Resources", &mut problems);
     if declared.is_none_or(|declared| declared.entries.is_empty()) && problems.is_empty() {
         return Err(vec![Problem::new(

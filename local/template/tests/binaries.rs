@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
-use xray_local_template::{Desk, Function, Layer, extensions, find_binary, parse};
+use xray_local_template::{Function, Layer, StackContext, extensions, find_binary, parse};
 
 struct Project {
     folder: TempDir,
@@ -51,7 +51,7 @@ impl Project {
              Properties: {{ Runtime: {runtime}, Handler: app.handler, CodeUri: src-of }}\n",
             binary.unwrap_or("!Ref AWS::NoValue")
         );
-        let template = parse(&self.path("template.yaml"), &text, &Desk::default())
+        let template = parse(&self.path("template.yaml"), &text, &StackContext::default())
             .expect("the template is right");
         template.functions.into_iter().next().expect("one function")
     }

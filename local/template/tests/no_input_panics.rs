@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use proptest::prelude::*;
-use xray_local_template::{Desk, parse};
+use xray_local_template::{StackContext, parse};
 
 const ITEMS: &str = include_str!("templates/items.yaml");
 
 fn answer(text: &str) {
-    if let Err(error) = parse(Path::new("t.yaml"), text, &Desk::default()) {
+    if let Err(error) = parse(Path::new("t.yaml"), text, &StackContext::default()) {
         assert!(!error.to_string().is_empty());
     }
 }
@@ -107,8 +107,12 @@ proptest! {
 #[test]
 fn deep_nesting_is_an_error() {
     for open in ["[", "{a: ", "!If [C, "] {
-        let error = parse(Path::new("t.yaml"), &open.repeat(100_000), &Desk::default())
-            .expect_err("it is too deep");
+        let error = parse(
+            Path::new("t.yaml"),
+            &open.repeat(100_000),
+            &StackContext::default(),
+        )
+        .expect_err("it is too deep");
         let error = error.to_string();
         // The scanner gives up on its own before the limit here is reached, if it reads far ahead.
         assert!(
@@ -127,7 +131,8 @@ fn aliases_that_multiply_are_an_error() {
             vec![format!("*{last}"); 10].join(", ")
         ));
     }
-    let error = parse(Path::new("t.yaml"), &text, &Desk::default()).expect_err("it is too large");
+    let error =
+        parse(Path::new("t.yaml"), &text, &StackContext::default()).expect_err("it is too large");
     assert!(error.to_string().contains("too large"), "{error}");
 }
 
@@ -141,7 +146,7 @@ fn names_that_multiply_are_an_error() {
         ));
     }
     text.push_str("  T40: { Type: 'AWS::Serverless::SimpleTable' }\n");
-    let error =
-        parse(Path::new("t.yaml"), &text, &Desk::default()).expect_err("it would never end");
+    let error = parse(Path::new("t.yaml"), &text, &StackContext::default())
+        .expect_err("it would never end");
     assert!(error.to_string().contains("too deeply"), "{error}");
 }

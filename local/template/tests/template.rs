@@ -1,21 +1,21 @@
-//! What a template comes to on a desk.
+//! Templates that are read without an error.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::json;
-use xray_local_template::{Api, ApiKind, Desk, Function, Route, Template, load, parse};
+use xray_local_template::{Api, ApiKind, Function, Route, StackContext, Template, load, parse};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/templates")
 }
 
-fn items(desk: &Desk) -> Template {
-    load(&fixtures().join("items.yaml"), desk).expect("the fixture is right")
+fn items(context: &StackContext) -> Template {
+    load(&fixtures().join("items.yaml"), context).expect("the fixture is right")
 }
 
 fn read(text: &str) -> Template {
-    parse(Path::new("t.yaml"), text, &Desk::default()).expect("the template is right")
+    parse(Path::new("t.yaml"), text, &StackContext::default()).expect("the template is right")
 }
 
 fn function<'t>(template: &'t Template, id: &str) -> &'t Function {
@@ -37,7 +37,7 @@ fn route(api: &str, method: &str, path: &str, format: &str) -> Route {
 
 #[test]
 fn globals_are_merged_as_sam_merges_them() {
-    let template = items(&Desk::default());
+    let template = items(&StackContext::default());
     let items = function(&template, "ItemsFunction");
     assert_eq!(items.timeout, Duration::from_secs(7));
     assert_eq!(items.runtime, "provided.al2023");
@@ -60,9 +60,9 @@ fn globals_are_merged_as_sam_merges_them() {
 
 #[test]
 fn intrinsic_functions_are_evaluated() {
-    let template = items(&Desk {
+    let template = items(&StackContext {
         stack_name: "my-stack".to_owned(),
-        ..Desk::default()
+        ..StackContext::default()
     });
     let environment = &function(&template, "ItemsFunction").environment;
     assert_eq!(
@@ -88,10 +88,11 @@ fn intrinsic_functions_are_evaluated() {
 
 #[test]
 fn parameters_decide_conditions_and_mappings() {
-    let mut desk = Desk::default();
-    desk.parameters
+    let mut context = StackContext::default();
+    context
+        .parameters
         .insert("Architecture".to_owned(), "arm64".to_owned());
-    let template = items(&desk);
+    let template = items(&context);
     let items = function(&template, "ItemsFunction");
     assert_eq!(items.architecture, "arm64");
     assert_eq!(items.memory_mb, 512);
@@ -105,7 +106,7 @@ fn parameters_decide_conditions_and_mappings() {
 
 #[test]
 fn paths_are_beside_the_template() {
-    let template = items(&Desk::default());
+    let template = items(&StackContext::default());
     let items = function(&template, "ItemsFunction");
     assert_eq!(items.code_uri, fixtures().join("examples/demo-api"));
     assert_eq!(items.build_method.as_deref(), Some("rust-cargolambda"));
@@ -114,7 +115,7 @@ fn paths_are_beside_the_template() {
 
 #[test]
 fn events_become_routes_and_the_others_notes() {
-    let template = items(&Desk::default());
+    let template = items(&StackContext::default());
     assert_eq!(
         function(&template, "ItemsFunction").routes,
         [
@@ -148,7 +149,7 @@ fn events_become_routes_and_the_others_notes() {
 
 #[test]
 fn implicit_apis_are_made_for_the_routes_that_need_them() {
-    let template = items(&Desk::default());
+    let template = items(&StackContext::default());
     let api = |id: &str, name: &str, kind, stage: &str, tracing| Api {
         logical_id: id.into(),
         name: name.into(),
@@ -174,7 +175,7 @@ fn implicit_apis_are_made_for_the_routes_that_need_them() {
 
 #[test]
 fn tables_become_create_table_requests() {
-    let template = items(&Desk::default());
+    let template = items(&StackContext::default());
     assert_eq!(
         template.tables[0].create_table,
         json!({
@@ -292,8 +293,8 @@ Resources:
 #[test]
 fn the_templates_of_this_repository_run_on_a_desk() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let demo =
-        load(&root.join("template.yaml"), &Desk::default()).expect("the demo's template is right");
+    let demo = load(&root.join("template.yaml"), &StackContext::default())
+        .expect("the demo's template is right");
     let routes: Vec<_> = demo
         .functions
         .iter()
@@ -326,7 +327,7 @@ fn the_templates_of_this_repository_run_on_a_desk() {
 
     let python = load(
         &root.join("examples/layer-only/template.yaml"),
-        &Desk::default(),
+        &StackContext::default(),
     );
     let python = python.expect("the example's template is right");
     let found = xray_local_template::find_binary(

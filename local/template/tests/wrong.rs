@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use xray_local_template::{Desk, load, parse};
+use xray_local_template::{StackContext, load, parse};
 
 #[test]
 fn every_mistake_is_answered_with_its_place_and_what_to_do() {
@@ -24,7 +24,7 @@ fn every_mistake_is_answered_with_its_place_and_what_to_do() {
     for path in paths {
         let name = Path::new(path.file_name().expect("it has a name"));
         let text = fs::read_to_string(&path).expect("it can be read");
-        let error = match parse(name, &text, &Desk::default()) {
+        let error = match parse(name, &text, &StackContext::default()) {
             Ok(template) => format!("no error: {template:?}"),
             Err(error) => error.to_string(),
         };
@@ -45,8 +45,8 @@ fn every_mistake_is_answered_with_its_place_and_what_to_do() {
 
 #[test]
 fn a_template_that_is_not_there_is_named() {
-    let error =
-        load(Path::new("no/such/template.yaml"), &Desk::default()).expect_err("there is none");
+    let error = load(Path::new("no/such/template.yaml"), &StackContext::default())
+        .expect_err("there is none");
     assert!(
         error.to_string().contains("no/such/template.yaml"),
         "{error}"
@@ -57,10 +57,11 @@ fn a_template_that_is_not_there_is_named() {
 #[test]
 fn an_override_of_no_parameter_suggests_the_nearest() {
     let text = "Parameters: { StageName: { Type: String, Default: v1 } }\nResources: { T: { Type: 'AWS::SNS::Topic' } }\n";
-    let mut desk = Desk::default();
-    desk.parameters
+    let mut context = StackContext::default();
+    context
+        .parameters
         .insert("Stagename".to_owned(), "v2".to_owned());
-    let error = parse(Path::new("t.yaml"), text, &desk).expect_err("it is no parameter");
+    let error = parse(Path::new("t.yaml"), text, &context).expect_err("it is no parameter");
     assert!(
         error.to_string().contains(
             "'Stagename', which is no parameter of this template; did you mean 'StageName'?"
@@ -72,7 +73,8 @@ fn an_override_of_no_parameter_suggests_the_nearest() {
 #[test]
 fn several_mistakes_are_said_at_once_in_the_order_of_their_lines() {
     let text = "Resources:\n  A: { Type: 'AWS::SNS::Topi' }\n  B: { Type: 'AWS::SQS::Queu' }\n";
-    let error = parse(Path::new("t.yaml"), text, &Desk::default()).expect_err("both are misspelt");
+    let error =
+        parse(Path::new("t.yaml"), text, &StackContext::default()).expect_err("both are misspelt");
     let problems = error.problems();
     assert_eq!(problems.len(), 2, "{error}");
     assert!(problems[0].starts_with("t.yaml:2:14: A: "), "{error}");

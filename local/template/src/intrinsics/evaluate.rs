@@ -78,7 +78,7 @@ impl Scope<'_> {
             ))),
             "Fn::GetAZs" => {
                 let zones = ["a", "b", "c"]
-                    .map(|zone| Node::string(place, format!("{}{zone}", self.desk.region)));
+                    .map(|zone| Node::string(place, format!("{}{zone}", self.context.region)));
                 Ok(Some(Node::new(place, Value::Sequence(zones.to_vec()))))
             }
             "Fn::ImportValue" => Err(Problem::new(

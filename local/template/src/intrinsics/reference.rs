@@ -68,9 +68,9 @@ impl Scope<'_> {
 
     fn pseudo_parameter(&self, name: &str) -> Option<String> {
         let (region, account, stack) = (
-            &self.desk.region,
-            &self.desk.account_id,
-            &self.desk.stack_name,
+            &self.context.region,
+            &self.context.account_id,
+            &self.context.stack_name,
         );
         let china = region.starts_with("cn-");
         Some(match name {
@@ -96,24 +96,24 @@ impl Scope<'_> {
     }
 
     fn partition(&self) -> &'static str {
-        xray_local_lambda_rules::partition(&self.desk.region)
+        xray_local_lambda_rules::partition(&self.context.region)
     }
 
     /// `arn:aws:<service>:<region>`
     fn arn(&self, service: &str) -> String {
-        format!("arn:{}:{service}:{}", self.partition(), self.desk.region)
+        format!("arn:{}:{service}:{}", self.partition(), self.context.region)
     }
 
     /// What `Ref` gives for a resource: the reference's "Return values" of its type.
     fn reference_value(&self, resource: &Resource, place: Place) -> Result<String, Problem> {
         let name = self.physical_name(resource, place)?;
-        let account = &self.desk.account_id;
+        let account = &self.context.account_id;
         Ok(match resource.kind.as_str() {
             "AWS::Serverless::LayerVersion" | "AWS::Lambda::LayerVersion" => self.layer_arn(&name),
             "AWS::SNS::Topic" => format!("{}:{account}:{name}", self.arn("sns")),
             "AWS::SQS::Queue" => format!(
                 "https://sqs.{}.amazonaws.com/{account}/{name}",
-                self.desk.region
+                self.context.region
             ),
             "AWS::Serverless::StateMachine" | "AWS::StepFunctions::StateMachine" => {
                 format!("{}:{account}:stateMachine:{name}", self.arn("states"))
@@ -126,7 +126,7 @@ impl Scope<'_> {
         format!(
             "{}:{}:layer:{name}:1",
             self.arn("lambda"),
-            self.desk.account_id
+            self.context.account_id
         )
     }
 
@@ -177,7 +177,9 @@ impl Scope<'_> {
         }
         match fallback {
             Fallback::Id => {}
-            Fallback::StackAndId => return Ok(format!("{}-{}", self.desk.stack_name, resource.id)),
+            Fallback::StackAndId => {
+                return Ok(format!("{}-{}", self.context.stack_name, resource.id));
+            }
             Fallback::IdWithNote => self.note(
                 place,
                 format!(
@@ -232,7 +234,7 @@ impl Scope<'_> {
         };
         check_attribute(resource, attribute, place)?;
         let name = self.physical_name(resource, place)?;
-        let account = &self.desk.account_id;
+        let account = &self.context.account_id;
         Ok(match (resource.kind.as_str(), attribute) {
             ("AWS::Serverless::Function" | "AWS::Lambda::Function", "Arn") => {
                 format!("{}:{account}:function:{name}", self.arn("lambda"))
@@ -259,7 +261,7 @@ impl Scope<'_> {
             ("AWS::Serverless::HttpApi" | "AWS::ApiGatewayV2::Api", "ApiEndpoint") => {
                 format!(
                     "https://{name}.execute-api.{}.amazonaws.com",
-                    self.desk.region
+                    self.context.region
                 )
             }
             ("AWS::Lambda::LayerVersion", "LayerVersionArn") => self.layer_arn(&name),

@@ -4,14 +4,14 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use crate::error::Problem;
-use crate::model::Desk;
+use crate::model::StackContext;
 use crate::place::Place;
 use crate::source::{Mapping, Node};
 use crate::suggest::{did_you_mean, nearest, one_of};
 
-/// Parameters, mappings, conditions and resources of one template on one desk.
+/// Parameters, mappings, conditions and resources of one template.
 pub(crate) struct Scope<'t> {
-    pub(crate) desk: &'t Desk,
+    pub(crate) context: &'t StackContext,
     pub(crate) parameters: BTreeMap<String, Node>,
     pub(super) mappings: Option<&'t Mapping>,
     pub(super) conditions: Option<&'t Mapping>,
@@ -38,13 +38,13 @@ pub(crate) struct Resource {
 
 impl<'t> Scope<'t> {
     pub(crate) fn new(
-        desk: &'t Desk,
+        context: &'t StackContext,
         parameters: BTreeMap<String, Node>,
         mappings: Option<&'t Mapping>,
         conditions: Option<&'t Mapping>,
     ) -> Self {
         Self {
-            desk,
+            context,
             parameters,
             mappings,
             conditions,

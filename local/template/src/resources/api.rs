@@ -76,7 +76,7 @@ pub(crate) fn implicit_apis(
 fn name(properties: &Properties<'_, '_>) -> Result<String, Problem> {
     Ok(properties
         .text("Name")?
-        .unwrap_or_else(|| properties.scope.desk.stack_name.clone()))
+        .unwrap_or_else(|| properties.scope.context.stack_name.clone()))
 }
 
 fn rest_api(properties: &Properties<'_, '_>, id: &str) -> Result<Api, Problem> {
