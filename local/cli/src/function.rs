@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use xray_local_sandbox::{FunctionConfig, TracingMode};
-use xray_local_template::{Function, Layer, StackContext, Template, extensions, find_binary};
+use xray_local_template::{Function, Layer, StackContext, Template};
 
 use crate::arguments::Functions;
+use crate::executable::{extensions, find_binary};
 
 /// Every function of the template, ready to run.
 pub(crate) fn configure(

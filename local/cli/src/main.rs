@@ -5,6 +5,7 @@ mod arguments;
 mod commands;
 mod desk;
 mod dynamodb;
+mod executable;
 mod function;
 mod log;
 mod recorder;

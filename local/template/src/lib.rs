@@ -2,11 +2,9 @@
 //!
 //! [`load`] evaluates a template for one desk: parameters and conditions, Globals and
 //! intrinsic functions. What it cannot run it notes; what is wrong is an error with its
-//! file, line and column, and the nearest name that would be right. [`find_binary`] then
-//! finds what a function's build left.
+//! file, line and column, and the nearest name that would be right.
 
 mod error;
-mod executable;
 mod globals;
 mod intrinsics;
 mod model;
@@ -22,7 +20,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use error::TemplateError;
-pub use executable::{Executable, Extension, extensions, find_binary};
 pub use model::*;
 
 /// Reads the template at `path`, YAML or JSON, with every intrinsic function evaluated.

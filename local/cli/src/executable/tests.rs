@@ -1,4 +1,4 @@
-//! Where a function's `bootstrap` and a layer's extensions are found.
+//! The search for a function's `bootstrap` and a layer's extensions.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
-use xray_local_template::{Function, Layer, StackContext, extensions, find_binary, parse};
+use xray_local_template::{Function, Layer, StackContext, load, parse};
+
+use super::{extensions, find_binary};
 
 struct Project {
     folder: TempDir,
@@ -25,7 +27,7 @@ impl Project {
 
     fn write(&self, path: &str, content: &[u8], mode: u32, age_seconds: u64) -> PathBuf {
         let path = self.path(path);
-        fs::create_dir_all(path.parent().expect("it has a folder")).expect("a folder");
+        fs::create_dir_all(path.parent().expect("the path has a parent")).expect("a folder");
         fs::write(&path, content).expect("a file");
         fs::set_permissions(&path, Permissions::from_mode(mode)).expect("a mode");
         let time = SystemTime::now() - Duration::from_secs(age_seconds);
@@ -42,13 +44,13 @@ impl Project {
     }
 
     fn cargo_package(&self, manifest: &str) {
-        self.write("src-of/Cargo.toml", manifest.as_bytes(), 0o644, 0);
+        self.write("code/Cargo.toml", manifest.as_bytes(), 0o644, 0);
     }
 
     fn function(&self, runtime: &str, binary: Option<&str>) -> Function {
         let text = format!(
             "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Metadata: {{ BuildProperties: {{ Binary: {} }} }}\n    \
-             Properties: {{ Runtime: {runtime}, Handler: app.handler, CodeUri: src-of }}\n",
+             Properties: {{ Runtime: {runtime}, Handler: app.handler, CodeUri: code }}\n",
             binary.unwrap_or("!Ref AWS::NoValue")
         );
         let template = parse(&self.path("template.yaml"), &text, &StackContext::default())
@@ -78,10 +80,10 @@ const PACKAGE: &str =
 #[test]
 fn a_bootstrap_in_the_code_folder_is_found() {
     let project = Project::new();
-    let bootstrap = project.script("src-of/bootstrap", 0);
+    let bootstrap = project.script("code/bootstrap", 0);
     assert_eq!(
         project.find("python3.12", None),
-        Ok((bootstrap, project.path("src-of")))
+        Ok((bootstrap, project.path("code")))
     );
 }
 
@@ -103,7 +105,7 @@ fn the_newest_of_all_builds_wins() {
     project.script("target/release/items", 50);
     assert_eq!(
         project.find("provided.al2023", Some("items")),
-        Ok((debug, project.path("src-of")))
+        Ok((debug, project.path("code")))
     );
     project.script(".aws-sam/build/F/bootstrap", 10);
     assert_eq!(
@@ -116,7 +118,7 @@ fn the_newest_of_all_builds_wins() {
 fn the_only_binary_of_a_package_needs_no_metadata() {
     let project = Project::new();
     project.cargo_package("[package]\nname = \"hello\"\n");
-    project.write("src-of/src/main.rs", b"", 0o644, 0);
+    project.write("code/src/main.rs", b"", 0o644, 0);
     let bootstrap = project.script("target/debug/hello", 0);
     assert_eq!(
         project.find("provided.al2023", None).map(|found| found.0),
@@ -125,21 +127,21 @@ fn the_only_binary_of_a_package_needs_no_metadata() {
 }
 
 #[test]
-fn several_binaries_without_a_choice_are_an_error_that_names_them() {
+fn several_binaries_without_a_choice_are_an_error_that_lists_them() {
     let project = Project::new();
     project.cargo_package(PACKAGE);
     let error = project
         .find("provided.al2023", None)
-        .expect_err("either could be meant");
+        .expect_err("either binary could be meant");
     assert_eq!(
         error,
-        "F: ./src-of/Cargo.toml has the binaries items, reports; \
-         say which one is the function's in Metadata.BuildProperties.Binary"
+        "F: ./code/Cargo.toml has the binaries items, reports; \
+         choose one with Metadata.BuildProperties.Binary"
     );
 }
 
 #[test]
-fn a_missing_binary_names_the_places_and_the_commands() {
+fn the_error_for_a_missing_binary_lists_the_searched_files_and_the_commands() {
     let project = Project::new();
     project.cargo_package(PACKAGE);
     let error = project
@@ -147,24 +149,24 @@ fn a_missing_binary_names_the_places_and_the_commands() {
         .expect_err("nothing is built");
     assert_eq!(
         error,
-        "F has no bootstrap that runs here. Looked at:
-  ./src-of/bootstrap (not there)
-  ./.aws-sam/build/F/bootstrap (not there)
-  ./target/lambda/items/bootstrap (not there)
-  ./target/release/items (not there)
-  ./target/debug/items (not there)
+        "F has no bootstrap that can run on this machine. Searched:
+  ./code/bootstrap (not found)
+  ./.aws-sam/build/F/bootstrap (not found)
+  ./target/lambda/items/bootstrap (not found)
+  ./target/release/items (not found)
+  ./target/debug/items (not found)
 Build it with `cargo build -p demo-api --bin items`, `cargo lambda build -p demo-api` or `sam build`."
     );
 }
 
 #[test]
-fn a_managed_runtime_without_a_bootstrap_is_told_how_to_have_one() {
+fn the_error_for_a_managed_runtime_explains_how_to_add_a_bootstrap() {
     let project = Project::new();
     let error = project
         .find("python3.12", None)
-        .expect_err("there is no bootstrap");
+        .expect_err("the folder has no bootstrap");
     assert!(
-        error.contains("A desk has no managed runtimes such as python3.12"),
+        error.contains("The managed runtime python3.12 does not exist locally"),
         "{error}"
     );
     assert!(
@@ -174,20 +176,20 @@ fn a_managed_runtime_without_a_bootstrap_is_told_how_to_have_one() {
 }
 
 #[test]
-fn a_bootstrap_without_its_run_bit_says_how_to_set_it() {
+fn the_error_for_a_bootstrap_without_execute_permission_names_chmod() {
     let project = Project::new();
-    project.write("src-of/bootstrap", b"#!/bin/sh\n", 0o644, 0);
+    project.write("code/bootstrap", b"#!/bin/sh\n", 0o644, 0);
     let error = project
         .find("provided.al2023", None)
-        .expect_err("it cannot be run");
+        .expect_err("it is not executable");
     assert!(
-        error.contains("./src-of/bootstrap (not executable; run `chmod +x ./src-of/bootstrap`)"),
+        error.contains("./code/bootstrap (not executable; run `chmod +x ./code/bootstrap`)"),
         "{error}"
     );
 }
 
 #[test]
-fn a_binary_of_another_architecture_is_passed_over() {
+fn a_binary_of_another_architecture_is_skipped() {
     let project = Project::new();
     let (machine, name) = if cfg!(target_arch = "x86_64") {
         (0xb7, "arm64")
@@ -197,12 +199,12 @@ fn a_binary_of_another_architecture_is_passed_over() {
     let mut elf = b"\x7fELF".to_vec();
     elf.resize(64, 0);
     elf[18] = machine;
-    project.write("src-of/bootstrap", &elf, 0o755, 0);
+    project.write("code/bootstrap", &elf, 0o755, 0);
     let error = project
         .find("provided.al2023", None)
-        .expect_err("it is for another machine");
+        .expect_err("it is built for another architecture");
     assert!(
-        error.contains(&format!("(built for {name}, and this machine is")),
+        error.contains(&format!("(built for {name}, but this machine is")),
         "{error}"
     );
     let sam = project.script(".aws-sam/build/F/bootstrap", 99);
@@ -220,7 +222,7 @@ fn layer(content_uri: &Path) -> Layer {
 }
 
 #[test]
-fn extensions_are_the_files_of_the_extensions_folder() {
+fn extensions_are_the_files_in_the_extensions_folder() {
     let project = Project::new();
     let second = project.script("layer/extensions/second", 0);
     let first = project.script("layer/extensions/first", 0);
@@ -237,7 +239,7 @@ fn extensions_are_the_files_of_the_extensions_folder() {
 }
 
 #[test]
-fn a_layer_without_extensions_has_none() {
+fn a_layer_may_have_no_extensions() {
     let project = Project::new();
     project.write("layer/python/lib.py", b"", 0o644, 0);
     assert_eq!(
@@ -252,7 +254,7 @@ fn a_layer_without_extensions_has_none() {
 fn a_layer_that_is_not_built_or_cannot_run_is_an_error() {
     let project = Project::new();
     let error = extensions(&layer(&project.path("layer")))
-        .expect_err("it is not there")
+        .expect_err("it does not exist")
         .to_string();
     assert!(
         error.contains("layer XRayLambdaLayer: its ContentUri")
@@ -264,4 +266,25 @@ fn a_layer_that_is_not_built_or_cannot_run_is_an_error() {
         .expect_err("it cannot run")
         .to_string();
     assert!(error.contains("not executable"), "{error}");
+}
+
+#[test]
+fn the_layer_only_example_brings_its_bootstrap() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let template = load(
+        &root.join("examples/layer-only/template.yaml"),
+        &StackContext::default(),
+    );
+    let template = template.expect("the example's template is right");
+    let found = find_binary(
+        &template.functions[0],
+        Path::new("target"),
+        Path::new("build"),
+    );
+    assert!(
+        found
+            .expect("it brings its bootstrap")
+            .bootstrap
+            .ends_with("examples/layer-only/bootstrap")
+    );
 }
