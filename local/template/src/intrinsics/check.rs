@@ -1,7 +1,7 @@
 //! Every name that the template mentions must exist, also where a desk does not need the
 //! value: deployment would fail on it.
 
-use super::reference::check_attribute;
+use super::attribute::check_attribute;
 use super::scope::{PSEUDO_PARAMETERS, Scope};
 use super::substitution::{Piece, parts, pieces};
 use crate::error::Problem;

@@ -1,9 +1,11 @@
 //! CloudFormation's intrinsic functions, evaluated for one stack context.
 
+mod attribute;
 mod check;
 mod condition;
 mod evaluate;
 mod list;
+mod physical_name;
 mod reference;
 mod scope;
 mod substitution;

@@ -1,0 +1,150 @@
+//! The declaration of each resource: its type, condition and properties.
+
+use crate::error::Problem;
+use crate::globals::Globals;
+use crate::intrinsics::{Resource, Scope};
+use crate::schema::{check_properties, check_resource_type};
+use crate::source::{Entry, Mapping, Value};
+use crate::suggest::did_you_mean;
+
+/// All resources whose declaration is right; `problems` gets the errors of the others.
+pub(super) fn declared_resources(
+    scope: &Scope<'_>,
+    globals: Globals<'_>,
+    declared: &[Entry],
+    problems: &mut Vec<Problem>,
+) -> Vec<Resource> {
+    let mut resources = Vec::new();
+    for entry in declared {
+        match declared_resource(scope, globals, entry) {
+            Ok(resource) => {
+                let Resource {
+                    id,
+                    kind,
+                    properties,
+                    ..
+                } = &resource;
+                for (place, note) in check_properties(id, kind, properties, problems) {
+                    scope.note(place, format!("{id}: {note}"));
+                }
+                resources.push(resource);
+            }
+            Err(problem) => problems.push(problem.about(&entry.key)),
+        }
+    }
+    resources
+}
+
+fn declared_resource(
+    scope: &Scope<'_>,
+    globals: Globals<'_>,
+    entry: &Entry,
+) -> Result<Resource, Problem> {
+    let id = &entry.key;
+    let place = entry.key_place;
+    check_logical_id(entry)?;
+    let attributes = attributes(entry)?;
+    let kind = attributes
+        .get("Type")
+        .ok_or_else(|| Problem::new(place, "the resource has no Type"))?;
+    let Some(kind_text) = kind.text() else {
+        return Err(Problem::new(
+            kind.place,
+            format!("Type must be a string, not {}", kind.kind()),
+        ));
+    };
+    check_resource_type(id, kind_text, kind.place)?;
+    let none = Mapping::default();
+    let properties = properties(attributes)?.unwrap_or(&none);
+    let condition = match attributes.get("Condition") {
+        None => None,
+        Some(node) => {
+            let name = node.text().ok_or_else(|| {
+                Problem::new(node.place, "Condition must be the name of a condition")
+            })?;
+            Some((name.to_owned(), node.place))
+        }
+    };
+    let active = match &condition {
+        Some((name, place)) => scope
+            .holds(name, *place)
+            .map_err(|problem| problem.about(&format!("{id}.Condition")))?,
+        None => true,
+    };
+    Ok(Resource {
+        id: id.clone(),
+        place,
+        kind: kind_text.to_owned(),
+        properties: globals.merge(kind_text, properties, attributes.get("IgnoreGlobals")),
+        metadata: attributes.get("Metadata").cloned(),
+        condition,
+        active,
+    })
+}
+
+fn check_logical_id(entry: &Entry) -> Result<(), Problem> {
+    let id = &entry.key;
+    if id.starts_with("Fn::ForEach") {
+        return Err(Problem::new(
+            entry.key_place,
+            "Fn::ForEach is not evaluated on a desk; write the resources out",
+        ));
+    }
+    if id.is_empty() || !id.chars().all(|letter| letter.is_ascii_alphanumeric()) {
+        return Err(Problem::new(
+            entry.key_place,
+            format!("a logical id is made of letters and digits, and '{id}' is not"),
+        ));
+    }
+    Ok(())
+}
+
+/// The resource's attributes; a misspelt one is an error.
+fn attributes(entry: &Entry) -> Result<&Mapping, Problem> {
+    let Some(attributes) = entry.value.as_mapping() else {
+        return Err(Problem::new(
+            entry.value.place,
+            format!("a resource is a mapping, not {}", entry.value.kind()),
+        ));
+    };
+    for attribute in &attributes.entries {
+        let name = attribute.key.as_str();
+        let hint = did_you_mean(name, ATTRIBUTES);
+        if !ATTRIBUTES.contains(&name) && !hint.is_empty() {
+            return Err(Problem::new(
+                attribute.key_place,
+                format!("a resource has no attribute '{name}'{hint}"),
+            ));
+        }
+    }
+    Ok(attributes)
+}
+
+fn properties(attributes: &Mapping) -> Result<Option<&Mapping>, Problem> {
+    let Some(node) = attributes.get("Properties") else {
+        return Ok(None);
+    };
+    match &node.value {
+        Value::Null => Ok(None),
+        Value::Mapping(properties) => Ok(Some(properties)),
+        _ => Err(Problem::new(
+            node.place,
+            format!("Properties must be a mapping, not {}", node.kind()),
+        )),
+    }
+}
+
+/// CloudFormation Template Reference, "Resource attributes", and SAM's own.
+const ATTRIBUTES: [&str; 11] = [
+    "Type",
+    "Properties",
+    "Condition",
+    "Connectors",
+    "CreationPolicy",
+    "DeletionPolicy",
+    "DependsOn",
+    "IgnoreGlobals",
+    "Metadata",
+    "UpdatePolicy",
+    "UpdateReplacePolicy",
+];

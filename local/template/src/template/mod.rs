@@ -1,0 +1,143 @@
+//! The sections of a template, in the order in which each needs the ones before.
+
+mod checks;
+mod declarations;
+mod sections;
+
+use std::path::Path;
+
+use checks::{check_names, check_routes};
+use declarations::declared_resources;
+use sections::Sections;
+
+use crate::error::Problem;
+use crate::globals::Globals;
+use crate::intrinsics::{Resource, Scope};
+use crate::model::{StackContext, Template};
+use crate::parameters::parameters;
+use crate::place::Place;
+use crate::resources;
+use crate::source::Node;
+
+pub(crate) fn template(
+    document: &Node,
+    context: &StackContext,
+    path: &Path,
+    folder: &Path,
+) -> Result<Template, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let sections = Sections::new(document).map_err(|problem| vec![problem])?;
+    sections.check_names(&mut problems);
+    let mut scope = empty_scope(&sections, context, &mut problems);
+    let globals = Globals::new(sections.get("Globals"), &mut problems);
+    let declared = sections
+        .mapping("Resources", &mut problems)
+        .map_or(&[][..], |declared| &declared.entries);
+    if declared.is_empty() && problems.is_empty() {
+        return Err(vec![Problem::new(
+            document.place,
+            "the template has no Resources",
+        )]);
+    }
+    scope.resources = declared_resources(&scope, globals, declared, &mut problems);
+    check_names(&scope, &sections, declared, &mut problems);
+    note_missing_transform(&sections, &scope);
+    let mut template = add_all(&scope, globals, folder, &mut problems);
+    check_routes(&template, &scope, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    template.notes = scope
+        .into_notes()
+        .into_iter()
+        .map(|(place, note)| format!("{}:{}:{}: {note}", path.display(), place.line, place.column))
+        .collect();
+    Ok(template)
+}
+
+/// The scope before its resources are read.
+fn empty_scope<'t>(
+    sections: &Sections<'t>,
+    context: &'t StackContext,
+    problems: &mut Vec<Problem>,
+) -> Scope<'t> {
+    let declared = sections.mapping("Parameters", problems);
+    let values = parameters(declared, context, sections.place("Parameters"), problems);
+    let mappings = sections.mapping("Mappings", problems);
+    let conditions = sections.mapping("Conditions", problems);
+    Scope::new(context, values, mappings, conditions)
+}
+
+fn note_missing_transform(sections: &Sections<'_>, scope: &Scope<'_>) {
+    let uses_sam = scope
+        .resources
+        .iter()
+        .any(|resource| resource.kind.starts_with("AWS::Serverless::"));
+    if uses_sam && sections.get("Transform").is_none() {
+        let note = "the template lacks 'Transform: AWS::Serverless-2016-10-31', without which it cannot be deployed";
+        scope.note(Place::START, note);
+    }
+}
+
+fn add_all(
+    scope: &Scope<'_>,
+    globals: Globals<'_>,
+    folder: &Path,
+    problems: &mut Vec<Problem>,
+) -> Template {
+    let mut template = Template::default();
+    for resource in scope.resources.iter().filter(|resource| resource.active) {
+        if let Err(problem) = add(&mut template, scope, resource, folder) {
+            problems.push(problem.about(&resource.id));
+        }
+    }
+    match resources::implicit_apis(scope, globals, &template.functions) {
+        Ok(apis) => template.apis.extend(apis),
+        Err(problem) => problems.push(problem),
+    }
+    template
+}
+
+/// One resource to what a desk runs, or a note.
+fn add(
+    template: &mut Template,
+    scope: &Scope<'_>,
+    resource: &Resource,
+    folder: &Path,
+) -> Result<(), Problem> {
+    match resource.kind.as_str() {
+        "AWS::Serverless::Function" | "AWS::Lambda::Function" => {
+            template
+                .functions
+                .extend(resources::function(scope, resource, folder)?);
+        }
+        "AWS::Serverless::Api"
+        | "AWS::Serverless::HttpApi"
+        | "AWS::ApiGateway::RestApi"
+        | "AWS::ApiGatewayV2::Api" => {
+            template.apis.extend(resources::apis(scope, resource)?);
+        }
+        "AWS::Serverless::SimpleTable" | "AWS::DynamoDB::Table" | "AWS::DynamoDB::GlobalTable" => {
+            template.tables.push(resources::table(scope, resource)?);
+        }
+        "AWS::Serverless::LayerVersion" | "AWS::Lambda::LayerVersion" => {
+            template
+                .layers
+                .extend(resources::layer(scope, resource, folder)?);
+        }
+        // They shape only what is deployed; saying so would be noise.
+        "AWS::IAM::Role"
+        | "AWS::IAM::Policy"
+        | "AWS::IAM::ManagedPolicy"
+        | "AWS::Logs::LogGroup"
+        | "AWS::Lambda::Permission"
+        | "AWS::CloudWatch::Alarm"
+        | "AWS::XRay::Group"
+        | "AWS::XRay::SamplingRule" => {}
+        kind => scope.note(
+            resource.place,
+            format!("{} ({kind}) has no meaning on a desk", resource.id),
+        ),
+    }
+    Ok(())
+}
