@@ -87,6 +87,24 @@ fn intrinsic_functions_are_evaluated() {
 }
 
 #[test]
+fn base64_uses_the_standard_alphabet_with_padding() {
+    let template = read(
+        "Resources:
+  F:
+    Type: AWS::Lambda::Function
+    Properties:
+      Runtime: provided.al2023
+      Handler: bootstrap
+      Environment:
+        Variables: { EMPTY: !Base64 '', ONE: !Base64 f, TWO: !Base64 fo, SIX: !Base64 foobar }
+",
+    );
+    let environment = &template.functions[0].environment;
+    let encoded = ["EMPTY", "ONE", "TWO", "SIX"].map(|name| environment[name].as_str());
+    assert_eq!(encoded, ["", "Zg==", "Zm8=", "Zm9vYmFy"]);
+}
+
+#[test]
 fn parameters_decide_conditions_and_mappings() {
     let mut context = StackContext::default();
     context

@@ -1,5 +1,8 @@
 //! The evaluation of a value with all intrinsic functions in it.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::scope::Scope;
 use crate::error::Problem;
 use crate::place::Place;
@@ -74,7 +77,7 @@ impl Scope<'_> {
             "Fn::Length" => self.length(argument).map(Some),
             "Fn::Base64" => Ok(Some(Node::string(
                 place,
-                base64(self.text(argument, "Fn::Base64")?.as_bytes()),
+                STANDARD.encode(self.text(argument, "Fn::Base64")?),
             ))),
             "Fn::GetAZs" => {
                 let zones = ["a", "b", "c"]
@@ -92,39 +95,5 @@ impl Scope<'_> {
             )),
             _ => Err(unknown_intrinsic(function, place)),
         }
-    }
-}
-
-/// Standard alphabet with padding (RFC 4648 §4).
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let bits = chunk
-            .iter()
-            .fold(0u32, |bits, byte| bits << 8 | u32::from(*byte))
-            << (8 * (3 - chunk.len()));
-        for position in 0..4 {
-            let letter = ALPHABET[(bits >> (18 - 6 * position) & 63) as usize];
-            text.push(if position <= chunk.len() {
-                char::from(letter)
-            } else {
-                '='
-            });
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_pads() {
-        assert_eq!(base64(b""), "");
-        assert_eq!(base64(b"f"), "Zg==");
-        assert_eq!(base64(b"fo"), "Zm8=");
-        assert_eq!(base64(b"foobar"), "Zm9vYmFy");
     }
 }
