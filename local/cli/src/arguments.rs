@@ -1,4 +1,4 @@
-//! The command line. Where SAM has a word for something, it is SAM's.
+//! The command line. Options that SAM has too have SAM's names.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -11,8 +11,8 @@ use etcetera::BaseStrategy;
 
 /// Lambda, the X-Ray API and a trace store on one machine.
 ///
-/// Everything listens on loopback unless told otherwise, and traces are kept in the data
-/// directory across restarts.
+/// All servers listen on loopback by default. Traces stay in the data directory across
+/// restarts.
 #[derive(Debug, Parser)]
 #[command(
     name = "xray-local",
@@ -27,21 +27,21 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve the X-Ray API, for any SDK's `--endpoint-url`
+    /// Serve the X-Ray API for any SDK or tool that takes an endpoint URL
     Serve(Serve),
-    /// Serve the APIs of a SAM template, and the X-Ray API beside them
+    /// Serve the APIs of a SAM template, and the X-Ray API
     StartApi(StartApi),
     /// Serve Lambda's Invoke API for the functions of a SAM template
     StartLambda(StartLambda),
     /// Invoke one function of a SAM template
     ///
-    /// The response is printed on stdout, the function's log on stderr. Exits with 1 when the
+    /// Prints the response to stdout and the function's log to stderr. Exits with 1 if the
     /// function fails.
     Invoke(Invoke),
-    /// Run a command with the X-Ray API and daemon in its environment
+    /// Run a command whose traces go to the store
     ///
-    /// Gives another emulator, or any program with an X-Ray SDK, AWS_XRAY_DAEMON_ADDRESS and
-    /// AWS_ENDPOINT_URL_XRAY of this machine, and its traces to this store.
+    /// Sets AWS_XRAY_DAEMON_ADDRESS and AWS_ENDPOINT_URL_XRAY for the command, which may be
+    /// another emulator or any program with an X-Ray SDK.
     Run(Run),
     /// List the traces in the store, newest first
     Traces(Traces),
@@ -50,41 +50,40 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Data {
-    /// Where traces are kept [default: xray-local in the platform's data directory]
+pub(crate) struct DataOptions {
+    /// The folder that holds the traces [default: xray-local in the platform's data directory]
     #[arg(long = "data", value_name = "DIR", env = "XRAY_LOCAL_DATA")]
     directory: Option<PathBuf>,
 }
 
-impl Data {
+impl DataOptions {
     pub(crate) fn directory(&self) -> anyhow::Result<PathBuf> {
         let default = || {
             let platform = etcetera::base_strategy::choose_native_strategy().ok()?;
             Some(platform.data_dir().join("xray-local"))
         };
-        self.directory
-            .clone()
-            .or_else(default)
-            .context("this machine has no data directory (is HOME set?): name one with --data DIR")
+        self.directory.clone().or_else(default).context(
+            "the platform's data directory is unknown; set HOME, or give a folder with --data DIR",
+        )
     }
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Where the X-Ray API listens
+    /// The X-Ray API's address
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:2001")]
     pub(crate) listen: SocketAddr,
-    /// Take SDK datagrams too, as the X-Ray daemon does, on this UDP address (usually
+    /// A UDP address that receives SDK datagrams as the X-Ray daemon does (usually
     /// 127.0.0.1:2000)
     #[arg(long, value_name = "ADDR")]
     pub(crate) daemon: Option<SocketAddr>,
     #[command(flatten)]
-    pub(crate) data: Data,
+    pub(crate) data: DataOptions,
 }
 
-/// What the commands that run functions share.
+/// The options of every command that runs functions.
 #[derive(Debug, Args)]
-pub(crate) struct Functions {
+pub(crate) struct FunctionOptions {
     /// The SAM template
     #[arg(
         short,
@@ -95,41 +94,42 @@ pub(crate) struct Functions {
     )]
     pub(crate) template: PathBuf,
     /// Values for the template's parameters
-    #[arg(long, value_name = "NAME=VALUE", num_args = 1.., value_parser = Pair::from_str)]
-    pub(crate) parameter_overrides: Vec<Pair>,
-    /// Environment variables for functions: a JSON file as `sam local` takes it,
-    /// {"Function": {"NAME": "value"}, "Parameters": {"NAME": "value"}}
+    #[arg(long, value_name = "NAME=VALUE", num_args = 1.., value_parser = NameValue::from_str)]
+    pub(crate) parameter_overrides: Vec<NameValue>,
+    /// A JSON file with environment variables, in the form of `sam local`:
+    /// {"Function": {"NAME": "value"}, "Parameters": {"NAME": "value"}}. Parameters apply to
+    /// all functions
     #[arg(short = 'n', long, value_name = "FILE")]
     pub(crate) env_vars: Option<PathBuf>,
-    /// The folder that stands in for a layer: its logical id, or its ARN
-    #[arg(long = "layer", value_name = "LAYER=DIR", value_parser = Pair::from_str)]
-    pub(crate) layers: Vec<Pair>,
-    /// Where cargo builds [default: target beside the nearest Cargo.lock]
+    /// A folder that replaces a layer. LAYER is the layer's logical id or ARN
+    #[arg(long = "layer", value_name = "LAYER=DIR", value_parser = NameValue::from_str)]
+    pub(crate) layers: Vec<NameValue>,
+    /// Cargo's target directory [default: target beside the nearest Cargo.lock]
     #[arg(long, value_name = "DIR", env = "CARGO_TARGET_DIR")]
     pub(crate) target_dir: Option<PathBuf>,
-    /// The region that functions see
+    /// The region of the functions
     #[arg(long, env = "AWS_REGION", default_value = "us-east-1", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) region: String,
-    /// A DynamoDB to use instead of the one in this process
+    /// The URL of a DynamoDB that replaces the built-in one
     #[arg(long, value_name = "URL")]
     pub(crate) dynamodb_endpoint: Option<String>,
-    /// Which requests are traced where the caller has not decided
+    /// The requests that are traced if the caller does not decide
     #[arg(long, value_enum, default_value = "everything")]
     pub(crate) sampling: Sampling,
     /// Seconds after which an idle environment is shut down
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
     idle_timeout: u64,
-    /// Environments that one function may have at once
+    /// The most environments that one function may have at a time
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) max_concurrency: u16,
-    /// Do not stop idle environments with SIGSTOP (a debugger dislikes it)
+    /// Do not freeze idle environments with SIGSTOP, which disturbs a debugger
     #[arg(long)]
     pub(crate) no_freeze: bool,
     #[command(flatten)]
-    pub(crate) data: Data,
+    pub(crate) data: DataOptions,
 }
 
-impl Functions {
+impl FunctionOptions {
     pub(crate) fn idle_timeout(&self) -> Duration {
         Duration::from_secs(self.idle_timeout)
     }
@@ -137,48 +137,48 @@ impl Functions {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Sampling {
-    /// Every request: it is a desk
+    /// Every request
     Everything,
-    /// As Lambda: the first request of each second, and 5 % of the rest
+    /// Lambda's default: the first request of each second, and 5 % of the others
     Lambda,
 }
 
-/// Where the commands that serve functions listen, their own port aside.
+/// The addresses of the commands that serve functions. Each has its own default port.
 #[derive(Debug, Args)]
-pub(crate) struct Listen {
-    /// The address that is listened on
-    #[arg(long, default_value = "127.0.0.1", value_parser = host)]
+pub(crate) struct ListenOptions {
+    /// The IP address to listen on, or localhost
+    #[arg(long, default_value = "127.0.0.1", value_parser = parse_host)]
     pub(crate) host: IpAddr,
-    /// Where the X-Ray API listens
+    /// The X-Ray API's address
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:2001")]
     pub(crate) xray_listen: SocketAddr,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct StartApi {
-    /// The first API's port; further ones follow. 0 takes free ones
+    /// The first API's port. Each further API uses the next one. 0 takes free ports
     #[arg(short, long, default_value_t = 3000)]
     pub(crate) port: u16,
     #[command(flatten)]
-    pub(crate) listen: Listen,
+    pub(crate) listen: ListenOptions,
     #[command(flatten)]
-    pub(crate) functions: Functions,
+    pub(crate) functions: FunctionOptions,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct StartLambda {
-    /// The port; 0 takes a free one
+    /// The port. 0 takes a free one
     #[arg(short, long, default_value_t = 3001)]
     pub(crate) port: u16,
     #[command(flatten)]
-    pub(crate) listen: Listen,
+    pub(crate) listen: ListenOptions,
     #[command(flatten)]
-    pub(crate) functions: Functions,
+    pub(crate) functions: FunctionOptions,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Invoke {
-    /// The function's logical id or name; may be left out where the template has only one
+    /// The function's logical id or name [default: the template's only function]
     pub(crate) function: Option<String>,
     /// The event: a JSON file, or - for stdin [default: {}]
     #[arg(short, long, value_name = "FILE")]
@@ -187,7 +187,7 @@ pub(crate) struct Invoke {
     #[arg(long, value_name = "HEADER")]
     pub(crate) trace_header: Option<String>,
     #[command(flatten)]
-    pub(crate) functions: Functions,
+    pub(crate) functions: FunctionOptions,
 }
 
 #[derive(Debug, Args)]
@@ -201,50 +201,50 @@ pub(crate) struct Run {
     )]
     pub(crate) command: Vec<std::ffi::OsString>,
     #[command(flatten)]
-    pub(crate) data: Data,
+    pub(crate) data: DataOptions,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Traces {
-    /// How far back: 30s, 15m, 6h, 7d
-    #[arg(long, value_name = "TIME", default_value = "6h", value_parser = since)]
+    /// The age of the oldest trace: 30s, 15m, 6h, 7d
+    #[arg(long, value_name = "TIME", default_value = "6h", value_parser = parse_age)]
     pub(crate) since: Duration,
-    /// How many at most
+    /// The most traces to list
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: u32,
-    /// For machines: an array of {Id, StartTime, Duration, …}, times in epoch seconds
+    /// Print a JSON array of {Id, StartTime, Duration, …}, with times in epoch seconds
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) data: Data,
+    pub(crate) data: DataOptions,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Trace {
     /// The trace's id [default: the newest trace]
     pub(crate) id: Option<String>,
-    /// For machines: as BatchGetTraces gives it, the documents as objects
+    /// Print JSON as from BatchGetTraces, but with the documents as objects
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
-    pub(crate) data: Data,
+    pub(crate) data: DataOptions,
 }
 
 /// `NAME=VALUE`
 #[derive(Debug, Clone)]
-pub(crate) struct Pair {
+pub(crate) struct NameValue {
     pub(crate) name: String,
     pub(crate) value: String,
 }
 
-impl FromStr for Pair {
+impl FromStr for NameValue {
     type Err = anyhow::Error;
 
-    /// An ARN holds no `=`, so the first one is the separator.
+    /// Splits at the first `=`, which neither a parameter's name nor an ARN contains.
     fn from_str(text: &str) -> anyhow::Result<Self> {
         let (name, value) = text
             .split_once('=')
-            .ok_or_else(|| anyhow!("there is no = in \"{text}\""))?;
+            .ok_or_else(|| anyhow!("\"{text}\" has no '='; write it as NAME=VALUE"))?;
         Ok(Self {
             name: name.to_owned(),
             value: value.to_owned(),
@@ -252,7 +252,7 @@ impl FromStr for Pair {
     }
 }
 
-fn host(text: &str) -> anyhow::Result<IpAddr> {
+fn parse_host(text: &str) -> anyhow::Result<IpAddr> {
     if text.eq_ignore_ascii_case("localhost") {
         return Ok(IpAddr::from([127, 0, 0, 1]));
     }
@@ -260,8 +260,8 @@ fn host(text: &str) -> anyhow::Result<IpAddr> {
         .map_err(|_| anyhow!("expected an IP address, or localhost"))
 }
 
-fn since(text: &str) -> anyhow::Result<Duration> {
-    let expected = || anyhow!("expected a number with s, m, h or d, such as 15m");
+fn parse_age(text: &str) -> anyhow::Result<Duration> {
+    let expected = || anyhow!("expected a number and its unit s, m, h or d, such as 15m");
     let unit = text.chars().next_back().ok_or_else(expected)?;
     let seconds = match unit {
         's' => 1,
@@ -282,16 +282,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn the_command_line_passes_claps_checks() {
         use clap::CommandFactory;
         Arguments::command().debug_assert();
     }
 
     #[test]
-    fn a_time_has_a_unit() {
-        assert_eq!(since("15m").unwrap(), Duration::from_secs(900));
+    fn an_age_has_a_unit() {
+        assert_eq!(parse_age("15m").unwrap(), Duration::from_secs(900));
         for text in ["", "m", "0s", "15", "15 m", "-1h", "1é"] {
-            assert!(since(text).is_err(), "{text}");
+            assert!(parse_age(text).is_err(), "{text}");
         }
     }
 }

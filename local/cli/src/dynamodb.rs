@@ -1,26 +1,30 @@
-//! DynamoDB on the desk: a real one in this process, or another by its address.
+//! DynamoDB: an emulator in this process, or another endpoint.
 
 use anyhow::{Context, bail};
 use http_body_util::BodyExt;
 use hyper::http::uri::{Authority, Scheme};
 use hyper::{Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use xray_local_template::Table;
 
-/// Starts DynamoDB in this process, in memory, on a free port of loopback.
+use crate::bind::bind_free_port;
+
+/// Starts DynamoDB in this process, in memory, on a free loopback port. Returns its URL.
 pub(crate) async fn start() -> anyhow::Result<String> {
     let database = dynoxide::Database::memory()
         .map_err(|error| anyhow::anyhow!("cannot start DynamoDB in this process: {error}"))?;
-    let listener = TcpListener::bind("127.0.0.1:0")
-        .await
-        .context("no free port for DynamoDB")?;
-    let address = listener.local_addr().context("no free port for DynamoDB")?;
+    let listener = bind_free_port().await.context("DynamoDB")?;
+    let address = listener.local_addr().context("DynamoDB has no address")?;
     tokio::spawn(dynoxide::server::serve_on(listener, database));
     Ok(format!("http://{address}"))
 }
 
-/// Makes the template's tables at `endpoint`; one that exists stays as it is.
+/// Creates the template's tables at `endpoint`. An existing table is not changed.
+///
+/// # Errors
+///
+/// The endpoint is not `http://HOST:PORT`, cannot be reached, or rejects a table.
 pub(crate) async fn create_tables(endpoint: &str, tables: &[Table]) -> anyhow::Result<()> {
     let uri: Uri = endpoint
         .parse()
@@ -37,7 +41,7 @@ pub(crate) async fn create_tables(endpoint: &str, tables: &[Table]) -> anyhow::R
             .with_context(|| format!("cannot reach DynamoDB at {endpoint}: is it running?"))?;
         if !status.is_success() && !body.contains("ResourceInUseException") {
             bail!(
-                "DynamoDB at {endpoint} did not make table {} ({status}): {body}",
+                "DynamoDB at {endpoint} did not create table {} ({status}): {body}",
                 table.name
             );
         }
@@ -45,8 +49,8 @@ pub(crate) async fn create_tables(endpoint: &str, tables: &[Table]) -> anyhow::R
     Ok(())
 }
 
-/// One `CreateTable` call. A connection of hyper's is enough: an HTTP client with TLS would
-/// be the only one in this program.
+/// Calls `CreateTable` once. Uses hyper directly, because nothing else in this program needs
+/// an HTTP client with TLS.
 async fn create(host: &Authority, request: String) -> anyhow::Result<(StatusCode, String)> {
     let stream = TcpStream::connect((host.host(), host.port_u16().unwrap_or(80))).await?;
     let (mut sender, connection) =
@@ -56,7 +60,7 @@ async fn create(host: &Authority, request: String) -> anyhow::Result<(StatusCode
         .header("host", host.as_str())
         .header("content-type", "application/x-amz-json-1.0")
         .header("x-amz-target", "DynamoDB_20120810.CreateTable")
-        // Local DynamoDBs want a signature's shape and do not check it.
+        // Local DynamoDBs require the form of a signature but do not check it.
         .header(
             "authorization",
             "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, \

@@ -1,15 +1,20 @@
 //! `xray-local`: Lambda, the X-Ray API and a trace store on one machine.
 
-mod api;
 mod arguments;
+mod bind;
 mod commands;
-mod desk;
+mod credentials;
 mod dynamodb;
+mod env_vars;
 mod executable;
-mod function;
-mod log;
-mod recorder;
+mod function_config;
+mod gateway_api;
+mod local_stack;
+mod store_writer;
+mod terminal_log;
+mod trace_store;
 mod view;
+mod xray_server;
 
 use std::process::ExitCode;
 
@@ -30,20 +35,20 @@ async fn main() -> ExitCode {
         Command::Trace(trace) => commands::trace(&trace),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("xray-local: {}", sentence(&error));
+        eprintln!("xray-local: {}", with_causes(&error));
         ExitCode::FAILURE
     })
 }
 
-/// The error and its causes in one line; a cause that is told already is left out.
-fn sentence(error: &anyhow::Error) -> String {
+/// The error and its causes in one line, without the causes that the text before contains.
+fn with_causes(error: &anyhow::Error) -> String {
     error
         .chain()
         .map(ToString::to_string)
-        .fold(String::new(), |told, cause| match told.as_str() {
+        .fold(String::new(), |text, cause| match text.as_str() {
             "" => cause,
-            _ if told.contains(&cause) => told,
-            _ => format!("{told}: {cause}"),
+            _ if text.contains(&cause) => text,
+            _ => format!("{text}: {cause}"),
         })
 }
 
@@ -52,11 +57,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cause_is_told_once() {
+    fn a_cause_is_printed_once() {
         let error = anyhow::anyhow!("is a directory");
         let error = error
             .context("cannot read .: is a directory")
             .context("template");
-        assert_eq!(sentence(&error), "template: cannot read .: is a directory");
+        assert_eq!(
+            with_causes(&error),
+            "template: cannot read .: is a directory"
+        );
     }
 }

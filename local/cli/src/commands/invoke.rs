@@ -5,76 +5,82 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use xray_document::{Sampled, TraceHeader};
 use xray_local_lambda_rules::MAX_PAYLOAD_BYTES;
-use xray_local_sandbox::{Invocation, InvokeError};
+use xray_local_sandbox::{Invocation, InvokeError, InvokeOutcome};
 use xray_local_template::Template;
 
+use super::signals::interrupted;
 use crate::arguments::Invoke;
-use crate::desk::{Desk, loopback};
+use crate::bind::free_loopback_port;
+use crate::local_stack::LocalStack;
 
-/// What a shell reports of a program that Ctrl-C ended.
+/// The exit code that a shell reports for a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
 /// `xray-local invoke`
 pub(crate) async fn invoke(arguments: Invoke) -> anyhow::Result<ExitCode> {
-    let payload = event(arguments.event.as_deref())?;
-    let desk = Desk::start(&arguments.functions, loopback()).await?;
-    let function = choose(&desk.template, arguments.function.as_deref())?;
+    let payload = read_event(arguments.event.as_deref())?;
+    let stack = LocalStack::start(&arguments.functions, free_loopback_port()).await?;
+    let function = choose_function(&stack.template, arguments.function.as_deref())?;
     let invocation = Invocation {
         payload: payload.into(),
         trace_header: arguments
             .trace_header
             .as_deref()
-            .map(trace_header)
+            .map(parse_trace_header)
             .transpose()?,
         client_context: None,
     };
-    let outcome = tokio::select! {
-        outcome = desk.sandbox.invoke(&function, invocation) => Some(outcome),
-        interrupted = super::interrupted() => {
+    let result = tokio::select! {
+        result = stack.sandbox.invoke(&function, invocation) => Some(result),
+        interrupted = interrupted() => {
             interrupted?;
             None
         }
     };
     let data = arguments.functions.data.directory()?;
-    desk.stop().await;
-    let Some(outcome) = outcome else {
-        return Ok(ExitCode::from(INTERRUPTED));
-    };
-    match outcome {
-        Ok(outcome) => {
-            let mut stdout = std::io::stdout().lock();
-            stdout.write_all(&outcome.payload)?;
-            stdout.write_all(b"\n")?;
-            match (outcome.trace_header.root, outcome.trace_header.sampled) {
-                (Some(root), Sampled::Yes) => {
-                    eprintln!("xray-local trace {root} --data {}", data.display());
-                }
-                (_, Sampled::No) => eprintln!("not traced: the caller's header says Sampled=0"),
-                _ => eprintln!("not traced: the function's Tracing is PassThrough, not Active"),
-            }
+    stack.stop().await;
+    match result {
+        None => Ok(ExitCode::from(INTERRUPTED)),
+        Some(Ok(outcome)) => {
+            print_outcome(&outcome, &data)?;
             Ok(ExitCode::from(u8::from(outcome.function_error.is_some())))
         }
-        Err(InvokeError::CannotStart(reason)) => bail!(reason),
-        Err(InvokeError::RequestTooLarge(bytes)) => {
+        Some(Err(InvokeError::CannotStart(reason))) => bail!(reason),
+        Some(Err(InvokeError::RequestTooLarge(bytes))) => {
             bail!(
-                "the event has {bytes} bytes; Lambda accepts {MAX_PAYLOAD_BYTES} bytes (6 MB) at most"
+                "the event has {bytes} bytes; Lambda accepts at most {MAX_PAYLOAD_BYTES} bytes (6 MB)"
             )
         }
-        Err(error) => bail!("{error:?}"),
+        Some(Err(error)) => bail!("{error:?}"),
     }
 }
 
-fn trace_header(text: &str) -> anyhow::Result<TraceHeader> {
+/// Prints the response to stdout, and to stderr the command that shows the trace.
+fn print_outcome(outcome: &InvokeOutcome, data: &Path) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(&outcome.payload)?;
+    stdout.write_all(b"\n")?;
+    match (outcome.trace_header.root, outcome.trace_header.sampled) {
+        (Some(root), Sampled::Yes) => {
+            eprintln!("xray-local trace {root} --data {}", data.display());
+        }
+        (_, Sampled::No) => eprintln!("not traced: the caller's header says Sampled=0"),
+        _ => eprintln!("not traced: the function's Tracing is PassThrough, not Active"),
+    }
+    Ok(())
+}
+
+fn parse_trace_header(text: &str) -> anyhow::Result<TraceHeader> {
     let header = TraceHeader::parse(text);
     if header.root.is_none() {
         bail!(
-            "--trace-header \"{text}\" has no trace id: expected Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+            "--trace-header \"{text}\" has no trace id; write it as Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
         );
     }
     Ok(header)
 }
 
-fn event(file: Option<&Path>) -> anyhow::Result<Vec<u8>> {
+fn read_event(file: Option<&Path>) -> anyhow::Result<Vec<u8>> {
     let Some(file) = file else {
         return Ok(b"{}".to_vec());
     };
@@ -95,20 +101,23 @@ fn event(file: Option<&Path>) -> anyhow::Result<Vec<u8>> {
     Ok(event)
 }
 
-/// The function of that logical id or name, or the only one.
-fn choose(template: &Template, wanted: Option<&str>) -> anyhow::Result<String> {
+/// The name of the function with this logical id or name, or of the only function.
+fn choose_function(template: &Template, wanted: Option<&str>) -> anyhow::Result<String> {
     let known = || {
-        let names: Vec<_> = template
+        let ids: Vec<_> = template
             .functions
             .iter()
-            .map(|f| f.logical_id.as_str())
+            .map(|function| function.logical_id.as_str())
             .collect();
-        names.join(", ")
+        ids.join(", ")
     };
     match (wanted, template.functions.as_slice()) {
         (None, [only]) => Ok(only.name.clone()),
         (None, []) => bail!("the template has no function"),
-        (None, _) => bail!("which function? The template has {}", known()),
+        (None, _) => bail!(
+            "the template has several functions; name one of {}",
+            known()
+        ),
         (Some(wanted), functions) => functions
             .iter()
             .find(|function| function.logical_id == wanted || function.name == wanted)

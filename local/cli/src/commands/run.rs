@@ -1,13 +1,18 @@
+use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
-use std::process::ExitCode;
+use std::process::{ExitCode, ExitStatus};
 
 use anyhow::Context;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
+use super::signals::interrupted;
 use crate::arguments::Run;
-use crate::desk::{XRay, credentials, loopback, open};
+use crate::bind::{bind_free_port, free_loopback_port};
+use crate::credentials::credentials;
+use crate::trace_store::open_store;
+use crate::xray_server::XRayServer;
 
-/// What a shell says of a command that it cannot run.
+/// The exit code that a shell uses for a command that it cannot run.
 const NOT_FOUND: u8 = 127;
 
 /// `xray-local run -- COMMAND`
@@ -16,17 +21,12 @@ pub(crate) async fn run(arguments: Run) -> anyhow::Result<ExitCode> {
         .command
         .split_first()
         .context("no command after --")?;
-    let store = open(&arguments.data)?;
-    let server = XRay::start(store, loopback(), "", Some(loopback())).await?;
+    let store = open_store(&arguments.data)?;
+    let listener = bind_free_port().await?;
+    let server = XRayServer::start(store, listener, Some(free_loopback_port())).await?;
     let mut command = Command::new(program);
-    command.args(rest).envs(credentials());
-    command.env("AWS_ENDPOINT_URL_XRAY", format!("http://{}", server.api));
-    if let Some(daemon) = server.daemon {
-        command.env("AWS_XRAY_DAEMON_ADDRESS", daemon.to_string());
-    }
-    if std::env::var_os("AWS_REGION").is_none() {
-        command.env("AWS_REGION", "us-east-1");
-    }
+    command.args(rest);
+    set_environment(&mut command, server.api, server.daemon);
     let child = command
         .spawn()
         .with_context(|| format!("cannot run {}", program.to_string_lossy()));
@@ -38,15 +38,36 @@ pub(crate) async fn run(arguments: Run) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(NOT_FOUND));
         }
     };
-    // Ctrl-C reaches the command too, which is the terminal's foreground group: it decides.
-    let status = loop {
-        tokio::select! {
-            status = child.wait() => break status?,
-            signal = super::interrupted() => signal?,
-        }
-    };
+    let status = wait(&mut child).await?;
     server.stop().await;
+    Ok(exit_code(status))
+}
+
+fn set_environment(command: &mut Command, api: SocketAddr, daemon: Option<SocketAddr>) {
+    command.envs(credentials());
+    command.env("AWS_ENDPOINT_URL_XRAY", format!("http://{api}"));
+    if let Some(daemon) = daemon {
+        command.env("AWS_XRAY_DAEMON_ADDRESS", daemon.to_string());
+    }
+    if std::env::var_os("AWS_REGION").is_none() {
+        command.env("AWS_REGION", "us-east-1");
+    }
+}
+
+/// Waits for the command's end. Ctrl-C reaches the command too, because it is in the
+/// terminal's foreground group, and the command decides whether to end.
+async fn wait(child: &mut Child) -> anyhow::Result<ExitStatus> {
+    loop {
+        tokio::select! {
+            status = child.wait() => return Ok(status?),
+            signal = interrupted() => signal?,
+        }
+    }
+}
+
+/// The command's own code, or 128 and the signal's number as a shell reports it.
+fn exit_code(status: ExitStatus) -> ExitCode {
     let code = status.code().or_else(|| Some(128 + status.signal()?));
     let code = code.and_then(|code| u8::try_from(code).ok());
-    Ok(ExitCode::from(code.unwrap_or(1)))
+    ExitCode::from(code.unwrap_or(1))
 }

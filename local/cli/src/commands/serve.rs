@@ -1,13 +1,17 @@
 use std::process::ExitCode;
 
-use super::{announce, interrupted};
+use super::output::announce;
+use super::signals::interrupted;
 use crate::arguments::Serve;
-use crate::desk::{XRay, open};
+use crate::bind::bind;
+use crate::trace_store::open_store;
+use crate::xray_server::XRayServer;
 
 /// `xray-local serve`
 pub(crate) async fn serve(arguments: Serve) -> anyhow::Result<ExitCode> {
-    let store = open(&arguments.data)?;
-    let server = XRay::start(store, arguments.listen, "--listen", arguments.daemon).await?;
+    let store = open_store(&arguments.data)?;
+    let listener = bind(arguments.listen, "the X-Ray API", "--listen").await?;
+    let server = XRayServer::start(store, listener, arguments.daemon).await?;
     announce("X-Ray API", &format!("http://{}", server.api));
     if let Some(daemon) = server.daemon {
         announce("X-Ray daemon", &format!("{daemon}/udp"));

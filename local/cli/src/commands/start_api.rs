@@ -3,62 +3,66 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::bail;
-use xray_local_gateway::ApiGateway;
+use xray_local_gateway::{ApiGateway, host_check};
+use xray_local_listener::AllowedCallers;
+use xray_local_template::Api;
 
-use super::{announce, announce_desk, interrupted};
-use crate::api::gateway_api;
+use super::output::{announce, announce_stack};
+use super::signals::interrupted;
 use crate::arguments::StartApi;
-use crate::desk::{Desk, bind, guarded};
+use crate::bind::bind;
+use crate::gateway_api::gateway_api;
+use crate::local_stack::LocalStack;
 
 /// `xray-local start-api`
 pub(crate) async fn start_api(arguments: StartApi) -> anyhow::Result<ExitCode> {
-    let desk = Desk::start(&arguments.functions, arguments.listen.xray_listen).await?;
-    if desk.template.apis.is_empty() {
+    let stack = LocalStack::start(&arguments.functions, arguments.listen.xray_listen).await?;
+    if stack.template.apis.is_empty() {
         bail!(
-            "{} has no API: give a function an event of type Api or HttpApi, or use `xray-local invoke`",
+            "{} has no API; give a function an event of type Api or HttpApi, or use `xray-local invoke`",
             arguments.functions.template.display()
         );
     }
-    announce_desk(&desk, &arguments.functions.data.directory()?);
-
+    announce_stack(&stack, &arguments.functions.data.directory()?);
     let mut port = arguments.port;
-    for api in &desk.template.apis {
-        let names = &desk.names;
-        let api = gateway_api(&desk.template, api, &names.region, &names.account_id);
-        let name = api.name.clone();
-        let shown: Vec<_> = api
-            .routes
-            .iter()
-            .map(|route| format!("{:<6} {:<24} {}", route.method, route.path, route.function))
-            .collect();
-        let gateway = ApiGateway::new(
-            api,
-            Arc::new(desk.sandbox.clone()),
-            desk.recorder.clone(),
-            desk.terminal.clone(),
-        )?;
-        let listener = bind(
-            SocketAddr::new(arguments.listen.host, port),
-            &format!("API {name}"),
-            "--port",
-        )
-        .await?;
-        let address = listener.local_addr()?;
-        announce(&name, &format!("http://{address}"));
-        for route in shown {
-            announce("", &route);
-        }
-        let router = guarded(gateway.router(), address);
-        tokio::spawn(async move {
-            let service = router.into_make_service_with_connect_info::<SocketAddr>();
-            if let Err(error) = axum::serve(listener, service).await {
-                eprintln!("xray-local: API {name} stopped: {error}");
-            }
-        });
+    for api in &stack.template.apis {
+        serve(&stack, api, SocketAddr::new(arguments.listen.host, port)).await?;
+        // Port 0 takes a free port for each API.
         port = if port == 0 { 0 } else { port.saturating_add(1) };
     }
     eprintln!("Ctrl-C stops.");
     interrupted().await?;
-    desk.stop().await;
+    stack.stop().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Serves one API until the program ends.
+async fn serve(stack: &LocalStack, api: &Api, address: SocketAddr) -> anyhow::Result<()> {
+    let api = gateway_api(&stack.template, api, &stack.context);
+    let name = api.name.clone();
+    let shown: Vec<_> = api
+        .routes
+        .iter()
+        .map(|route| format!("{:<6} {:<24} {}", route.method, route.path, route.function))
+        .collect();
+    let gateway = ApiGateway::new(
+        api,
+        Arc::new(stack.sandbox.clone()),
+        stack.store_writer.clone(),
+        stack.log.clone(),
+    )?;
+    let listener = bind(address, &format!("API {name}"), "--port").await?;
+    let address = listener.local_addr()?;
+    announce(&name, &format!("http://{address}"));
+    for route in shown {
+        announce("", &route);
+    }
+    let router = host_check(gateway.router(), AllowedCallers::for_address(address));
+    tokio::spawn(async move {
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        if let Err(error) = axum::serve(listener, service).await {
+            eprintln!("xray-local: API {name} stopped: {error}");
+        }
+    });
+    Ok(())
 }

@@ -2,13 +2,18 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::{announce, announce_desk, interrupted};
+use xray_local_gateway::{host_check, lambda_router};
+use xray_local_listener::AllowedCallers;
+
+use super::output::{announce, announce_stack};
+use super::signals::interrupted;
 use crate::arguments::StartLambda;
-use crate::desk::{Desk, bind, guarded};
+use crate::bind::bind;
+use crate::local_stack::LocalStack;
 
 /// `xray-local start-lambda`
 pub(crate) async fn start_lambda(arguments: StartLambda) -> anyhow::Result<ExitCode> {
-    let desk = Desk::start(&arguments.functions, arguments.listen.xray_listen).await?;
+    let stack = LocalStack::start(&arguments.functions, arguments.listen.xray_listen).await?;
     let listener = bind(
         SocketAddr::new(arguments.listen.host, arguments.port),
         "Lambda's Invoke API",
@@ -16,13 +21,13 @@ pub(crate) async fn start_lambda(arguments: StartLambda) -> anyhow::Result<ExitC
     )
     .await?;
     let address = listener.local_addr()?;
-    announce_desk(&desk, &arguments.functions.data.directory()?);
+    announce_stack(&stack, &arguments.functions.data.directory()?);
     announce("Lambda", &format!("http://{address}"));
-    for function in desk.sandbox.functions() {
+    for function in stack.sandbox.functions() {
         announce("", &function.name);
     }
-    let router = xray_local_gateway::lambda_router(Arc::new(desk.sandbox.clone()));
-    let router = guarded(router, address);
+    let router = lambda_router(Arc::new(stack.sandbox.clone()));
+    let router = host_check(router, AllowedCallers::for_address(address));
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             eprintln!("xray-local: the Invoke API stopped: {error}");
@@ -30,6 +35,6 @@ pub(crate) async fn start_lambda(arguments: StartLambda) -> anyhow::Result<ExitC
     });
     eprintln!("Ctrl-C stops.");
     interrupted().await?;
-    desk.stop().await;
+    stack.stop().await;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,4 @@
-//! From the platform's own segments to the store.
+//! The way of the platform's own segments into the store.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,15 +8,15 @@ use xray_document::Document;
 use xray_local_sandbox::SegmentSink;
 use xray_local_store::Store;
 
-/// Puts documents into the store on a thread of its own, so that no request waits for a
-/// disk; what has gathered meanwhile goes in one transaction.
+/// Writes documents to the store on its own thread, so that no request waits for the disk.
+/// Documents that arrive during a write share the next transaction.
 #[derive(Debug)]
-pub(crate) struct Recorder {
+pub(crate) struct StoreWriter {
     sender: Mutex<Option<Sender<Vec<Document>>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl Recorder {
+impl StoreWriter {
     pub(crate) fn start(store: Arc<Store>) -> Arc<Self> {
         let (sender, receiver) = channel();
         let thread = std::thread::spawn(move || write(&store, &receiver));
@@ -26,7 +26,7 @@ impl Recorder {
         })
     }
 
-    /// Returns once everything is in the store; what comes later is dropped.
+    /// Returns when all documents are in the store. Later documents are dropped.
     pub(crate) fn finish(&self) {
         drop(
             self.sender
@@ -40,17 +40,17 @@ impl Recorder {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some(thread) = thread {
-            // A panic of the thread has been printed.
+            // The thread's panic is on stderr already.
             let _ = thread.join();
         }
     }
 }
 
-impl SegmentSink for Recorder {
+impl SegmentSink for StoreWriter {
     fn put(&self, documents: Vec<Document>) {
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sender) = &*sender {
-            // It is gone only after `finish`.
+            // Fails only if the thread has panicked, which is on stderr already.
             let _ = sender.send(documents);
         }
     }
@@ -60,9 +60,9 @@ fn write(store: &Store, receiver: &Receiver<Vec<Document>>) {
     while let Ok(mut documents) = receiver.recv() {
         documents.extend(receiver.try_iter().flatten());
         match store.put(&documents) {
-            Ok(taken) => {
-                for refused in taken.into_iter().filter_map(Result::err) {
-                    eprintln!("xray-local: the platform's own segment was not stored: {refused}");
+            Ok(results) => {
+                for error in results.into_iter().filter_map(Result::err) {
+                    eprintln!("xray-local: a segment of the platform was not stored: {error}");
                 }
             }
             Err(error) => eprintln!("xray-local: segments were not stored: {error}"),

@@ -1,4 +1,4 @@
-//! What the sandbox and the gateway say while they work, on stderr, as `sam local` does.
+//! The log of the sandbox and the gateway, on stderr as in `sam local`.
 
 use std::io::Write;
 
@@ -7,15 +7,15 @@ use xray_local_sandbox::{LogSink, LogSource};
 
 use crate::view::Paint;
 
-/// Lines on stderr; a line from a function is shown as it is.
+/// Writes lines to stderr. A function's own line keeps its colours.
 #[derive(Debug)]
-pub(crate) struct Terminal {
+pub(crate) struct TerminalLog {
     paint: Paint,
-    /// With several functions each line says whose it is.
     with_names: bool,
 }
 
-impl Terminal {
+impl TerminalLog {
+    /// `with_names` puts the function's name before each line, for several functions.
     pub(crate) fn new(with_names: bool) -> Self {
         Self {
             paint: Paint::stderr(),
@@ -25,11 +25,11 @@ impl Terminal {
 }
 
 fn write(line: &str) {
-    // Nothing to be done where stderr is closed.
+    // If stderr is closed, nobody reads the log.
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
-impl LogSink for Terminal {
+impl LogSink for TerminalLog {
     fn line(&self, function: &str, source: LogSource, line: &str) {
         let name = if self.with_names {
             format!("{function}  ")
@@ -46,7 +46,7 @@ impl LogSink for Terminal {
     }
 }
 
-impl AccessLog for Terminal {
+impl AccessLog for TerminalLog {
     fn access(&self, access: &Access) {
         write(&access.to_string());
     }

@@ -1,15 +1,10 @@
-//! A template's API as the gateway serves it.
+//! The gateway's form of a template's API.
 
 use xray_local_gateway::{Api, ApiKind, Route};
-use xray_local_template::{self as template, Template};
+use xray_local_template::{self as template, StackContext, Template};
 
-/// The API with the routes that the template's functions have on it.
-pub(crate) fn gateway_api(
-    template: &Template,
-    api: &template::Api,
-    region: &str,
-    account_id: &str,
-) -> Api {
+/// The API with the routes of all functions to it.
+pub(crate) fn gateway_api(template: &Template, api: &template::Api, context: &StackContext) -> Api {
     let functions = template.functions.iter();
     let routes = functions.flat_map(|function| {
         let own = function.routes.iter();
@@ -25,8 +20,8 @@ pub(crate) fn gateway_api(
         },
         stage: api.stage.clone(),
         tracing: api.tracing,
-        region: region.to_owned(),
-        account_id: account_id.to_owned(),
+        region: context.region.clone(),
+        account_id: context.account_id.clone(),
         routes: routes.collect(),
     }
 }
@@ -90,7 +85,11 @@ mod tests {
             stage: "$default".to_owned(),
             tracing: false,
         };
-        let api = gateway_api(&template, &api, "eu-west-1", "123456789012");
+        let context = StackContext {
+            region: "eu-west-1".to_owned(),
+            ..StackContext::default()
+        };
+        let api = gateway_api(&template, &api, &context);
         assert_eq!(
             (api.kind, api.region.as_str()),
             (ApiKind::Http, "eu-west-1")
