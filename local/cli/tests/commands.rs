@@ -1,6 +1,6 @@
-//! The command line, run as a user runs it.
+//! The program, run as a user runs it.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "an unwrap that fails is a failed test")]
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -41,9 +41,9 @@ import http.client, json, os, sys
 api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
 name = {"Lambda-Extension-Name": os.path.basename(sys.argv[0])}
 api.request("POST", "/2020-01-01/extension/register", '{"events":["INVOKE","SHUTDOWN"]}', name)
-answer = api.getresponse()
-answer.read()
-me = {"Lambda-Extension-Identifier": answer.headers["Lambda-Extension-Identifier"]}
+response = api.getresponse()
+response.read()
+me = {"Lambda-Extension-Identifier": response.headers["Lambda-Extension-Identifier"]}
 while True:
     api.request("GET", "/2020-01-01/extension/event/next", headers=me)
     event = json.loads(api.getresponse().read())
@@ -52,13 +52,13 @@ while True:
         break
 "#;
 
-/// A folder with a template, a function in Python and a layer's folder.
-fn desk() -> tempfile::TempDir {
-    let desk = tempfile::tempdir().unwrap();
-    std::fs::write(desk.path().join("template.yaml"), TEMPLATE).unwrap();
-    script(&desk.path().join("code/bootstrap"), RUNTIME);
-    script(&desk.path().join("layer/extensions/witness"), EXTENSION);
-    desk
+/// A folder with a template, a function in Python and a layer.
+fn project() -> tempfile::TempDir {
+    let project = tempfile::tempdir().unwrap();
+    std::fs::write(project.path().join("template.yaml"), TEMPLATE).unwrap();
+    script(&project.path().join("code/bootstrap"), RUNTIME);
+    script(&project.path().join("layer/extensions/logger"), EXTENSION);
+    project
 }
 
 fn script(path: &Path, text: &str) {
@@ -77,25 +77,25 @@ fn xray_local(folder: &Path, arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn a_layer_named_by_a_relative_path_runs_and_the_trace_is_kept() {
-    let desk = desk();
-    std::fs::write(desk.path().join("event.json"), r#"{"hello":"desk"}"#).unwrap();
+fn a_layer_at_a_relative_path_runs_and_the_trace_is_kept() {
+    let project = project();
+    std::fs::write(project.path().join("event.json"), r#"{"hello":"lambda"}"#).unwrap();
     let invoked = xray_local(
-        desk.path(),
+        project.path(),
         &["invoke", "--layer", "Layer=layer", "-e", "event.json"],
     );
     let log = String::from_utf8_lossy(&invoked.stderr);
     assert!(invoked.status.success(), "{log}");
     assert_eq!(
         String::from_utf8_lossy(&invoked.stdout),
-        "{\"hello\":\"desk\"}\n"
+        "{\"hello\":\"lambda\"}\n"
     );
     assert!(
         log.contains("extension saw INVOKE") && log.contains("extension saw SHUTDOWN"),
         "{log}"
     );
 
-    let shown = xray_local(desk.path(), &["trace"]);
+    let shown = xray_local(project.path(), &["trace"]);
     let tree = String::from_utf8_lossy(&shown.stdout);
     assert!(
         tree.contains("AWS::Lambda::Function") && tree.contains("cold start"),
@@ -104,9 +104,9 @@ fn a_layer_named_by_a_relative_path_runs_and_the_trace_is_kept() {
 }
 
 #[test]
-fn a_layer_that_is_not_built_is_an_error_that_names_its_folder_and_the_flag() {
-    let desk = desk();
-    let invoked = xray_local(desk.path(), &["invoke"]);
+fn the_error_for_a_layer_that_is_not_built_names_its_folder_and_the_flag() {
+    let project = project();
+    let invoked = xray_local(project.path(), &["invoke"]);
     let error = String::from_utf8_lossy(&invoked.stderr);
     assert_eq!(invoked.status.code(), Some(1), "{error}");
     assert!(
@@ -116,10 +116,10 @@ fn a_layer_that_is_not_built_is_an_error_that_names_its_folder_and_the_flag() {
 }
 
 #[test]
-fn an_event_that_is_not_json_is_an_error_that_names_the_file() {
-    let desk = desk();
-    std::fs::write(desk.path().join("event.json"), "{").unwrap();
-    let invoked = xray_local(desk.path(), &["invoke", "-e", "event.json"]);
+fn the_error_for_an_event_that_is_not_json_names_the_file() {
+    let project = project();
+    std::fs::write(project.path().join("event.json"), "{").unwrap();
+    let invoked = xray_local(project.path(), &["invoke", "-e", "event.json"]);
     let error = String::from_utf8_lossy(&invoked.stderr);
     assert!(
         error.contains("the event from event.json is not JSON"),
@@ -128,14 +128,14 @@ fn an_event_that_is_not_json_is_an_error_that_names_the_file() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_error() {
-    let desk = desk();
-    xray_local_store::Store::open(&desk.path().join("data")).unwrap();
+fn a_reader_that_stops_early_is_not_an_error() {
+    let project = project();
+    xray_local_store::Store::open(&project.path().join("data")).unwrap();
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let listed = Command::new(env!("CARGO_BIN_EXE_xray-local"))
         .args(["traces", "--json", "--data", "data"])
-        .current_dir(desk.path())
+        .current_dir(project.path())
         .stdout(writer)
         .output()
         .unwrap();
@@ -144,11 +144,11 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_not_taken_for_an_empty_store() {
-    let desk = desk();
-    let listed = xray_local(desk.path(), &["traces"]);
+fn a_missing_folder_is_an_error_and_not_an_empty_store() {
+    let project = project();
+    let listed = xray_local(project.path(), &["traces"]);
     let error = String::from_utf8_lossy(&listed.stderr);
     assert_eq!(listed.status.code(), Some(1), "{error}");
     assert!(error.contains("the folder does not exist"), "{error}");
-    assert!(!desk.path().join("data").exists());
+    assert!(!project.path().join("data").exists());
 }

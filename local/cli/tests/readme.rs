@@ -1,10 +1,11 @@
-//! The README says what the command line does.
+//! The README and docs/fidelity.md agree with the program.
 
 use std::process::Command;
 
 const README: &str = include_str!("../../../README.md");
 
-/// The subcommands in `text`, each in the row of a table or of `--help`.
+/// The first word of each line of `text` that begins with `before`: the subcommands in a
+/// table or in `--help`.
 fn commands<'a>(text: &'a str, before: &str) -> Vec<&'a str> {
     let rows = text.lines().filter_map(|line| line.strip_prefix(before));
     let names = rows.filter_map(|row| row.split([' ', '`']).next());
@@ -44,7 +45,7 @@ fn every_command_explains_its_options() {
 }
 
 #[test]
-fn every_choice_of_fidelity_names_a_file_that_is_there() {
+fn every_row_of_fidelity_names_an_existing_file() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut folder = "";
     let mut named = 0;
@@ -59,6 +60,6 @@ fn every_choice_of_fidelity_names_a_file_that_is_there() {
     }
     assert!(
         named > 50,
-        "only {named} choices were found: has the table's form changed?"
+        "only {named} rows were found; has the form of the tables changed?"
     );
 }

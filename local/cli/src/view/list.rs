@@ -5,7 +5,7 @@ use xray_local_store::TraceSummary;
 use super::paint::{Color, Paint};
 use super::{clock, duration};
 
-/// Traces, a line each, aligned, newest first.
+/// A table of traces, one line each, in the order of `summaries`.
 pub(crate) fn list(summaries: &[TraceSummary], paint: Paint) -> String {
     let rows: Vec<[String; 6]> = summaries.iter().map(row).collect();
     let titles = ["TIME (UTC)", "TRACE", "TOOK", "STATUS", "REQUEST", "MARKS"].map(str::to_owned);
@@ -57,7 +57,7 @@ fn row(summary: &TraceSummary) -> [String; 6] {
     let marks: Vec<_> = marks
         .into_iter()
         .filter(|(set, _)| *set)
-        .map(|(_, word)| word)
+        .map(|(_, mark)| mark)
         .collect();
     [
         clock(summary.start_time),
@@ -75,7 +75,7 @@ fn row(summary: &TraceSummary) -> [String; 6] {
     ]
 }
 
-/// What follows scheme and host.
+/// The part of a URL after scheme and host.
 fn path(url: &str) -> &str {
     let after = url.split_once("://").map_or(url, |(_, rest)| rest);
     after.find('/').map_or("/", |slash| &after[slash..])

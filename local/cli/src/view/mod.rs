@@ -1,4 +1,4 @@
-//! Traces as people read them in a terminal.
+//! Traces as text for a terminal.
 
 mod list;
 mod node;
@@ -11,7 +11,7 @@ pub(crate) use tree::tree;
 
 use std::time::Duration;
 
-/// `41.2 ms`, `1.20 s`: three digits that matter.
+/// A duration with three significant digits: `41.2 ms`, `1.20 s`.
 fn duration(duration: Duration) -> String {
     let ms = duration.as_secs_f64() * 1e3;
     match ms {
@@ -22,8 +22,8 @@ fn duration(duration: Duration) -> String {
     }
 }
 
-/// A time of the past in the machine's own zone would need its database; UTC is what the
-/// X-Ray console shows by default.
+/// A time in UTC, which is also the X-Ray console's default. Local time would need a time
+/// zone database.
 fn clock(time: xray_document::Timestamp) -> String {
     jiff::Timestamp::from_microsecond(time.as_micros()).map_or_else(
         |_| "?".to_owned(),

@@ -5,11 +5,11 @@ use xray_document::{
 };
 use xray_local_store::Trace;
 
-/// A segment or subsegment in its place in the trace.
+/// A segment or subsegment with everything beneath it.
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) name: String,
-    /// What kind of thing it is: the origin, or what an AWS or HTTP call did.
+    /// A segment's origin, or the operation of an AWS or HTTP call.
     pub(super) detail: String,
     pub(super) start: Timestamp,
     pub(super) end: Option<Timestamp>,
@@ -23,11 +23,12 @@ pub(super) struct Node {
     id: SegmentId,
 }
 
-/// The trace's roots with everything beneath them: segments hang under the subsegment that
-/// called them. Inferred segments, which repeat their subsegment, are left out.
+/// The trace's roots. A segment is a child of the subsegment that called it.
+///
+/// Inferred segments are skipped, because they repeat their subsegment.
 pub(super) fn roots(trace: &Trace) -> Vec<Node> {
     let mut by_parent: HashMap<SegmentId, Vec<Node>> = HashMap::new();
-    let mut loose = Vec::new();
+    let mut roots = Vec::new();
     for segment in &trace.segments {
         let (node, parent) = match &segment.document {
             Document::Segment(segment) if segment.inferred => continue,
@@ -38,28 +39,28 @@ pub(super) fn roots(trace: &Trace) -> Vec<Node> {
         };
         match parent {
             Some(parent) => by_parent.entry(parent).or_default().push(node),
-            None => loose.push(node),
+            None => roots.push(node),
         }
     }
-    for root in &mut loose {
-        root.adopt(&mut by_parent);
+    for root in &mut roots {
+        root.attach_children(&mut by_parent);
     }
-    // What is left has a parent that never arrived, or is part of a cycle: each such tree
-    // is shown as a root of its own.
-    while let Some(parent) = orphan_parent(&by_parent) {
+    // The other segments have a parent that never arrived, or are part of a cycle. Each such
+    // tree gets a root of its own.
+    while let Some(parent) = missing_parent(&by_parent) {
         for mut node in by_parent.remove(&parent).unwrap_or_default() {
-            node.adopt(&mut by_parent);
-            loose.push(node);
+            node.attach_children(&mut by_parent);
+            roots.push(node);
         }
     }
-    sort(&mut loose);
-    loose
+    sort(&mut roots);
+    roots
 }
 
-/// A parent id that none of the waiting nodes has; in a cycle, any.
-fn orphan_parent(waiting: &HashMap<SegmentId, Vec<Node>>) -> Option<SegmentId> {
-    let known: Vec<SegmentId> = waiting.values().flatten().flat_map(Node::ids).collect();
-    let mut parents: Vec<_> = waiting.keys().copied().collect();
+/// A parent id that none of these nodes has, or the first one if all nodes form cycles.
+fn missing_parent(by_parent: &HashMap<SegmentId, Vec<Node>>) -> Option<SegmentId> {
+    let known: Vec<SegmentId> = by_parent.values().flatten().flat_map(Node::ids).collect();
+    let mut parents: Vec<_> = by_parent.keys().copied().collect();
     parents.sort();
     parents
         .iter()
@@ -111,15 +112,15 @@ impl Node {
         std::iter::once(self.id).chain(below).collect()
     }
 
-    fn adopt(&mut self, waiting: &mut HashMap<SegmentId, Vec<Node>>) {
+    fn attach_children(&mut self, by_parent: &mut HashMap<SegmentId, Vec<Node>>) {
         self.children
-            .extend(waiting.remove(&self.id).unwrap_or_default());
+            .extend(by_parent.remove(&self.id).unwrap_or_default());
         for child in &mut self.children {
-            child.adopt(waiting);
+            child.attach_children(by_parent);
         }
     }
 
-    /// The earliest start and the latest end of the node and all beneath it.
+    /// The earliest start and the latest end of the node and everything beneath it.
     pub(super) fn extent(&self) -> (Timestamp, Timestamp) {
         let own = (self.start, self.end.unwrap_or(self.start));
         self.children
@@ -130,13 +131,13 @@ impl Node {
             })
     }
 
-    /// Whether the node is the time that a function took to start.
+    /// True for the subsegment of a function's init, in the new and the old style of Lambda.
     pub(super) fn is_cold_start(&self) -> bool {
         matches!(self.name.as_str(), "Init" | "Initialization")
     }
 }
 
-/// `PutItem items`, `GET https://…`
+/// The operation of a call: `PutItem items`, `GET https://…`
 fn call(subsegment: &Subsegment) -> String {
     match subsegment.namespace {
         Some(Namespace::Aws) => {
@@ -175,7 +176,7 @@ fn first_exception(cause: &Cause) -> Option<String> {
         return None;
     };
     let exception = cause.exceptions.first()?;
-    // Rust's runtime names a boxed error by its type, which says nothing.
+    // The type of a boxed Rust error, such as `&dyn Error`, tells the reader nothing.
     let kind = exception
         .kind
         .as_deref()

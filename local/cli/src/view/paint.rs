@@ -1,14 +1,15 @@
 use std::io::IsTerminal;
 
-/// Colour, where the output is a terminal and `NO_COLOR` (no-color.org) is not set.
+/// Colours for text, if the output is a terminal and `NO_COLOR` (no-color.org) is not set.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Paint {
     enabled: bool,
 }
 
+/// The colours of the X-Ray console: red for a fault, yellow for an error, purple for a
+/// throttle, green for success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Color {
-    /// X-Ray's console: fault red, error yellow, throttle purple, ok green.
     Red,
     Yellow,
     Purple,
@@ -40,7 +41,7 @@ impl Paint {
         std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
     }
 
-    /// What is there but need not be read.
+    /// Text of secondary importance.
     pub(crate) fn dim(self, text: &str) -> String {
         self.with(Color::Dim, text)
     }

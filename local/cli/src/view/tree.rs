@@ -11,8 +11,8 @@ const BAR_CHARS: usize = 28;
 const MAX_NAME_CHARS: usize = 52;
 const MAX_DETAIL_CHARS: usize = 44;
 
-/// A trace as a tree: name, what it is, how long it took, when (a bar over the trace's whole
-/// time), marks, annotations. Everything that colour says is said in words too.
+/// A trace as a tree. Each line has the name, the kind, the duration, a bar that shows the
+/// time within the trace, marks and annotations. Each colour has a mark in words too.
 pub(crate) fn tree(trace: &Trace, paint: Paint) -> String {
     let roots = roots(trace);
     let mut rows = Vec::new();
@@ -132,9 +132,9 @@ impl Row<'_> {
             (node.end.is_none(), "in progress", Color::Dim),
         ];
         let flags = flags.into_iter().filter(|(set, ..)| *set);
-        marks.extend(flags.map(|(_, word, color)| paint.with(color, word)));
+        marks.extend(flags.map(|(_, mark, color)| paint.with(color, mark)));
         marks.extend(node.cause.as_deref().map(|cause| shorten(cause, 60)));
-        // AWS's own annotations are measurements; the user's are what is looked for.
+        // Annotations of AWS are measurements. The reader looks for the user's own.
         let annotations = node
             .annotations
             .iter()
@@ -148,7 +148,7 @@ impl Row<'_> {
     }
 }
 
-/// Where in the trace's time the node lies; at least one mark wide.
+/// A bar at the node's time within the trace, at least one character wide.
 fn bar(node: &Node, (start, end): (Timestamp, Timestamp)) -> String {
     let total = end.since(start).as_secs_f64().max(1e-6);
     let column = |time: Timestamp| {
@@ -170,7 +170,7 @@ fn pad(text: &str, width: usize) -> String {
 }
 
 fn shorten(text: &str, width: usize) -> String {
-    // A document may carry control characters; a terminal must not obey them.
+    // A document may contain control characters, which a terminal must not execute.
     let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     if text.chars().count() <= width {
         return clean.collect();
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_called_segment_hangs_under_the_call_and_the_bar_shows_its_time() {
+    fn a_called_segment_is_under_its_call_and_the_bar_shows_its_time() {
         let mut caller = segment("web", 1, None, 0, 100);
         caller.subsegments.push(call("orders", 2, 50, 100));
         let mut callee = segment("orders", 3, Some(2), 75, 100);
