@@ -1,4 +1,4 @@
-//! What is wrong with a template, and where.
+//! The mistakes in a template, each with its place.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::path::Path;
 
 use crate::place::Place;
 
-/// Why a template cannot be used: one or more problems, each with its place.
+/// The reasons why a template cannot be used.
 ///
-/// Prints one problem after another, `file:line:column: what is wrong`, each with the
-/// line of the template that it speaks of.
+/// Displays one problem after another as `file:line:column: problem`, each followed by its
+/// line of the template.
 #[derive(Debug)]
 pub struct TemplateError {
     problems: Vec<String>,
@@ -32,12 +32,12 @@ impl TemplateError {
         }
     }
 
-    /// The problems in the order of their places, each said once.
+    /// The problems in the order of their places, one for each place.
     pub(crate) fn in_file(path: &Path, text: &str, mut problems: Vec<Problem>) -> Self {
         problems.sort_by_key(|problem| problem.place);
-        // What is wrong in Globals is wrong in every resource that it goes into.
-        let mut said = BTreeSet::new();
-        problems.retain(|problem| said.insert(problem.place));
+        // A mistake in Globals is found again in every resource that Globals applies to.
+        let mut places = BTreeSet::new();
+        problems.retain(|problem| places.insert(problem.place));
         let problems = problems
             .iter()
             .map(|problem| problem.show(path, text))
@@ -48,7 +48,7 @@ impl TemplateError {
         }
     }
 
-    /// What is wrong, one text for each problem.
+    /// One text for each problem, in the order of their places.
     #[must_use]
     pub fn problems(&self) -> &[String] {
         &self.problems
@@ -67,14 +67,14 @@ impl std::error::Error for TemplateError {
     }
 }
 
-/// One thing that is wrong, before its file is known.
+/// One mistake, before its file is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
     pub(crate) place: Place,
-    /// `ItemsFunction.Timeout`; empty for what belongs to no resource.
+    /// The resource and property, such as `ItemsFunction.Timeout`. Empty outside resources.
     subject: String,
-    /// What of the subject: `.Variables.TABLE_NAME`.
-    beneath: String,
+    /// The keys within the subject, such as `.Variables.TABLE_NAME`.
+    keys: String,
     message: String,
 }
 
@@ -83,23 +83,23 @@ impl Problem {
         Self {
             place,
             subject: String::new(),
-            beneath: String::new(),
+            keys: String::new(),
             message: message.into(),
         }
     }
 
-    /// Says which resource and property this is about, unless that is known already.
+    /// Sets the resource and property, unless they are set already.
     pub(crate) fn about(mut self, subject: &str) -> Self {
         if self.subject.is_empty() {
-            self.subject = format!("{subject}{}", self.beneath);
+            self.subject = format!("{subject}{}", self.keys);
         }
         self
     }
 
-    /// Says where in its subject this is, from the inside out.
+    /// Puts a key before the keys so far: the innermost key is added first.
     pub(crate) fn within(mut self, key: &str) -> Self {
-        self.beneath.insert_str(0, key);
-        self.beneath.insert(0, '.');
+        self.keys.insert_str(0, key);
+        self.keys.insert(0, '.');
         self
     }
 
@@ -129,5 +129,5 @@ impl Problem {
     }
 }
 
-/// A longer line (a template in one line of JSON) would hide the message above it.
+/// Longer lines are not shown: a template in one line of JSON would hide the message.
 const MAX_SHOWN_CHARS: usize = 160;

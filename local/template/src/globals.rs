@@ -1,8 +1,8 @@
-//! `Globals`: what all functions, APIs or tables of a template share.
+//! `Globals`: properties that all functions, APIs or tables of a template share.
 //!
-//! SAM Developer Guide, "Globals section": mappings are merged, lists are joined with the
-//! global items first, and anything else is what the resource itself says. `Architectures`
-//! alone is replaced.
+//! SAM Developer Guide, "Globals section": mappings are merged, and lists are joined with the
+//! global items first. Any other value of the resource replaces the global one.
+//! `Architectures` is a list but is replaced too.
 
 use crate::error::Problem;
 use crate::schema::known_properties;
@@ -26,7 +26,9 @@ impl<'t> Globals<'t> {
         for entry in sections.into_iter().flat_map(|sections| &sections.entries) {
             if !SECTIONS.contains(&entry.key.as_str()) {
                 let hint = match did_you_mean(&entry.key, SECTIONS) {
-                    hint if hint.is_empty() => format!("; it may have {}", SECTIONS.join(", ")),
+                    hint if hint.is_empty() => {
+                        format!("; the sections are {}", SECTIONS.join(", "))
+                    }
                     hint => hint,
                 };
                 problems.push(Problem::new(
@@ -40,14 +42,16 @@ impl<'t> Globals<'t> {
         Self { sections }
     }
 
-    /// `properties` of a resource of type `kind`, with what Globals adds.
+    /// The properties of a resource with the global ones merged in.
+    ///
+    /// `ignored` is the resource's `IgnoreGlobals`: a list of names, or `*` for all.
     pub(crate) fn merge(
         &self,
-        kind: &str,
+        resource_type: &str,
         properties: &Mapping,
         ignored: Option<&Node>,
     ) -> Mapping {
-        let section = kind
+        let section = resource_type
             .strip_prefix("AWS::Serverless::")
             .and_then(|section| self.sections?.get(section));
         let Some(global) = section.and_then(Node::as_mapping) else {
@@ -83,12 +87,18 @@ fn check_properties(section: &str, value: &Node, problems: &mut Vec<Problem>) {
     };
     for entry in &properties.entries {
         let hint = did_you_mean(&entry.key, known.iter().copied());
-        let never = NEVER_GLOBAL.contains(&(section, entry.key.as_str()));
-        if never || !known.contains(&entry.key.as_str()) && !hint.is_empty() {
-            let message = if never {
-                format!("'{}' cannot be global; give it to each resource", entry.key)
+        let forbidden = NEVER_GLOBAL.contains(&(section, entry.key.as_str()));
+        if forbidden || !known.contains(&entry.key.as_str()) && !hint.is_empty() {
+            let message = if forbidden {
+                format!(
+                    "'{}' cannot be in Globals; set it in each resource",
+                    entry.key
+                )
             } else {
-                format!("there is no property '{}'{hint}", entry.key)
+                format!(
+                    "AWS::Serverless::{section} has no property '{}'{hint}",
+                    entry.key
+                )
             };
             problems
                 .push(Problem::new(entry.key_place, message).about(&format!("Globals.{section}")));
@@ -131,6 +141,7 @@ fn merge_values(global: &Node, local: &Node) -> Node {
     Node::new(local.place, value)
 }
 
+/// SAM Developer Guide, "Globals section": the resources that it supports.
 const SECTIONS: [&str; 10] = [
     "Api",
     "CapacityProvider",
@@ -144,6 +155,7 @@ const SECTIONS: [&str; 10] = [
     "WebSocketApi",
 ];
 
+/// SAM Developer Guide, "Globals section": the properties that it does not support.
 const NEVER_GLOBAL: [(&str, &str); 7] = [
     ("Function", "Role"),
     ("Function", "Policies"),

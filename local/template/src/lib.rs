@@ -1,8 +1,13 @@
 //! Reads an AWS SAM template: functions, events, tables, layers.
 //!
-//! [`load`] evaluates a template for one desk: parameters and conditions, Globals and
-//! intrinsic functions. What it cannot run it notes; what is wrong is an error with its
-//! file, line and column, and the nearest name that would be right.
+//! [`load`] evaluates the parameters, conditions, Globals and intrinsic functions of a
+//! template for one [`StackContext`]. The result is a [`Template`] with the functions, APIs,
+//! tables and layers that can run on one machine.
+//!
+//! A resource that has no effect locally becomes a note in [`Template::notes`]. A mistake is an
+//! error with its file, line and column, and with the nearest known name.
+//!
+//! Nothing is read except the template itself: paths in it are made absolute, but not opened.
 
 mod error;
 mod globals;
@@ -22,12 +27,11 @@ use std::path::{Path, PathBuf};
 pub use error::TemplateError;
 pub use model::*;
 
-/// Reads the template at `path`, YAML or JSON, with every intrinsic function evaluated.
+/// Reads the template at `path`, in YAML or JSON, and evaluates every intrinsic function.
 ///
 /// # Errors
 ///
-/// The file cannot be read, or something in it is wrong: everything that is, each with
-/// its place.
+/// The file cannot be read, or the template has mistakes. The error lists all of them.
 pub fn load(path: &Path, context: &StackContext) -> Result<Template, TemplateError> {
     let bytes = fs::read(path).map_err(|error| {
         TemplateError::io(
@@ -36,26 +40,26 @@ pub fn load(path: &Path, context: &StackContext) -> Result<Template, TemplateErr
         )
     })?;
     let text = String::from_utf8(bytes).map_err(|error| {
-        TemplateError::new(format!("{} is no UTF-8 text: {error}", path.display()))
+        TemplateError::new(format!("{} is not UTF-8 text: {error}", path.display()))
     })?;
     parse(path, &text, context)
 }
 
-/// Reads `text` as the template that is, or could be, at `path`.
+/// Reads `text` as if it were the content of `path`.
 ///
 /// # Errors
 ///
-/// As [`load`].
+/// The template has mistakes. The error lists all of them.
 pub fn parse(path: &Path, text: &str, context: &StackContext) -> Result<Template, TemplateError> {
     let folder = folder(path);
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     source::read(text)
         .map_err(|problem| vec![problem])
-        .and_then(|document| template::template(&document, context, path, &folder))
+        .and_then(|document| template::read(&document, context, path, &folder))
         .map_err(|problems| TemplateError::in_file(path, text, problems))
 }
 
-/// The template's folder, absolute: what its paths are relative to.
+/// The template's folder as an absolute path. Paths in the template are relative to it.
 fn folder(path: &Path) -> PathBuf {
     let folder = path.parent().unwrap_or(Path::new(""));
     let folder = if folder.as_os_str().is_empty() {

@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// The parts of a template that can run on one machine.
 #[derive(Debug, Clone, Default)]
 pub struct Template {
     pub functions: Vec<Function>,
-    /// `AWS::Serverless::Api` and `HttpApi`, the implicit ones (`ServerlessRestApi`,
-    /// `ServerlessHttpApi`) included.
+    /// REST and HTTP APIs. Includes SAM's implicit ones, `ServerlessRestApi` and
+    /// `ServerlessHttpApi`.
     pub apis: Vec<Api>,
     pub tables: Vec<Table>,
     pub layers: Vec<Layer>,
-    /// What was understood but has no effect locally, a line each with its place.
+    /// Parts that are valid but have no effect locally: one line each, with its place.
     pub notes: Vec<String>,
 }
 
+/// `AWS::Serverless::Function` or `AWS::Lambda::Function`.
 #[derive(Debug, Clone)]
 pub struct Function {
     pub logical_id: String,
@@ -24,19 +26,23 @@ pub struct Function {
     pub handler: String,
     /// `provided.al2023`, `python3.12`, …
     pub runtime: String,
+    /// `x86_64` or `arm64`; `x86_64` by default.
     pub architecture: String,
-    /// `CodeUri`, absolute.
+    /// `CodeUri` (or `Code`) as an absolute path. The template's folder by default.
     pub code_uri: PathBuf,
     /// `Metadata.BuildMethod`.
     pub build_method: Option<String>,
     /// `Metadata.BuildProperties.Binary`.
     pub binary: Option<String>,
+    /// 1 to 900 seconds; 3 seconds by default.
     pub timeout: Duration,
+    /// 128 to 10,240 MB; 128 MB by default.
     pub memory_mb: u32,
+    /// `Environment.Variables`.
     pub environment: BTreeMap<String, String>,
-    /// `Tracing: Active`
+    /// True for `Tracing: Active`.
     pub active_tracing: bool,
-    /// Logical ids of layers in this template, and ARNs.
+    /// The logical ids of layers in this template, and the ARNs of others.
     pub layers: Vec<String>,
     pub routes: Vec<Route>,
 }
@@ -44,46 +50,51 @@ pub struct Function {
 /// One `Api` or `HttpApi` event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
-    /// Logical id of the API.
+    /// The logical id of the API.
     pub api: String,
-    /// Upper case, or `ANY`.
+    /// An HTTP method in upper case, or `ANY`.
     pub method: String,
     /// `/items/{pk}`, `/{proxy+}`, `$default`.
     pub path: String,
-    /// `1.0` or `2.0`; REST APIs are `1.0`, HTTP APIs `2.0` unless said otherwise.
+    /// `1.0` or `2.0`. REST APIs have `1.0`; HTTP APIs have `2.0` by default.
     pub payload_format: String,
 }
 
+/// A REST API or an HTTP API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Api {
     pub logical_id: String,
+    /// `Name`, else the stack's name.
     pub name: String,
     pub kind: ApiKind,
-    /// `StageName`: `Prod` for the implicit REST API, `$default` for an HTTP API.
+    /// `StageName`. `Prod` for the implicit REST API; `$default` for HTTP APIs by default.
     pub stage: String,
-    /// `TracingEnabled`; HTTP APIs cannot trace.
+    /// `TracingEnabled`. Always false for HTTP APIs, which cannot trace.
     pub tracing: bool,
 }
 
+/// The two kinds of APIs of API Gateway that functions can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ApiKind {
     Rest,
     Http,
 }
 
-/// `AWS::DynamoDB::Table` or `AWS::Serverless::SimpleTable`, as a `CreateTable` request.
+/// `AWS::DynamoDB::Table` or `AWS::Serverless::SimpleTable`.
 #[derive(Debug, Clone)]
 pub struct Table {
     pub logical_id: String,
+    /// `TableName`, else `<stack>-<logical id>`.
     pub name: String,
-    /// The members of a `CreateTable` call, JSON.
+    /// The body of DynamoDB's `CreateTable` request.
     pub create_table: serde_json::Value,
 }
 
+/// `AWS::Serverless::LayerVersion` or `AWS::Lambda::LayerVersion`.
 #[derive(Debug, Clone)]
 pub struct Layer {
     pub logical_id: String,
-    /// `ContentUri`, absolute.
+    /// `ContentUri` (or `Content`) as an absolute path.
     pub content_uri: PathBuf,
 }
 
@@ -95,7 +106,7 @@ pub struct StackContext {
     pub region: String,
     pub account_id: String,
     pub stack_name: String,
-    /// `--parameter-overrides`
+    /// The values of `--parameter-overrides`, by the parameter's name.
     pub parameters: BTreeMap<String, String>,
 }
 

@@ -1,4 +1,4 @@
-//! `Parameters`: what was given with `--parameter-overrides`, else the `Default`.
+//! `Parameters`: each has the value of `--parameter-overrides`, else its `Default`.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::place::Place;
 use crate::source::{Mapping, Node, Value};
 use crate::suggest::did_you_mean;
 
-/// The value of each parameter; a list for the list types.
+/// The value of each parameter. Parameters of a list type have a list.
 pub(crate) fn parameters(
     declared: Option<&Mapping>,
     context: &StackContext,
@@ -34,7 +34,7 @@ pub(crate) fn parameters(
             }
             Err(problem) => {
                 problems.push(problem);
-                // Known all the same: what refers to it is not at fault.
+                // Without a value, every reference to the parameter would be an error too.
                 values.insert(name.clone(), Node::new(entry.key_place, Value::Null));
             }
         }
@@ -43,7 +43,7 @@ pub(crate) fn parameters(
         if !values.contains_key(name) {
             let hint = did_you_mean(name, values.keys().map(String::as_str));
             let message = format!(
-                "--parameter-overrides gives '{name}', which is no parameter of this template{hint}"
+                "'{name}' of --parameter-overrides is not a parameter of this template{hint}"
             );
             problems.push(Problem::new(place, message));
         }
@@ -67,7 +67,7 @@ impl Parameter<'_> {
                 return Err(Problem::new(entry.key_place, message));
             }
         }
-        let kind = self
+        let parameter_type = self
             .declaration
             .get("Type")
             .and_then(Node::text)
@@ -80,20 +80,20 @@ impl Parameter<'_> {
             (None, Some(default)) => (default_text(default)?, default.place),
             (None, None) => {
                 let message = format!(
-                    "parameter '{name}' has no Default; give it with --parameter-overrides {name}=VALUE"
+                    "parameter '{name}' has no Default; set it with --parameter-overrides {name}=VALUE"
                 );
                 return Err(Problem::new(self.place, message));
             }
         };
         self.check_allowed(&text, place)?;
-        if kind == "CommaDelimitedList" || kind.starts_with("List<") {
+        if parameter_type == "CommaDelimitedList" || parameter_type.starts_with("List<") {
             let items = text
                 .split(',')
                 .map(|item| Node::string(place, item.trim()))
                 .collect();
             return Ok(Node::new(place, Value::Sequence(items)));
         }
-        if kind == "Number" && text.parse::<f64>().is_err() {
+        if parameter_type == "Number" && text.parse::<f64>().is_err() {
             return Err(Problem::new(
                 place,
                 format!("parameter '{name}' must be a number, not '{text}'"),

@@ -1,4 +1,4 @@
-//! Positions in the template's text.
+//! A position in the template's text.
 
 /// A line and a column, both counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,18 +1,18 @@
-//! "did you mean": the known names nearest to one that is not known.
+//! "did you mean": the known names that resemble an unknown one.
 
-/// How many names an error offers at most.
+/// The most names that an error suggests.
 const MAX_SUGGESTIONS: usize = 3;
 
-/// Names longer than this are not compared: nobody misspells them by hand.
+/// Longer names are not compared: nobody types them by hand.
 const MAX_COMPARED_CHARS: usize = 128;
 
-/// The known names near `name`, nearest first.
+/// The known names that resemble `name`, the nearest first.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let length = name.chars().count();
     if length == 0 || length > MAX_COMPARED_CHARS {
         return Vec::new();
     }
-    // A third of the letters may differ, and one in a very short name.
+    // A third of the letters may differ, but at least one and at most four.
     let allowed = (length / 3).clamp(1, 4);
     let lower = name.to_lowercase();
     let mut near: Vec<(usize, &str)> = known
@@ -29,7 +29,7 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         .collect()
 }
 
-/// `; did you mean 'A'?`, or nothing when no known name is near.
+/// `; did you mean 'A'?`, or an empty text if no known name is near.
 pub(crate) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     match nearest(name, known).as_slice() {
         [] => String::new(),
@@ -49,7 +49,8 @@ pub(crate) fn one_of(names: &[&str]) -> String {
     }
 }
 
-/// Letters to insert, remove, change or swap with a neighbour (optimal string alignment).
+/// The number of letters to insert, remove, change or swap with a neighbour (optimal string
+/// alignment distance).
 fn distance(a: &str, b: &str) -> usize {
     let a: Vec<char> = a.chars().collect();
     let b: Vec<char> = b.chars().collect();
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_name_comes_first_and_strangers_are_not_offered() {
+    fn the_nearest_name_comes_first_and_unlike_names_are_not_suggested() {
         assert_eq!(
             nearest("ItemTable", ["ItemsTable", "ItemTables2", "Reports"]),
             ["ItemsTable", "ItemTables2"]
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn letter_case_alone_is_near() {
+    fn a_difference_in_letter_case_is_near() {
         assert_eq!(
             did_you_mean("TIMEOUT", ["Timeout", "Tags"]),
             "; did you mean 'Timeout'?"

@@ -11,11 +11,11 @@ fn fixtures() -> PathBuf {
 }
 
 fn items(context: &StackContext) -> Template {
-    load(&fixtures().join("items.yaml"), context).expect("the fixture is right")
+    load(&fixtures().join("items.yaml"), context).expect("the fixture is valid")
 }
 
 fn read(text: &str) -> Template {
-    parse(Path::new("t.yaml"), text, &StackContext::default()).expect("the template is right")
+    parse(Path::new("t.yaml"), text, &StackContext::default()).expect("the template is valid")
 }
 
 fn function<'t>(template: &'t Template, id: &str) -> &'t Function {
@@ -23,7 +23,7 @@ fn function<'t>(template: &'t Template, id: &str) -> &'t Function {
         .functions
         .iter()
         .find(|function| function.logical_id == id)
-        .expect("the function is there")
+        .expect("the function exists")
 }
 
 fn route(api: &str, method: &str, path: &str, format: &str) -> Route {
@@ -123,7 +123,7 @@ fn parameters_decide_conditions_and_mappings() {
 }
 
 #[test]
-fn paths_are_beside_the_template() {
+fn paths_are_relative_to_the_template() {
     let template = items(&StackContext::default());
     let items = function(&template, "ItemsFunction");
     assert_eq!(items.code_uri, fixtures().join("examples/demo-api"));
@@ -132,7 +132,7 @@ fn paths_are_beside_the_template() {
 }
 
 #[test]
-fn events_become_routes_and_the_others_notes() {
+fn api_events_become_routes_and_others_notes() {
     let template = items(&StackContext::default());
     assert_eq!(
         function(&template, "ItemsFunction").routes,
@@ -154,9 +154,9 @@ fn events_become_routes_and_the_others_notes() {
         notes.contains("ItemsFunction.Events.Nightly: Schedule events"),
         "{notes}"
     );
-    assert!(notes.contains("ImageFunction is left out"), "{notes}");
+    assert!(notes.contains("ImageFunction is skipped"), "{notes}");
     assert!(
-        notes.contains("Topic (AWS::SNS::Topic) has no meaning on a desk"),
+        notes.contains("Topic (AWS::SNS::Topic) has no effect locally"),
         "{notes}"
     );
     assert!(
@@ -166,7 +166,7 @@ fn events_become_routes_and_the_others_notes() {
 }
 
 #[test]
-fn implicit_apis_are_made_for_the_routes_that_need_them() {
+fn implicit_apis_are_created_for_the_routes_that_use_them() {
     let template = items(&StackContext::default());
     let api = |id: &str, name: &str, kind, stage: &str, tracing| Api {
         logical_id: id.into(),
@@ -293,7 +293,7 @@ fn a_plain_lambda_function_is_read() {
 }
 
 #[test]
-fn a_value_that_no_desk_needs_may_be_one_that_no_desk_can_know() {
+fn a_property_that_is_not_used_may_depend_on_another_stack() {
     let template = read(
         "Transform: AWS::Serverless-2016-10-31
 Resources:
@@ -309,10 +309,10 @@ Resources:
 }
 
 #[test]
-fn the_templates_of_this_repository_run_on_a_desk() {
+fn the_templates_of_this_repository_can_be_read() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let demo = load(&root.join("template.yaml"), &StackContext::default())
-        .expect("the demo's template is right");
+        .expect("the demo's template is valid");
     let routes: Vec<_> = demo
         .functions
         .iter()
@@ -341,11 +341,14 @@ fn the_templates_of_this_repository_run_on_a_desk() {
             .all(|function| function.active_tracing)
     );
     assert!(demo.apis[0].tracing && demo.apis[0].stage == "Prod");
-    assert_eq!(demo.notes, [""; 0], "nothing in it is lost on a desk");
+    assert_eq!(
+        demo.notes, [""; 0],
+        "every part of it has an effect locally"
+    );
 
     let python = load(
         &root.join("examples/layer-only/template.yaml"),
         &StackContext::default(),
     );
-    python.expect("the example's template is right");
+    python.expect("the example's template is valid");
 }

@@ -1,5 +1,5 @@
-//! What each mistake in a template is answered with: `tests/wrong/*.yaml` and, beside
-//! each, the whole error. `UPDATE_EXPECTED=1 cargo test` writes them anew, to be reviewed.
+//! The errors for mistakes in a template: each `tests/wrong/*.yaml` has its whole error in a
+//! file beside it. `UPDATE_EXPECTED=1 cargo test` writes these files anew; review the diff.
 
 use std::fs;
 use std::path::Path;
@@ -7,10 +7,10 @@ use std::path::Path;
 use xray_local_template::{StackContext, load, parse};
 
 #[test]
-fn every_mistake_is_answered_with_its_place_and_what_to_do() {
+fn every_mistake_has_its_place_its_reason_and_the_next_step() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wrong");
     let mut paths: Vec<_> = fs::read_dir(&folder)
-        .expect("the folder is there")
+        .expect("the folder exists")
         .flatten()
         .map(|entry| entry.path())
         .collect();
@@ -19,7 +19,7 @@ fn every_mistake_is_answered_with_its_place_and_what_to_do() {
             .is_some_and(|extension| extension == "yaml")
     });
     paths.sort();
-    assert!(paths.len() > 25, "the fixtures are gone: {}", paths.len());
+    assert!(paths.len() > 25, "only {} fixtures were found", paths.len());
     let mut differ = Vec::new();
     for path in paths {
         let name = Path::new(path.file_name().expect("it has a name"));
@@ -44,9 +44,9 @@ fn every_mistake_is_answered_with_its_place_and_what_to_do() {
 }
 
 #[test]
-fn a_template_that_is_not_there_is_named() {
+fn the_error_for_a_missing_template_names_the_file() {
     let error = load(Path::new("no/such/template.yaml"), &StackContext::default())
-        .expect_err("there is none");
+        .expect_err("the file does not exist");
     assert!(
         error.to_string().contains("no/such/template.yaml"),
         "{error}"
@@ -55,23 +55,23 @@ fn a_template_that_is_not_there_is_named() {
 }
 
 #[test]
-fn an_override_of_no_parameter_suggests_the_nearest() {
+fn an_override_of_an_unknown_parameter_suggests_the_nearest() {
     let text = "Parameters: { StageName: { Type: String, Default: v1 } }\nResources: { T: { Type: 'AWS::SNS::Topic' } }\n";
     let mut context = StackContext::default();
     context
         .parameters
         .insert("Stagename".to_owned(), "v2".to_owned());
-    let error = parse(Path::new("t.yaml"), text, &context).expect_err("it is no parameter");
+    let error = parse(Path::new("t.yaml"), text, &context).expect_err("it is not a parameter");
     assert!(
         error.to_string().contains(
-            "'Stagename', which is no parameter of this template; did you mean 'StageName'?"
+            "'Stagename' of --parameter-overrides is not a parameter of this template; did you mean 'StageName'?"
         ),
         "{error}"
     );
 }
 
 #[test]
-fn several_mistakes_are_said_at_once_in_the_order_of_their_lines() {
+fn several_mistakes_are_reported_together_in_the_order_of_their_lines() {
     let text = "Resources:\n  A: { Type: 'AWS::SNS::Topi' }\n  B: { Type: 'AWS::SQS::Queu' }\n";
     let error =
         parse(Path::new("t.yaml"), text, &StackContext::default()).expect_err("both are misspelt");

@@ -9,30 +9,31 @@ use crate::source::Node;
 use crate::suggest::did_you_mean;
 
 impl Scope<'_> {
-    pub(super) fn attribute(&self, argument: &Node) -> Result<Node, Problem> {
+    pub(super) fn evaluate_get_att(&self, argument: &Node) -> Result<Node, Problem> {
         let place = argument.place;
         let (id, attribute) = self.attribute_path(argument)?;
         self.attribute_value(&id, &attribute, place)
             .map(|text| Node::string(place, text))
     }
 
-    /// `Resource.Attribute`, or `[Resource, Attribute]` where the attribute may be computed.
+    /// Splits `Resource.Attribute` or `[Resource, Attribute]`. In a list, the attribute may be a
+    /// function.
     fn attribute_path(&self, argument: &Node) -> Result<(String, String), Problem> {
-        let wrong = || {
+        let malformed = || {
             let message = "Fn::GetAtt takes Resource.Attribute or a list of the two";
             Problem::new(argument.place, message)
         };
         match argument.as_sequence() {
             Some([id, attribute]) => Ok((
-                id.text().ok_or_else(wrong)?.to_owned(),
+                id.text().ok_or_else(malformed)?.to_owned(),
                 self.text(attribute, "the attribute of Fn::GetAtt")?,
             )),
-            Some(_) => Err(wrong()),
+            Some(_) => Err(malformed()),
             None => {
                 let (id, attribute) = argument
                     .text()
                     .and_then(|text| text.split_once('.'))
-                    .ok_or_else(wrong)?;
+                    .ok_or_else(malformed)?;
                 Ok((id.to_owned(), attribute.to_owned()))
             }
         }
@@ -53,22 +54,22 @@ impl Scope<'_> {
         check_attribute(resource, attribute, place)?;
         let name = self.physical_name(resource, place)?;
         Ok(self
-            .known_attribute(&resource.kind, attribute, &name)
+            .known_attribute(&resource.resource_type, attribute, &name)
             .unwrap_or_else(|| {
-                let kind = &resource.kind;
+                let resource_type = &resource.resource_type;
                 let text = format!(
-                    "{id}.{attribute} ({kind}) does not exist on a desk and becomes '{name}'"
+                    "{id}.{attribute} ({resource_type}) does not exist locally; the reference becomes '{name}'"
                 );
                 self.note(place, text);
                 name
             }))
     }
 
-    /// The attributes whose value follows from the resource's name.
-    fn known_attribute(&self, kind: &str, attribute: &str, name: &str) -> Option<String> {
+    /// The value of an attribute that contains the resource's name.
+    fn known_attribute(&self, resource_type: &str, attribute: &str, name: &str) -> Option<String> {
         let account = &self.context.account_id;
         let region = &self.context.region;
-        Some(match (kind, attribute) {
+        Some(match (resource_type, attribute) {
             ("AWS::Serverless::Function" | "AWS::Lambda::Function", "Arn") => {
                 function_arn(region, account, name)
             }
@@ -104,7 +105,7 @@ impl Scope<'_> {
         })
     }
 
-    /// `Fn::GetAtt` of something that is not a resource of the template.
+    /// The error for an attribute of an unknown resource.
     pub(super) fn unknown_attribute_owner(
         &self,
         id: &str,
@@ -123,25 +124,25 @@ impl Scope<'_> {
         );
         Problem::new(
             place,
-            format!("'{id}' is no resource of this template{hint}"),
+            format!("'{id}' is not a resource of this template{hint}"),
         )
     }
 }
 
-/// Attributes are known for the types that a desk runs.
+/// Rejects unknown attributes of the types that run locally.
 pub(super) fn check_attribute(
     resource: &Resource,
     attribute: &str,
     place: Place,
 ) -> Result<(), Problem> {
-    let known: &[&str] = match resource.kind.as_str() {
+    let known: &[&str] = match resource.resource_type.as_str() {
         "AWS::Serverless::Function" | "AWS::Lambda::Function" => &["Arn"],
         "AWS::Serverless::SimpleTable" | "AWS::DynamoDB::Table" => &["Arn", "StreamArn"],
         "AWS::Serverless::Api" | "AWS::ApiGateway::RestApi" => &["RestApiId", "RootResourceId"],
         "AWS::Serverless::HttpApi" | "AWS::ApiGatewayV2::Api" => &["ApiEndpoint", "ApiId"],
         _ => return Ok(()),
     };
-    // `Function.SnapStartResponse.ApplyOn` and the like.
+    // Nested attributes, such as `SnapStartResponse.ApplyOn`.
     if known.contains(&attribute) || attribute.contains('.') || attribute.starts_with("SnapStart") {
         return Ok(());
     }
@@ -151,6 +152,9 @@ pub(super) fn check_attribute(
     };
     Err(Problem::new(
         place,
-        format!("{} has no attribute '{attribute}'{hint}", resource.kind),
+        format!(
+            "{} has no attribute '{attribute}'{hint}",
+            resource.resource_type
+        ),
     ))
 }

@@ -1,14 +1,14 @@
-//! Every name that the template mentions must exist, also where a desk does not need the
-//! value: deployment would fail on it.
+//! Checks that every name in a value exists, even if the value is not used locally:
+//! otherwise the template could not be deployed.
 
 use super::attribute::check_attribute;
 use super::scope::{PSEUDO_PARAMETERS, Scope};
-use super::substitution::{Piece, parts, pieces};
+use super::substitution::{Piece, pieces, sub_arguments};
 use crate::error::Problem;
 use crate::place::Place;
 use crate::source::{INTRINSIC_FUNCTIONS, Mapping, Node, Value, unknown_intrinsic};
 
-/// The problems with the names in `node`, which is `subject` of the template.
+/// The unknown names in `node`. `subject` is the part of the template that the errors name.
 pub(crate) fn check_references(scope: &Scope<'_>, subject: &str, node: &Node) -> Vec<Problem> {
     let mut check = Check {
         scope,
@@ -57,7 +57,7 @@ impl Check<'_, '_> {
                     self.attribute(id, attribute, argument.place, subject);
                 }
             }
-            "Fn::Sub" => match parts(argument) {
+            "Fn::Sub" => match sub_arguments(argument) {
                 Ok((template, variables)) => self.substitution(template, variables, subject),
                 Err(problem) => self.problem(problem, subject),
             },
@@ -74,7 +74,7 @@ impl Check<'_, '_> {
                     values.iter().for_each(|value| self.node(value, subject));
                 }
             }
-            // Its parameters belong to a macro, not to this template.
+            // Its parameters are those of a macro.
             "Fn::Transform" => {}
             _ if INTRINSIC_FUNCTIONS.contains(&function) => self.node(argument, subject),
             _ => self.problem(unknown_intrinsic(function, place), subject),

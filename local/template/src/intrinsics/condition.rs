@@ -7,12 +7,12 @@ use crate::source::{Mapping, Node, Value};
 use crate::suggest::did_you_mean;
 
 impl Scope<'_> {
-    /// Whether the condition of that name holds.
+    /// Evaluates the condition with this name.
     pub(crate) fn holds(&self, name: &str, place: Place) -> Result<bool, Problem> {
         let Some(condition) = self.conditions.and_then(|conditions| conditions.get(name)) else {
             return Err(self.unknown_condition(name, place));
         };
-        self.once(name, place, || self.holds_here(condition))
+        self.evaluate_name(name, place, || self.node_holds(condition))
             .map_err(|problem| problem.about(&format!("condition {name}")))
     }
 
@@ -20,29 +20,31 @@ impl Scope<'_> {
         let hint = did_you_mean(name, self.conditions.into_iter().flat_map(Mapping::keys));
         Problem::new(
             place,
-            format!("'{name}' is no condition of this template{hint}"),
+            format!("'{name}' is not a condition of this template{hint}"),
         )
     }
 
-    fn holds_here(&self, node: &Node) -> Result<bool, Problem> {
+    fn node_holds(&self, node: &Node) -> Result<bool, Problem> {
         if let Some(mapping) = node.as_mapping()
             && let [entry] = mapping.entries.as_slice()
         {
             return match (entry.key.as_str(), entry.value.text()) {
                 ("Condition", Some(name)) => self.holds(name, entry.value.place),
-                (function, _) => self.holds_function(function, &entry.value, node.place),
+                (function, _) => {
+                    self.evaluate_condition_function(function, &entry.value, node.place)
+                }
             };
         }
         match node.value {
             Value::Bool(holds) => Ok(holds),
             _ => Err(Problem::new(
                 node.place,
-                "a condition is one of Fn::Equals, Fn::And, Fn::Or, Fn::Not, Condition",
+                "a condition must be Fn::Equals, Fn::And, Fn::Or, Fn::Not or Condition",
             )),
         }
     }
 
-    pub(super) fn holds_function(
+    pub(super) fn evaluate_condition_function(
         &self,
         function: &str,
         argument: &Node,
@@ -53,14 +55,14 @@ impl Scope<'_> {
             ("Fn::Equals", [left, right]) => {
                 let (left, right) = (self.resolve(left)?, self.resolve(right)?);
                 Ok(match (&left, &right) {
-                    (Some(left), Some(right)) => same(left, right),
+                    (Some(left), Some(right)) => equal(left, right),
                     (left, right) => left.is_none() && right.is_none(),
                 })
             }
-            ("Fn::Not", [item]) => Ok(!self.holds_here(item)?),
-            ("Fn::And", [_, ..]) => all_of(items, true, |item| self.holds_here(item)),
+            ("Fn::Not", [item]) => Ok(!self.node_holds(item)?),
+            ("Fn::And", [_, ..]) => all_of(items, true, |item| self.node_holds(item)),
             ("Fn::Or", [_, ..]) => {
-                all_of(items, false, |item| self.holds_here(item)).map(|none| !none)
+                all_of(items, false, |item| self.node_holds(item)).map(|none| !none)
             }
             ("Fn::Equals", _) => Err(Problem::new(place, "Fn::Equals takes a list of two values")),
             ("Fn::Not", _) => Err(Problem::new(place, "Fn::Not takes a list of one condition")),
@@ -73,23 +75,26 @@ impl Scope<'_> {
                 let hint = did_you_mean(function, functions);
                 Err(Problem::new(
                     place,
-                    format!("'{function}' is no function of conditions{hint}"),
+                    format!("'{function}' is not a condition function{hint}"),
                 ))
             }
         }
     }
 
     /// `Fn::If: [condition, then, else]`
-    pub(super) fn choose(&self, argument: &Node, place: Place) -> Result<Option<Node>, Problem> {
+    pub(super) fn evaluate_if(
+        &self,
+        argument: &Node,
+        place: Place,
+    ) -> Result<Option<Node>, Problem> {
         let Some([condition, then, otherwise]) = argument.as_sequence() else {
-            let message =
-                "Fn::If takes a list of a condition's name, a value if it holds and one if not";
+            let message = "Fn::If takes a list of three: a condition's name, the value if it is true, the value if it is false";
             return Err(Problem::new(place, message));
         };
         let Some(name) = condition.text() else {
             return Err(Problem::new(
                 condition.place,
-                "Fn::If takes the name of a condition first",
+                "the first item of Fn::If must be the name of a condition",
             ));
         };
         let chosen = if self.holds(name, condition.place)? {
@@ -101,7 +106,7 @@ impl Scope<'_> {
     }
 }
 
-/// Whether all items are `wanted`; evaluates every one, so that a mistake in any is found.
+/// True if all items are `wanted`. Evaluates every item, so that each mistake is found.
 fn all_of(
     items: &[Node],
     wanted: bool,
@@ -114,15 +119,15 @@ fn all_of(
     Ok(all)
 }
 
-/// Scalars are equal by their text, lists item by item.
-fn same(left: &Node, right: &Node) -> bool {
+/// Compares scalars by their text, and lists item by item.
+fn equal(left: &Node, right: &Node) -> bool {
     match (left.as_sequence(), right.as_sequence()) {
         (Some(left), Some(right)) => {
             left.len() == right.len()
                 && left
                     .iter()
                     .zip(right)
-                    .all(|(left, right)| same(left, right))
+                    .all(|(left, right)| equal(left, right))
         }
         _ => left.text().unwrap_or_default() == right.text().unwrap_or_default(),
     }

@@ -1,4 +1,4 @@
-//! The evaluation of a value with all intrinsic functions in it.
+//! Evaluates a value and every intrinsic function in it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,7 +9,7 @@ use crate::place::Place;
 use crate::source::{Entry, INTRINSIC_FUNCTIONS, Mapping, Node, Value, unknown_intrinsic};
 
 impl Scope<'_> {
-    /// The value with all functions in it evaluated; `None` for `AWS::NoValue`.
+    /// The value with every function replaced by its result. `None` for `AWS::NoValue`.
     pub(crate) fn resolve(&self, node: &Node) -> Result<Option<Node>, Problem> {
         if let Some((function, argument)) = node.intrinsic() {
             return self.call(function, argument, node.place);
@@ -45,7 +45,7 @@ impl Scope<'_> {
         Ok(resolved)
     }
 
-    /// The text that an argument comes to.
+    /// The text of an evaluated argument. `what` names the argument in the error.
     pub(super) fn text(&self, node: &Node, what: &str) -> Result<String, Problem> {
         let resolved = self.resolve(node)?;
         match resolved.as_ref().and_then(Node::text) {
@@ -62,12 +62,12 @@ impl Scope<'_> {
 
     fn call(&self, function: &str, argument: &Node, place: Place) -> Result<Option<Node>, Problem> {
         match function {
-            "Ref" => self.reference(argument),
-            "Fn::GetAtt" => self.attribute(argument).map(Some),
-            "Fn::Sub" => self.substitute(argument).map(Some),
-            "Fn::If" => self.choose(argument, place),
+            "Ref" => self.evaluate_ref(argument),
+            "Fn::GetAtt" => self.evaluate_get_att(argument).map(Some),
+            "Fn::Sub" => self.evaluate_sub(argument).map(Some),
+            "Fn::If" => self.evaluate_if(argument, place),
             "Fn::And" | "Fn::Or" | "Fn::Not" | "Fn::Equals" => {
-                let holds = self.holds_function(function, argument, place)?;
+                let holds = self.evaluate_condition_function(function, argument, place)?;
                 Ok(Some(Node::new(place, Value::Bool(holds))))
             }
             "Fn::Join" => self.join(argument).map(Some),
@@ -86,12 +86,12 @@ impl Scope<'_> {
             }
             "Fn::ImportValue" => Err(Problem::new(
                 place,
-                "Fn::ImportValue reads what another stack exports, and a desk has no other stacks; \
-                 make it a parameter and give it with --parameter-overrides",
+                "Fn::ImportValue needs another stack, which does not exist locally; \
+                 use a parameter and set it with --parameter-overrides",
             )),
             _ if INTRINSIC_FUNCTIONS.contains(&function) => Err(Problem::new(
                 place,
-                format!("{function} is not evaluated on a desk; write its result instead"),
+                format!("{function} is not supported locally; write its result instead"),
             )),
             _ => Err(unknown_intrinsic(function, place)),
         }

@@ -38,7 +38,9 @@ impl Scope<'_> {
             let count = items.len();
             Problem::new(
                 index.place,
-                format!("'{text}' is no index of a list of {count}; the first is 0"),
+                format!(
+                    "'{text}' is not an index of a list with {count} items; the first index is 0"
+                ),
             )
         })
     }
@@ -52,7 +54,7 @@ impl Scope<'_> {
         };
         let place = text.place;
         let delimiter = self.text(delimiter, "the delimiter of Fn::Split")?;
-        let text = self.text(text, "what Fn::Split splits")?;
+        let text = self.text(text, "the text of Fn::Split")?;
         if delimiter.is_empty() {
             return Err(Problem::new(
                 argument.place,
@@ -81,41 +83,51 @@ impl Scope<'_> {
             ));
         };
         let found = self.mappings.map_or_else(
-            || Err(Problem::new(map.place, "this template has no Mappings")),
+            || {
+                Err(Problem::new(
+                    map.place,
+                    "Fn::FindInMap needs the section Mappings, which this template lacks",
+                ))
+            },
             |mappings| {
-                let of = self.step(mappings, map, "map of this template")?;
-                let of = self.step(
+                let of = self.look_up(mappings, map, "a map in Mappings")?;
+                let of = self.look_up(
                     of.as_mapping().unwrap_or(&NO_ENTRIES),
                     first,
-                    "key of that map",
+                    "a key of this map",
                 )?;
-                self.step(
+                self.look_up(
                     of.as_mapping().unwrap_or(&NO_ENTRIES),
                     second,
-                    "key beneath it",
+                    "a second key of this map",
                 )
             },
         );
         let default = default.and_then(|default| default.as_mapping()?.get("DefaultValue"));
         match (found, default) {
-            // Mappings hold no functions.
+            // A mapping cannot contain functions, so the value needs no evaluation.
             (Ok(found), _) => Ok(Some(found.clone())),
             (Err(_), Some(default)) => self.resolve(default),
             (Err(problem), None) => Err(problem),
         }
     }
 
-    fn step<'m>(&self, mapping: &'m Mapping, key: &Node, what: &str) -> Result<&'m Node, Problem> {
+    fn look_up<'m>(
+        &self,
+        mapping: &'m Mapping,
+        key: &Node,
+        what: &str,
+    ) -> Result<&'m Node, Problem> {
         let name = self.text(key, "a key of Fn::FindInMap")?;
         mapping.get(&name).ok_or_else(|| {
             let hint = match did_you_mean(&name, mapping.keys()) {
                 hint if hint.is_empty() => {
                     let keys: Vec<&str> = mapping.keys().take(8).collect();
-                    format!("; there is {}", keys.join(", "))
+                    format!("; the keys are {}", keys.join(", "))
                 }
                 hint => hint,
             };
-            Problem::new(key.place, format!("'{name}' is no {what}{hint}"))
+            Problem::new(key.place, format!("'{name}' is not {what}{hint}"))
         })
     }
 

@@ -1,4 +1,4 @@
-//! CloudFormation's intrinsic functions, evaluated for one stack context.
+//! CloudFormation's intrinsic functions.
 
 mod attribute;
 mod check;

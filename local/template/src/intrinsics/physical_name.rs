@@ -6,7 +6,11 @@ use crate::place::Place;
 use crate::source::Node;
 
 impl Scope<'_> {
-    /// The name that a resource has: from its own name property, else its logical id.
+    /// A resource's name: its name property, else its logical id.
+    ///
+    /// # Errors
+    ///
+    /// The resource's condition is false.
     pub(crate) fn physical_name(
         &self,
         resource: &Resource,
@@ -20,29 +24,31 @@ impl Scope<'_> {
             let id = &resource.id;
             return Err(Problem::new(
                 place,
-                format!("'{id}' is left out here, because its condition {condition} is false"),
+                format!(
+                    "'{id}' is not created, because its condition {condition} is false; use the reference within Fn::If"
+                ),
             ));
         }
-        let Some((property, fallback)) = name_property(&resource.kind) else {
+        let Some((property, default)) = name_property(&resource.resource_type) else {
             return Ok(resource.id.clone());
         };
         let given = match resource.properties.get(property) {
-            Some(given) => self.once(&resource.id, place, || self.resolve(given))?,
+            Some(given) => self.evaluate_name(&resource.id, place, || self.resolve(given))?,
             None => None,
         };
         if let Some(name) = given.as_ref().and_then(Node::text) {
             return Ok(name.to_owned());
         }
-        match fallback {
-            Fallback::Id => {}
-            Fallback::StackAndId => {
+        match default {
+            DefaultName::Id => {}
+            DefaultName::StackAndId => {
                 return Ok(format!("{}-{}", self.context.stack_name, resource.id));
             }
-            Fallback::IdWithNote => self.note(
+            DefaultName::IdWithNote => self.note(
                 place,
                 format!(
-                    "{} ({}) does not exist on a desk; what refers to it gets its logical id",
-                    resource.id, resource.kind
+                    "{} ({}) does not exist locally; a reference to it becomes its logical id",
+                    resource.id, resource.resource_type
                 ),
             ),
         }
@@ -67,37 +73,37 @@ impl Scope<'_> {
     }
 }
 
-/// The property that names a resource of this type, and the name without it; `None` if the
-/// logical id is always the name.
-fn name_property(kind: &str) -> Option<(&'static str, Fallback)> {
-    Some(match kind {
-        "AWS::Serverless::Function" | "AWS::Lambda::Function" => ("FunctionName", Fallback::Id),
+/// The property that names a resource of this type, and the name if the property is absent.
+/// `None` if the name is always the logical id.
+fn name_property(resource_type: &str) -> Option<(&'static str, DefaultName)> {
+    Some(match resource_type {
+        "AWS::Serverless::Function" | "AWS::Lambda::Function" => ("FunctionName", DefaultName::Id),
         "AWS::Serverless::SimpleTable" | "AWS::DynamoDB::Table" | "AWS::DynamoDB::GlobalTable" => {
-            ("TableName", Fallback::StackAndId)
+            ("TableName", DefaultName::StackAndId)
         }
         "AWS::Serverless::LayerVersion" | "AWS::Lambda::LayerVersion" => {
-            ("LayerName", Fallback::Id)
+            ("LayerName", DefaultName::Id)
         }
-        // `Ref` of an API is its id, which the desk takes the logical id for.
+        // `Ref` of an API is its API id, which is the logical id here.
         "AWS::Serverless::Api"
         | "AWS::Serverless::HttpApi"
         | "AWS::ApiGateway::RestApi"
         | "AWS::ApiGatewayV2::Api" => return None,
-        "AWS::IAM::Role" => ("RoleName", Fallback::IdWithNote),
-        "AWS::S3::Bucket" => ("BucketName", Fallback::IdWithNote),
-        "AWS::SQS::Queue" => ("QueueName", Fallback::IdWithNote),
-        "AWS::SNS::Topic" => ("TopicName", Fallback::IdWithNote),
-        "AWS::Logs::LogGroup" => ("LogGroupName", Fallback::IdWithNote),
-        "AWS::StepFunctions::StateMachine" => ("StateMachineName", Fallback::IdWithNote),
-        _ => ("Name", Fallback::IdWithNote),
+        "AWS::IAM::Role" => ("RoleName", DefaultName::IdWithNote),
+        "AWS::S3::Bucket" => ("BucketName", DefaultName::IdWithNote),
+        "AWS::SQS::Queue" => ("QueueName", DefaultName::IdWithNote),
+        "AWS::SNS::Topic" => ("TopicName", DefaultName::IdWithNote),
+        "AWS::Logs::LogGroup" => ("LogGroupName", DefaultName::IdWithNote),
+        "AWS::StepFunctions::StateMachine" => ("StateMachineName", DefaultName::IdWithNote),
+        _ => ("Name", DefaultName::IdWithNote),
     })
 }
 
-/// What stands for a name that the template does not give.
+/// The name of a resource whose name property is absent.
 #[derive(Clone, Copy)]
-enum Fallback {
+enum DefaultName {
     Id,
-    /// As CloudFormation names what it creates, without its random ending.
+    /// CloudFormation's generated name without its random suffix: `<stack>-<logical id>`.
     StackAndId,
     IdWithNote,
 }

@@ -6,7 +6,7 @@ use crate::place::Place;
 use crate::source::{Node, Value};
 
 impl Scope<'_> {
-    pub(super) fn reference(&self, argument: &Node) -> Result<Option<Node>, Problem> {
+    pub(super) fn evaluate_ref(&self, argument: &Node) -> Result<Option<Node>, Problem> {
         let place = argument.place;
         let Some(name) = argument.text() else {
             return Err(Problem::new(
@@ -23,12 +23,12 @@ impl Scope<'_> {
         if let Some(parameter) = self.parameters.get(name) {
             return Ok(Some(Node::new(place, parameter.value.clone())));
         }
-        self.named(name, place)
+        self.name_value(name, place)
             .map(|text| Some(Node::string(place, text)))
     }
 
-    /// What `Ref` gives for anything that is not a list.
-    pub(super) fn named(&self, name: &str, place: Place) -> Result<String, Problem> {
+    /// The value of `Ref` as text. A list parameter is joined with commas.
+    pub(super) fn name_value(&self, name: &str, place: Place) -> Result<String, Problem> {
         if let Some(parameter) = self.parameters.get(name) {
             return match &parameter.value {
                 Value::Sequence(items) => Ok(items
@@ -51,7 +51,8 @@ impl Scope<'_> {
         Err(self.unknown_name(name, place))
     }
 
-    /// `Api.Stage` is the name of the stage; what else SAM makes has its own name here.
+    /// The value of a resource that SAM generates: the stage's name for `Api.Stage`, else the
+    /// logical id.
     fn generated_value(&self, name: &str, place: Place) -> Result<String, Problem> {
         let Some(id) = name.strip_suffix(".Stage") else {
             return Ok(name.to_owned());
@@ -62,7 +63,7 @@ impl Scope<'_> {
         let Some(stage) = resource.properties.get("StageName") else {
             return Ok("$default".to_owned());
         };
-        self.once(name, place, || self.text(stage, "StageName"))
+        self.evaluate_name(name, place, || self.text(stage, "StageName"))
     }
 
     fn pseudo_parameter(&self, name: &str) -> Option<String> {
@@ -94,11 +95,12 @@ impl Scope<'_> {
         })
     }
 
-    /// What `Ref` gives for a resource: the reference's "Return values" of its type.
+    /// The value of `Ref` for a resource: "Return values" in the CloudFormation Template
+    /// Reference of its type.
     fn reference_value(&self, resource: &Resource, place: Place) -> Result<String, Problem> {
         let name = self.physical_name(resource, place)?;
         let account = &self.context.account_id;
-        Ok(match resource.kind.as_str() {
+        Ok(match resource.resource_type.as_str() {
             "AWS::Serverless::LayerVersion" | "AWS::Lambda::LayerVersion" => self.layer_arn(&name),
             "AWS::SNS::Topic" => format!("{}:{account}:{name}", self.arn("sns")),
             "AWS::SQS::Queue" => format!(

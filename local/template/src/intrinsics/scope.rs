@@ -1,4 +1,4 @@
-//! What the names in a template stand for.
+//! The names of a template and their values.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -16,23 +16,23 @@ pub(crate) struct Scope<'t> {
     pub(super) mappings: Option<&'t Mapping>,
     pub(super) conditions: Option<&'t Mapping>,
     pub(crate) resources: Vec<Resource>,
-    /// `(place, text)`, said to the user when everything is read.
+    /// Each note with its place, for `Template::notes`.
     notes: RefCell<Vec<(Place, String)>>,
-    /// What is being evaluated, to find circles.
-    busy: RefCell<Vec<String>>,
+    /// The names that are being evaluated, to detect cycles.
+    in_progress: RefCell<Vec<String>>,
     evaluations: Cell<usize>,
 }
 
-/// A resource as written, with Globals merged in.
+/// A resource before evaluation, with Globals merged in.
 #[derive(Debug, Clone)]
 pub(crate) struct Resource {
     pub(crate) id: String,
     pub(crate) place: Place,
-    pub(crate) kind: String,
+    pub(crate) resource_type: String,
     pub(crate) properties: Mapping,
     pub(crate) metadata: Option<Node>,
     pub(crate) condition: Option<(String, Place)>,
-    /// False where its condition leaves it out.
+    /// False if its condition is false: the resource is not created.
     pub(crate) active: bool,
 }
 
@@ -50,7 +50,7 @@ impl<'t> Scope<'t> {
             conditions,
             resources: Vec::new(),
             notes: RefCell::default(),
-            busy: RefCell::default(),
+            in_progress: RefCell::default(),
             evaluations: Cell::default(),
         }
     }
@@ -59,6 +59,7 @@ impl<'t> Scope<'t> {
         self.resources.iter().find(|resource| resource.id == id)
     }
 
+    /// Adds a note, unless the same text was noted before.
     pub(crate) fn note(&self, place: Place, text: impl Into<String>) {
         let note = (place, text.into());
         let mut notes = self.notes.borrow_mut();
@@ -67,36 +68,48 @@ impl<'t> Scope<'t> {
         }
     }
 
+    /// All notes in the order of their places.
     pub(crate) fn into_notes(self) -> Vec<(Place, String)> {
         let mut notes = self.notes.into_inner();
         notes.sort();
         notes
     }
 
-    /// Evaluates `name` unless that is what is being evaluated already.
-    pub(super) fn once<T>(
+    /// Runs `evaluate`, which gives the value of `name`.
+    ///
+    /// # Errors
+    ///
+    /// The value of `name` depends on itself, or on too many other names.
+    pub(super) fn evaluate_name<T>(
         &self,
         name: &str,
         place: Place,
         evaluate: impl FnOnce() -> Result<T, Problem>,
     ) -> Result<T, Problem> {
-        if let Some(start) = self.busy.borrow().iter().position(|busy| busy == name) {
-            let circle = self.busy.borrow()[start..].join(" -> ");
+        if let Some(start) = self
+            .in_progress
+            .borrow()
+            .iter()
+            .position(|other| other == name)
+        {
+            let cycle = self.in_progress.borrow()[start..].join(" -> ");
             return Err(Problem::new(
                 place,
-                format!("it depends on itself: {circle} -> {name}"),
+                format!("it depends on itself: {cycle} -> {name}"),
             ));
         }
         self.evaluations.set(self.evaluations.get() + 1);
-        if self.busy.borrow().len() >= MAX_CHAIN || self.evaluations.get() > MAX_EVALUATIONS {
+        if self.in_progress.borrow().len() >= MAX_REFERENCE_DEPTH
+            || self.evaluations.get() > MAX_EVALUATIONS
+        {
             return Err(Problem::new(
                 place,
-                "names here depend on each other too deeply",
+                "the names in this value depend on each other too deeply",
             ));
         }
-        self.busy.borrow_mut().push(name.to_owned());
+        self.in_progress.borrow_mut().push(name.to_owned());
         let result = evaluate();
-        self.busy.borrow_mut().pop();
+        self.in_progress.borrow_mut().pop();
         result
     }
 
@@ -112,20 +125,17 @@ impl<'t> Scope<'t> {
                 } else {
                     ""
                 };
-                format!("; it has {}{more}", shown.join(", "))
+                format!("; the template has {}{more}", shown.join(", "))
             }
             near => format!("; did you mean {}?", one_of(near)),
         };
         if name.starts_with("AWS::") {
             let hint = did_you_mean(name, PSEUDO_PARAMETERS);
-            return Problem::new(
-                place,
-                format!("there is no pseudo parameter '{name}'{hint}"),
-            );
+            return Problem::new(place, format!("'{name}' is not a pseudo parameter{hint}"));
         }
         Problem::new(
             place,
-            format!("'{name}' is no parameter or resource of this template{hint}"),
+            format!("'{name}' is not a parameter or resource of this template{hint}"),
         )
     }
 
@@ -138,13 +148,13 @@ impl<'t> Scope<'t> {
             .collect()
     }
 
-    /// Whether SAM will make a resource of this name beside the ones that are written.
+    /// True if SAM generates a resource with this name.
     pub(crate) fn is_generated(&self, name: &str) -> bool {
         if name == "ServerlessRestApi" || name == "ServerlessHttpApi" {
             return self
                 .resources
                 .iter()
-                .any(|resource| resource.kind == "AWS::Serverless::Function");
+                .any(|resource| resource.resource_type == "AWS::Serverless::Function");
         }
         let implicit = ["ServerlessRestApi", "ServerlessHttpApi"];
         let ends_as_generated = |id: &str| {
@@ -158,18 +168,19 @@ impl<'t> Scope<'t> {
             || self
                 .resources
                 .iter()
-                .filter(|resource| resource.kind.starts_with("AWS::Serverless::"))
+                .filter(|resource| resource.resource_type.starts_with("AWS::Serverless::"))
                 .any(|resource| ends_as_generated(&resource.id))
     }
 }
 
-/// How far a name may depend on a name that depends on a name, …
-const MAX_CHAIN: usize = 50;
+/// The longest chain of names that depend on each other.
+const MAX_REFERENCE_DEPTH: usize = 50;
 
-/// Names that double at each step would otherwise be evaluated without end.
+/// The most evaluations in one template. Names that each mention the next one twice would
+/// otherwise take exponential time.
 const MAX_EVALUATIONS: usize = 100_000;
 
-/// How many names an error lists when none is near.
+/// The most names that an error lists if none resembles the unknown one.
 const MAX_LISTED_NAMES: usize = 8;
 
 /// CloudFormation User Guide, "Pseudo parameters reference".
@@ -184,8 +195,8 @@ pub(crate) const PSEUDO_PARAMETERS: [&str; 8] = [
     "AWS::URLSuffix",
 ];
 
-/// SAM Developer Guide, "Generated CloudFormation resources": what follows the logical id
-/// of the resource that they are generated for.
+/// The endings of generated names, after the logical id of the SAM resource (SAM Developer
+/// Guide, "Generated CloudFormation resources").
 const GENERATED_SUFFIXES: [&str; 9] = [
     ".Alias",
     ".Deployment",

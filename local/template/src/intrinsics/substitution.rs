@@ -6,8 +6,8 @@ use crate::place::Place;
 use crate::source::{Mapping, Node};
 
 impl Scope<'_> {
-    pub(super) fn substitute(&self, argument: &Node) -> Result<Node, Problem> {
-        let (template, variables) = parts(argument)?;
+    pub(super) fn evaluate_sub(&self, argument: &Node) -> Result<Node, Problem> {
+        let (template, variables) = sub_arguments(argument)?;
         let text = template.text().unwrap_or_default();
         let mut result = String::with_capacity(text.len());
         for piece in pieces(text) {
@@ -31,17 +31,17 @@ impl Scope<'_> {
             return self.text(value, &format!("'{name}' of Fn::Sub"));
         }
         match name.split_once('.') {
-            // SAM's `${Function.Version}` is a reference to what it generates.
+            // `${Function.Version}` refers to a resource that SAM generates.
             Some((id, attribute)) if !self.is_generated(name) => {
                 self.attribute_value(id, attribute, place)
             }
-            _ => self.named(name, place),
+            _ => self.name_value(name, place),
         }
     }
 }
 
-/// The text, and the variables of the long form.
-pub(super) fn parts(argument: &Node) -> Result<(&Node, Option<&Mapping>), Problem> {
+/// The text, and the variables if the argument has the long form.
+pub(super) fn sub_arguments(argument: &Node) -> Result<(&Node, Option<&Mapping>), Problem> {
     if argument.text().is_some() {
         return Ok((argument, None));
     }
@@ -63,7 +63,7 @@ pub(super) enum Piece<'s> {
     Variable(&'s str),
 }
 
-/// A `${` that is never closed is text.
+/// Splits a text into literals and variables. A `${` without `}` is literal.
 pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = text;
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_falls_into_literals_and_variables() {
+    fn a_text_is_split_into_literals_and_variables() {
         use Piece::{Literal, Variable};
         assert_eq!(
             pieces("a${B}c"),

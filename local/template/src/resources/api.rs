@@ -1,4 +1,4 @@
-//! `AWS::Serverless::Api` and `HttpApi`, and the ones that SAM makes for events that name none.
+//! REST and HTTP APIs, and the implicit ones that SAM creates for events without an API.
 
 use super::properties::Properties;
 use crate::error::Problem;
@@ -8,10 +8,10 @@ use crate::model::{Api, ApiKind, Function};
 use crate::place::Place;
 use crate::source::Mapping;
 
-/// The API that a resource is, if it is one.
-pub(crate) fn apis(scope: &Scope<'_>, resource: &Resource) -> Result<Option<Api>, Problem> {
+/// The API of a resource; `None` if the resource is not an API.
+pub(crate) fn api(scope: &Scope<'_>, resource: &Resource) -> Result<Option<Api>, Problem> {
     let properties = Properties::of(scope, resource);
-    let api = match resource.kind.as_str() {
+    let api = match resource.resource_type.as_str() {
         "AWS::Serverless::Api" => {
             let mut api = rest_api(&properties, &resource.id)?;
             api.stage = properties.required_text("StageName")?;
@@ -25,7 +25,7 @@ pub(crate) fn apis(scope: &Scope<'_>, resource: &Resource) -> Result<Option<Api>
     for definition in ["DefinitionBody", "DefinitionUri", "Body", "BodyS3Location"] {
         if properties.has(definition) {
             let note = format!(
-                "{}.{definition} is not read on a desk: routes come from the functions' Api events",
+                "{}.{definition} is ignored locally: routes come from the events of the functions",
                 resource.id
             );
             scope.note(properties.place_of(definition), note);
@@ -34,36 +34,36 @@ pub(crate) fn apis(scope: &Scope<'_>, resource: &Resource) -> Result<Option<Api>
     if properties.has("Auth") {
         scope.note(
             properties.place_of("Auth"),
-            format!("{}.Auth is not enforced on a desk", resource.id),
+            format!("{}.Auth is not enforced locally", resource.id),
         );
     }
     Ok(Some(api))
 }
 
-/// `ServerlessRestApi` and `ServerlessHttpApi`, where a route needs them.
+/// `ServerlessRestApi` and `ServerlessHttpApi`, each only if a route uses it.
 pub(crate) fn implicit_apis(
     scope: &Scope<'_>,
     globals: Globals<'_>,
     functions: &[Function],
 ) -> Result<Vec<Api>, Problem> {
-    let wanted = |id: &str| {
+    let is_used = |id: &str| {
         functions
             .iter()
             .flat_map(|function| &function.routes)
             .any(|route| route.api == id)
     };
-    let properties = |kind: &str, id: &str| {
-        let mapping = globals.merge(kind, &Mapping::default(), None);
+    let properties = |resource_type: &str, id: &str| {
+        let mapping = globals.merge(resource_type, &Mapping::default(), None);
         Properties::new(scope, id.to_owned(), Place::START, mapping)
     };
     let mut apis = Vec::new();
-    if wanted("ServerlessRestApi") {
+    if is_used("ServerlessRestApi") {
         apis.push(rest_api(
             &properties("AWS::Serverless::Api", "ServerlessRestApi"),
             "ServerlessRestApi",
         )?);
     }
-    if wanted("ServerlessHttpApi") {
+    if is_used("ServerlessHttpApi") {
         apis.push(http_api(
             &properties("AWS::Serverless::HttpApi", "ServerlessHttpApi"),
             "ServerlessHttpApi",
@@ -72,7 +72,7 @@ pub(crate) fn implicit_apis(
     Ok(apis)
 }
 
-/// SAM titles an API that has no name after the stack.
+/// The API's name. As with SAM, it is the stack's name by default.
 fn name(properties: &Properties<'_, '_>) -> Result<String, Problem> {
     Ok(properties
         .text("Name")?

@@ -7,7 +7,7 @@ use crate::place::Place;
 use crate::source::{Entry, Node};
 use crate::suggest::did_you_mean;
 
-/// The routes of a function; its other events are noted.
+/// The routes of a function. Each event of another type becomes a note.
 pub(super) fn routes(function: &Properties<'_, '_>) -> Result<Vec<Route>, Problem> {
     let mut routes = Vec::new();
     let Some(events) = function.raw_mapping("Events")? else {
@@ -32,20 +32,25 @@ fn route(
         );
         return Err(Problem::new(event.value.place, message));
     };
-    let kind = mapping.get("Type");
-    let Some((kind, kind_place)) = kind.and_then(|kind| Some((kind.text()?, kind.place))) else {
-        return Err(Problem::new(event.key_place, "the event has no Type"));
-    };
-    if !EVENT_TYPES.contains(&kind) {
-        let hint = did_you_mean(kind, EVENT_TYPES);
+    let (event_type, type_place) = mapping
+        .get("Type")
+        .and_then(|node| Some((node.text()?, node.place)))
+        .ok_or_else(|| {
+            Problem::new(
+                event.key_place,
+                "the event has no Type; add one such as 'Type: Api'",
+            )
+        })?;
+    if !EVENT_TYPES.contains(&event_type) {
+        let hint = did_you_mean(event_type, EVENT_TYPES);
         return Err(Problem::new(
-            kind_place,
-            format!("there is no event type '{kind}'{hint}"),
+            type_place,
+            format!("'{event_type}' is not an event type{hint}"),
         ));
     }
-    if kind != "Api" && kind != "HttpApi" {
+    if event_type != "Api" && event_type != "HttpApi" {
         let note = format!(
-            "{subject}: {kind} events do not come by themselves on a desk; send one with `invoke`"
+            "{subject}: {event_type} events are not sent locally; send one with `xray-local invoke`"
         );
         function.scope.note(event.key_place, note);
         return Ok(None);
@@ -61,14 +66,14 @@ fn route(
         event.key_place,
         properties,
     );
-    check_names(&properties, kind)?;
+    check_property_names(&properties, event_type)?;
     if properties.has("Auth") {
         function.scope.note(
             properties.place_of("Auth"),
-            format!("{subject}.Auth is not enforced on a desk"),
+            format!("{subject}.Auth is not enforced locally"),
         );
     }
-    if kind == "Api" {
+    if event_type == "Api" {
         rest_route(&properties).map(Some)
     } else {
         http_route(&properties).map(Some)
@@ -84,7 +89,8 @@ fn rest_route(properties: &Properties<'_, '_>) -> Result<Route, Problem> {
     })
 }
 
-/// Without a path and a method an HTTP API sends everything that has no route of its own.
+/// Without path and method, the route is the default one: it gets every request that no other
+/// route matches.
 fn http_route(properties: &Properties<'_, '_>) -> Result<Route, Problem> {
     let api = api(properties, "ApiId", "ServerlessHttpApi")?;
     let payload_format = properties
@@ -108,7 +114,7 @@ fn missing(properties: &Properties<'_, '_>, name: &str) -> Problem {
     Problem::new(properties.place, format!("the property {name} is missing"))
 }
 
-/// The logical id of the API, which is what a reference to it evaluates to.
+/// The logical id of the event's API, which is the value of a `Ref` to it.
 fn api(properties: &Properties<'_, '_>, name: &str, implicit: &str) -> Result<String, Problem> {
     let Some(id) = properties.text(name)? else {
         return Ok(implicit.to_owned());
@@ -117,31 +123,31 @@ fn api(properties: &Properties<'_, '_>, name: &str, implicit: &str) -> Result<St
         return Ok(id);
     }
     let place = properties.value_place(name);
-    let wanted: &[&str] = if name == "RestApiId" {
+    let accepted: &[&str] = if name == "RestApiId" {
         &["AWS::Serverless::Api", "AWS::ApiGateway::RestApi"]
     } else {
         &["AWS::Serverless::HttpApi", "AWS::ApiGatewayV2::Api"]
     };
     match properties.scope.resource(&id) {
-        Some(resource) if wanted.contains(&resource.kind.as_str()) => Ok(id),
+        Some(resource) if accepted.contains(&resource.resource_type.as_str()) => Ok(id),
         Some(resource) => {
             let message = format!(
-                "must name an {}, and {id} is an {}",
-                wanted[0], resource.kind
+                "must name an {}, but {id} is an {}",
+                accepted[0], resource.resource_type
             );
-            Err(properties.wrong(name, place, &message))
+            Err(properties.problem(name, place, &message))
         }
         None => {
             let apis = properties
                 .scope
                 .resources
                 .iter()
-                .filter(|resource| wanted.contains(&resource.kind.as_str()));
+                .filter(|resource| accepted.contains(&resource.resource_type.as_str()));
             let hint = did_you_mean(&id, apis.map(|resource| resource.id.as_str()));
-            Err(properties.wrong(
+            Err(properties.problem(
                 name,
                 place,
-                &format!("'{id}' is no API of this template{hint}"),
+                &format!("'{id}' is not an API of this template{hint}"),
             ))
         }
     }
@@ -163,7 +169,7 @@ fn method(properties: &Properties<'_, '_>) -> Result<Option<String>, Problem> {
         "must be one of {}, not '{method}'{hint}",
         METHODS.join(", ")
     );
-    Err(properties.wrong("Method", properties.value_place("Method"), &message))
+    Err(properties.problem("Method", properties.value_place("Method"), &message))
 }
 
 fn path(properties: &Properties<'_, '_>) -> Result<Option<String>, Problem> {
@@ -175,28 +181,32 @@ fn path(properties: &Properties<'_, '_>) -> Result<Option<String>, Problem> {
         return Ok(Some(path));
     }
     if !path.starts_with('/') {
-        return Err(properties.wrong("Path", place, &format!("must begin with '/', not '{path}'")));
+        return Err(properties.problem(
+            "Path",
+            place,
+            &format!("must begin with '/', not '{path}'"),
+        ));
     }
     for (position, part) in path.split('/').enumerate() {
         let Some(name) = part.strip_prefix('{') else {
             continue;
         };
         let Some(name) = name.strip_suffix('}') else {
-            return Err(properties.wrong(
+            return Err(properties.problem(
                 "Path",
                 place,
                 &format!("the '{{' of '{part}' is not closed"),
             ));
         };
         if name.ends_with('+') && position != path.matches('/').count() {
-            return Err(properties.wrong(
+            return Err(properties.problem(
                 "Path",
                 place,
-                &format!("'{part}' takes the rest of a path and must come last"),
+                &format!("'{part}' matches the rest of a path, so it must come last"),
             ));
         }
         if name.trim_end_matches('+').is_empty() {
-            return Err(properties.wrong(
+            return Err(properties.problem(
                 "Path",
                 place,
                 "a path parameter needs a name between '{' and '}'",
@@ -206,8 +216,9 @@ fn path(properties: &Properties<'_, '_>) -> Result<Option<String>, Problem> {
     Ok(Some(path))
 }
 
-fn check_names(properties: &Properties<'_, '_>, kind: &str) -> Result<(), Problem> {
-    let known = if kind == "Api" {
+/// Rejects misspelt properties of an event.
+fn check_property_names(properties: &Properties<'_, '_>, event_type: &str) -> Result<(), Problem> {
+    let known = if event_type == "Api" {
         &API_PROPERTIES[..]
     } else {
         &HTTP_API_PROPERTIES[..]
@@ -215,7 +226,7 @@ fn check_names(properties: &Properties<'_, '_>, kind: &str) -> Result<(), Proble
     for name in properties.keys().filter(|name| !known.contains(name)) {
         let hint = did_you_mean(name, known.iter().copied());
         if !hint.is_empty() {
-            let message = format!("an {kind} event has no property '{name}'{hint}");
+            let message = format!("an {event_type} event has no property '{name}'{hint}");
             return Err(Problem::new(properties.place_of(name), message));
         }
     }

@@ -7,21 +7,21 @@ use std::time::Duration;
 use xray_local_lambda_rules::RESERVED_VARIABLES;
 
 use super::event::routes;
-use super::properties::{Properties, beside};
+use super::properties::{Properties, path_in};
 use crate::error::Problem;
 use crate::intrinsics::{Resource, Scope};
 use crate::model::Function;
 use crate::source::Node;
 use crate::suggest::did_you_mean;
 
-/// The function, or `None` (and a note) for one whose code a desk cannot run.
+/// The function. `None`, with a note, if its code cannot run locally.
 pub(crate) fn function(
     scope: &Scope<'_>,
     resource: &Resource,
     folder: &Path,
 ) -> Result<Option<Function>, Problem> {
     let properties = Properties::of(scope, resource);
-    let serverless = resource.kind == "AWS::Serverless::Function";
+    let serverless = resource.resource_type == "AWS::Serverless::Function";
     let Some(code_uri) = code_uri(&properties, serverless)? else {
         return Ok(None);
     };
@@ -34,17 +34,17 @@ pub(crate) fn function(
             .transpose()?
             .flatten()
     };
-    note_what_has_no_effect(&properties);
+    note_properties_without_effect(&properties);
     Ok(Some(Function {
         logical_id: resource.id.clone(),
         name: scope
             .physical_name(resource, resource.place)
             .map_err(|problem| problem.about(&properties.subject("FunctionName")))?,
         runtime: runtime(&properties)?,
-        // Lambda takes any handler for `provided` runtimes, but it must be there.
+        // Lambda requires it even for `provided` runtimes, where any text is accepted.
         handler: properties.required_text("Handler")?,
         architecture: architecture(&properties)?,
-        code_uri: beside(folder, &code_uri),
+        code_uri: path_in(folder, &code_uri),
         build_method: metadata(scope, resource, &["BuildMethod"])?,
         binary: metadata(scope, resource, &["BuildProperties", "Binary"])?,
         timeout: Duration::from_secs(
@@ -66,42 +66,42 @@ pub(crate) fn function(
 
 /// Lambda Developer Guide, "Lambda quotas": function timeout.
 const MAX_TIMEOUT_SECONDS: u64 = 900;
+/// Lambda Developer Guide, "Configure Lambda function timeout".
 const DEFAULT_TIMEOUT_SECONDS: u64 = 3;
 /// Lambda Developer Guide, "Configure Lambda function memory".
 const DEFAULT_MEMORY_MB: u32 = 128;
 const MAX_MEMORY_MB: u64 = 10_240;
 
-/// `CodeUri` as written; `.` by default, as `sam build` has it.
+/// `CodeUri` or `Code`. The default is `.`, as with `sam build`. `None`, with a note, if the
+/// code is not in a folder.
 fn code_uri(properties: &Properties<'_, '_>, serverless: bool) -> Result<Option<String>, Problem> {
-    let leave_out = |why: &str| {
-        let note = format!("{} is left out: {why}", properties.owner);
+    let skip = |reason: &str| {
+        let note = format!("{} is skipped: {reason}", properties.owner);
         properties.scope.note(properties.place, note);
         Ok(None)
     };
     let package = properties.choice("PackageType", &["Zip", "Image"])?;
     if package.as_deref() == Some("Image") {
-        return leave_out("a container image (PackageType Image) does not run on a desk");
+        return skip("a container image (PackageType Image) does not run locally");
     }
     if properties.has("InlineCode") {
-        return leave_out(
-            "InlineCode does not run on a desk; put the code in a folder that CodeUri names",
-        );
+        return skip("InlineCode does not run locally; put the code into a folder and set CodeUri");
     }
     let name = if serverless { "CodeUri" } else { "Code" };
     let Some(code) = properties.get(name)? else {
         return Ok(Some(".".to_owned()));
     };
     match code.text() {
-        Some(uri) if uri.starts_with("s3://") => leave_out("its code is in S3"),
+        Some(uri) if uri.starts_with("s3://") => skip("its code is in S3"),
         Some(path) => Ok(Some(path.to_owned())),
-        None => leave_out("its code is in S3 or inline, not in a folder"),
+        None => skip("its code is in S3 or inline, not in a folder"),
     }
 }
 
 fn runtime(properties: &Properties<'_, '_>) -> Result<String, Problem> {
     let runtime = properties.required_text("Runtime")?;
     let hint = did_you_mean(&runtime, RUNTIMES);
-    // A runtime newer than this list differs in its number alone.
+    // A runtime that differs only in its number may be newer than this list.
     let letters = |text: &str| {
         text.chars()
             .filter(|letter| !letter.is_ascii_digit() && *letter != '.')
@@ -114,8 +114,8 @@ fn runtime(properties: &Properties<'_, '_>) -> Result<String, Problem> {
     {
         return Ok(runtime);
     }
-    let message = format!("there is no runtime '{runtime}'{hint}");
-    Err(properties.wrong("Runtime", properties.value_place("Runtime"), &message))
+    let message = format!("'{runtime}' is not a runtime{hint}");
+    Err(properties.problem("Runtime", properties.value_place("Runtime"), &message))
 }
 
 fn architecture(properties: &Properties<'_, '_>) -> Result<String, Problem> {
@@ -130,13 +130,13 @@ fn architecture(properties: &Properties<'_, '_>) -> Result<String, Problem> {
         [(_, Some(architecture @ ("x86_64" | "arm64")))] => Ok((*architecture).to_owned()),
         [(node, text)] => {
             let shown = text.unwrap_or_default();
-            Err(properties.wrong(
+            Err(properties.problem(
                 "Architectures",
                 node.place,
                 &format!("must be x86_64 or arm64, not '{shown}'"),
             ))
         }
-        [_, (node, _), ..] => Err(properties.wrong(
+        [_, (node, _), ..] => Err(properties.problem(
             "Architectures",
             node.place,
             "must be one architecture, not several",
@@ -161,69 +161,79 @@ fn environment(properties: &Properties<'_, '_>) -> Result<BTreeMap<String, Strin
         return Ok(environment);
     };
     if let Some(other) = section.keys().find(|key| *key != "Variables") {
-        let message = format!("has only Variables, not '{other}'");
-        return Err(properties.wrong("Environment", section.place_of(other), &message));
+        let message = format!("must contain only Variables, not '{other}'");
+        return Err(properties.problem("Environment", section.place_of(other), &message));
     }
     let Some(variables) = section.nested("Variables")? else {
         return Ok(environment);
     };
     for name in variables.keys() {
-        let place = variables.place_of(name);
-        if RESERVED_VARIABLES.contains(&name) {
-            return Err(variables.wrong(
-                name,
-                place,
-                "Lambda sets this variable itself and refuses it in a template",
-            ));
-        }
-        let letters = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-        if !name.starts_with(|first: char| first.is_ascii_alphabetic())
-            || !name.chars().all(letters)
-            || name.len() < 2
-        {
-            let message =
-                "a variable's name is two or more letters, digits or '_', and begins with a letter";
-            return Err(variables.wrong(name, place, message));
-        }
+        check_variable_name(&variables, name)?;
         let value = variables.text(name)?.unwrap_or_default();
-        if value.contains(".execute-api.") {
-            let note = format!(
-                "{}.{name} is an API's address on AWS; on a desk the API is where start-api listens",
-                variables.owner
-            );
-            properties.scope.note(place, note);
-        }
-        if value.contains("{{resolve:") {
-            let note = format!(
-                "{}.{name}: a dynamic reference is not looked up on a desk and stays as written",
-                variables.owner
-            );
-            properties.scope.note(place, note);
-        }
+        note_value(&variables, name, &value);
         environment.insert(name.to_owned(), value);
     }
     Ok(environment)
 }
 
-/// Logical ids for the layers of this template, and the ARNs of others.
+fn check_variable_name(variables: &Properties<'_, '_>, name: &str) -> Result<(), Problem> {
+    let problem = |message| Err(variables.problem(name, variables.place_of(name), message));
+    if RESERVED_VARIABLES.contains(&name) {
+        return problem("Lambda sets this variable itself; remove it from the template");
+    }
+    let letters = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    if !name.starts_with(|first: char| first.is_ascii_alphabetic())
+        || !name.chars().all(letters)
+        || name.len() < 2
+    {
+        return problem(
+            "a variable's name must be two or more letters, digits or '_', and start with a letter",
+        );
+    }
+    Ok(())
+}
+
+/// Adds a note if the value cannot be used locally.
+fn note_value(variables: &Properties<'_, '_>, name: &str, value: &str) {
+    let subject = variables.subject(name);
+    let place = variables.place_of(name);
+    if value.contains(".execute-api.") {
+        let note = format!(
+            "{subject} is the address of an API on AWS; locally, use the address that start-api prints"
+        );
+        variables.scope.note(place, note);
+    }
+    if value.contains("{{resolve:") {
+        let note = format!(
+            "{subject}: dynamic references are not resolved locally; the value stays as it is"
+        );
+        variables.scope.note(place, note);
+    }
+}
+
+/// The logical ids of layers in this template, and the ARNs of others.
 fn layers(properties: &Properties<'_, '_>) -> Result<Vec<String>, Problem> {
     let mut layers = Vec::new();
     for node in properties.list("Layers")? {
         let Some(arn) = node.text() else {
-            let message = format!("must be layers' ARNs or references, not {}", node.kind());
-            return Err(properties.wrong("Layers", node.place, &message));
+            let message = format!(
+                "must contain ARNs of layers or references to layers, not {}",
+                node.kind()
+            );
+            return Err(properties.problem("Layers", node.place, &message));
         };
-        layers.push(in_template(properties.scope, arn, &node)?.unwrap_or_else(|| arn.to_owned()));
+        layers
+            .push(layer_with_arn(properties.scope, arn, &node)?.unwrap_or_else(|| arn.to_owned()));
     }
     Ok(layers)
 }
 
-/// The logical id of the layer that `Ref` made this ARN of.
-fn in_template(scope: &Scope<'_>, arn: &str, node: &Node) -> Result<Option<String>, Problem> {
+/// The logical id of the layer whose `Ref` has this value.
+fn layer_with_arn(scope: &Scope<'_>, arn: &str, node: &Node) -> Result<Option<String>, Problem> {
     for resource in scope
         .resources
         .iter()
-        .filter(|resource| resource.active && resource.kind.ends_with("::LayerVersion"))
+        .filter(|resource| resource.active && resource.resource_type.ends_with("::LayerVersion"))
     {
         if scope.layer_arn(&scope.physical_name(resource, node.place)?) == arn {
             return Ok(Some(resource.id.clone()));
@@ -232,7 +242,7 @@ fn in_template(scope: &Scope<'_>, arn: &str, node: &Node) -> Result<Option<Strin
     Ok(None)
 }
 
-/// A text of the resource's `Metadata`, where `sam build` finds how to build it.
+/// A text in the resource's `Metadata`, which configures `sam build`.
 fn metadata(
     scope: &Scope<'_>,
     resource: &Resource,
@@ -259,33 +269,28 @@ fn metadata(
     }
 }
 
-fn note_what_has_no_effect(properties: &Properties<'_, '_>) {
-    for (name, why) in NO_EFFECT {
+fn note_properties_without_effect(properties: &Properties<'_, '_>) {
+    for (name, reason) in WITHOUT_EFFECT {
         if properties.has(name) {
-            let note = format!("{}.{name} {why}", properties.owner);
+            let note = format!("{}.{name} has no effect locally{reason}", properties.owner);
             properties.scope.note(properties.place_of(name), note);
         }
     }
 }
 
-const NO_EFFECT: [(&str, &str); 5] = [
+/// Properties that are ignored locally, each with the reason.
+const WITHOUT_EFFECT: [(&str, &str); 5] = [
     (
         "FunctionUrlConfig",
-        "has no effect on a desk: functions are called through their API or by name",
+        ": call the function through its API or by name",
     ),
-    (
-        "FileSystemConfigs",
-        "has no effect on a desk: nothing is mounted",
-    ),
-    ("ReservedConcurrentExecutions", "has no effect on a desk"),
+    ("FileSystemConfigs", ": no file system is mounted"),
+    ("ReservedConcurrentExecutions", ""),
     (
         "ProvisionedConcurrencyConfig",
-        "has no effect on a desk: environments start when they are needed",
+        ": environments start on demand",
     ),
-    (
-        "SnapStart",
-        "has no effect on a desk: every environment starts from nothing",
-    ),
+    ("SnapStart", ": every environment runs its init"),
 ];
 
 /// Lambda Developer Guide, "Lambda runtimes".

@@ -2,19 +2,19 @@
 
 use std::path::Path;
 
-use super::properties::{Properties, beside};
+use super::properties::{Properties, path_in};
 use crate::error::Problem;
 use crate::intrinsics::{Resource, Scope};
 use crate::model::Layer;
 
-/// The layer, or `None` (and a note) for one that is in S3.
+/// The layer. `None`, with a note, if its content is in S3.
 pub(crate) fn layer(
     scope: &Scope<'_>,
     resource: &Resource,
     folder: &Path,
 ) -> Result<Option<Layer>, Problem> {
     let properties = Properties::of(scope, resource);
-    let name = if resource.kind == "AWS::Serverless::LayerVersion" {
+    let name = if resource.resource_type == "AWS::Serverless::LayerVersion" {
         "ContentUri"
     } else {
         "Content"
@@ -27,12 +27,12 @@ pub(crate) fn layer(
         ),
         Some(Some(path)) if !path.starts_with("s3://") => Ok(Some(Layer {
             logical_id: resource.id.clone(),
-            content_uri: beside(folder, path),
+            content_uri: path_in(folder, path),
         })),
         Some(_) => {
             scope.note(
                 properties.place_of(name),
-                format!("{} is left out: its content is in S3", resource.id),
+                format!("{} is skipped: its content is in S3", resource.id),
             );
             Ok(None)
         }

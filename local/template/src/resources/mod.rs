@@ -1,4 +1,4 @@
-//! From the resources of a template to what a desk runs.
+//! Evaluates the resources that run locally: functions, APIs, tables and layers.
 
 mod api;
 mod event;
@@ -7,7 +7,7 @@ mod layer;
 mod properties;
 mod table;
 
-pub(crate) use api::{apis, implicit_apis};
+pub(crate) use api::{api, implicit_apis};
 pub(crate) use function::function;
 pub(crate) use layer::layer;
 pub(crate) use table::table;

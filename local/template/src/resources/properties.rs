@@ -1,4 +1,4 @@
-//! The properties of one resource, each evaluated when it is asked for.
+//! The properties of one resource. Each is evaluated when it is read.
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::suggest::did_you_mean;
 
 pub(super) struct Properties<'s, 't> {
     pub(super) scope: &'s Scope<'t>,
-    /// `ItemsFunction`, `ItemsFunction.Environment`
+    /// `ItemsFunction`, or `ItemsFunction.Environment` for nested properties.
     pub(super) owner: String,
     pub(super) place: Place,
     mapping: Mapping,
@@ -44,14 +44,14 @@ impl<'s, 't> Properties<'s, 't> {
         self.mapping.get(name).is_some()
     }
 
-    /// Where `name` is written, else where its owner is.
+    /// The place of the property's name, or of its owner if the property is absent.
     pub(super) fn place_of(&self, name: &str) -> Place {
         self.mapping
             .entry(name)
             .map_or(self.place, |entry| entry.key_place)
     }
 
-    /// The evaluated value; `None` where it is absent, empty or `AWS::NoValue`.
+    /// The evaluated value. `None` if it is absent, empty or `AWS::NoValue`.
     pub(super) fn get(&self, name: &str) -> Result<Option<Node>, Problem> {
         let Some(node) = self.mapping.get(name) else {
             return Ok(None);
@@ -69,7 +69,7 @@ impl<'s, 't> Properties<'s, 't> {
         };
         match node.text() {
             Some(text) => Ok(Some(text.to_owned())),
-            None => Err(self.wrong(
+            None => Err(self.problem(
                 name,
                 node.place,
                 &format!("must be a string, not {}", node.kind()),
@@ -83,7 +83,7 @@ impl<'s, 't> Properties<'s, 't> {
         })
     }
 
-    /// One of the texts that AWS takes here.
+    /// A text that must be one of `choices`.
     pub(super) fn choice(&self, name: &str, choices: &[&str]) -> Result<Option<String>, Problem> {
         let Some(text) = self.text(name)? else {
             return Ok(None);
@@ -93,7 +93,7 @@ impl<'s, 't> Properties<'s, 't> {
         }
         let hint = did_you_mean(&text, choices.iter().copied());
         let message = format!("must be {}, not '{text}'{hint}", choices.join(" or "));
-        Err(self.wrong(name, self.value_place(name), &message))
+        Err(self.problem(name, self.value_place(name), &message))
     }
 
     pub(super) fn number(
@@ -113,7 +113,7 @@ impl<'s, 't> Properties<'s, 't> {
                     range.start(),
                     range.end()
                 );
-                Err(self.wrong(name, self.value_place(name), &message))
+                Err(self.problem(name, self.value_place(name), &message))
             }
         }
     }
@@ -125,7 +125,7 @@ impl<'s, 't> Properties<'s, 't> {
         match node.text() {
             Some("true") => Ok(Some(true)),
             Some("false") => Ok(Some(false)),
-            _ => Err(self.wrong(name, node.place, "must be true or false")),
+            _ => Err(self.problem(name, node.place, "must be true or false")),
         }
     }
 
@@ -136,7 +136,7 @@ impl<'s, 't> Properties<'s, 't> {
                 value: Value::Sequence(items),
                 ..
             }) => Ok(items),
-            Some(other) => Err(self.wrong(
+            Some(other) => Err(self.problem(
                 name,
                 other.place,
                 &format!("must be a list, not {}", other.kind()),
@@ -156,7 +156,7 @@ impl<'s, 't> Properties<'s, 't> {
                 self.place_of(name),
                 mapping,
             ))),
-            Some(other) => Err(self.wrong(
+            Some(other) => Err(self.problem(
                 name,
                 other.place,
                 &format!("must be a mapping, not {}", other.kind()),
@@ -164,14 +164,14 @@ impl<'s, 't> Properties<'s, 't> {
         }
     }
 
-    /// The items of a mapping that are not evaluated yet, as `Events` whose types differ.
+    /// A mapping without evaluation, for `Events`: the type of each decides how it is read.
     pub(super) fn raw_mapping(&self, name: &str) -> Result<Option<&Mapping>, Problem> {
         match self.mapping.get(name) {
             None => Ok(None),
             Some(node) => match (&node.value, node.as_mapping()) {
                 (_, Some(mapping)) => Ok(Some(mapping)),
                 (Value::Null, None) => Ok(None),
-                _ => Err(self.wrong(
+                _ => Err(self.problem(
                     name,
                     node.place,
                     &format!("must be a mapping, not {}", node.kind()),
@@ -180,10 +180,11 @@ impl<'s, 't> Properties<'s, 't> {
         }
     }
 
-    pub(super) fn wrong(&self, name: &str, place: Place, message: &str) -> Problem {
+    pub(super) fn problem(&self, name: &str, place: Place, message: &str) -> Problem {
         Problem::new(place, message).about(&self.subject(name))
     }
 
+    /// The place of the property's value, or of its owner if the property is absent.
     pub(super) fn value_place(&self, name: &str) -> Place {
         self.mapping.get(name).map_or(self.place, |node| node.place)
     }
@@ -193,8 +194,8 @@ impl<'s, 't> Properties<'s, 't> {
     }
 }
 
-/// `path` of a template, which is relative to the template's folder.
-pub(super) fn beside(folder: &Path, path: &str) -> PathBuf {
+/// A path in the template, which is relative to the template's folder.
+pub(super) fn path_in(folder: &Path, path: &str) -> PathBuf {
     // `components` drops the `.` of `./src`.
     folder.join(path).components().collect()
 }

@@ -1,4 +1,4 @@
-//! `AWS::DynamoDB::Table` and `AWS::Serverless::SimpleTable` as `CreateTable` requests.
+//! DynamoDB tables as `CreateTable` requests.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -14,7 +14,7 @@ pub(crate) fn table(scope: &Scope<'_>, resource: &Resource) -> Result<Table, Pro
     let name = scope
         .physical_name(resource, resource.place)
         .map_err(|problem| problem.about(&properties.subject("TableName")))?;
-    let mut request = match resource.kind.as_str() {
+    let mut request = match resource.resource_type.as_str() {
         "AWS::Serverless::SimpleTable" => simple_table(&properties)?,
         _ => full_table(&properties)?,
     };
@@ -26,7 +26,7 @@ pub(crate) fn table(scope: &Scope<'_>, resource: &Resource) -> Result<Table, Pro
     })
 }
 
-/// SAM specification, `AWS::Serverless::SimpleTable`: one key, `id` of type String unless said.
+/// SAM specification, `AWS::Serverless::SimpleTable`: one key, by default `id` of type String.
 fn simple_table(properties: &Properties<'_, '_>) -> Result<Map<String, Json>, Problem> {
     let (name, kind) = match properties.nested("PrimaryKey")? {
         None => ("id".to_owned(), "S"),
@@ -51,7 +51,7 @@ fn simple_table(properties: &Properties<'_, '_>) -> Result<Map<String, Json>, Pr
         "KeySchema".to_owned(),
         json!([{ "AttributeName": name, "KeyType": "HASH" }]),
     );
-    bill(properties, &mut request)?;
+    set_billing_mode(properties, &mut request)?;
     Ok(request)
 }
 
@@ -85,14 +85,14 @@ fn full_table(properties: &Properties<'_, '_>) -> Result<Map<String, Json>, Prob
         }
         copy(properties, name, &mut request)?;
     }
-    drop_index_settings(&mut request);
+    remove_index_settings(&mut request);
     if let Some((name, place)) = attributes.iter().find(|(name, _)| !used.contains(name)) {
         let message = format!(
-            "'{name}' is no key of the table or of an index; DynamoDB takes only attributes that are"
+            "'{name}' is not a key of the table or of an index; remove it, because DynamoDB accepts only key attributes here"
         );
-        return Err(properties.wrong("AttributeDefinitions", *place, &message));
+        return Err(properties.problem("AttributeDefinitions", *place, &message));
     }
-    bill(properties, &mut request)?;
+    set_billing_mode(properties, &mut request)?;
     if let Some(stream) = properties.nested("StreamSpecification")? {
         let view = stream.choice(
             "StreamViewType",
@@ -107,9 +107,13 @@ fn full_table(properties: &Properties<'_, '_>) -> Result<Map<String, Json>, Prob
     Ok(request)
 }
 
-/// A table without throughput is billed by request: CloudFormation would refuse it, SAM's
-/// simple table means it, and on a desk it makes no difference.
-fn bill(properties: &Properties<'_, '_>, request: &mut Map<String, Json>) -> Result<(), Problem> {
+/// Sets the billing mode. A table without throughput is billed by request: this is the default
+/// of SAM's simple table. CloudFormation would reject such an `AWS::DynamoDB::Table`, but
+/// locally the mode has no effect.
+fn set_billing_mode(
+    properties: &Properties<'_, '_>,
+    request: &mut Map<String, Json>,
+) -> Result<(), Problem> {
     let mode = properties.choice("BillingMode", &["PAY_PER_REQUEST", "PROVISIONED"])?;
     if mode.as_deref() != Some("PAY_PER_REQUEST") && properties.has("ProvisionedThroughput") {
         copy(properties, "ProvisionedThroughput", request)?;
@@ -120,8 +124,9 @@ fn bill(properties: &Properties<'_, '_>, request: &mut Map<String, Json>) -> Res
     Ok(())
 }
 
-/// What only matters to AWS, and what a request-billed table's index must not have.
-fn drop_index_settings(request: &mut Map<String, Json>) {
+/// Removes settings of indexes that have no effect locally and that a table which is billed by
+/// request may not have.
+fn remove_index_settings(request: &mut Map<String, Json>) {
     let Some(Json::Array(indexes)) = request.get_mut("GlobalSecondaryIndexes") else {
         return;
     };
@@ -161,15 +166,16 @@ fn nested<'s, 't>(
             node.place,
             mapping,
         )),
-        _ => Err(properties.wrong(
+        _ => Err(properties.problem(
             name,
             node.place,
-            &format!("must hold mappings, not {}", node.kind()),
+            &format!("must contain mappings, not {}", node.kind()),
         )),
     }
 }
 
-/// One HASH key, perhaps a RANGE key, each of them defined.
+/// Checks for one HASH key and at most one RANGE key, both with a definition. Adds their names
+/// to `used`.
 fn check_keys(
     properties: &Properties<'_, '_>,
     keys: &Option<Node>,
@@ -192,7 +198,7 @@ fn check_keys(
                 attributes.iter().map(|(known, _)| known.as_str()),
             );
             let message = format!("'{attribute}' is not in AttributeDefinitions{hint}");
-            return Err(key.wrong("AttributeName", key.value_place("AttributeName"), &message));
+            return Err(key.problem("AttributeName", key.value_place("AttributeName"), &message));
         }
         kinds.extend(key.choice("KeyType", &["HASH", "RANGE"])?);
         used.push(attribute);
@@ -204,10 +210,10 @@ fn check_keys(
         .as_slice()
     {
         ["HASH"] | ["HASH", "RANGE"] => Ok(()),
-        _ => Err(properties.wrong(
+        _ => Err(properties.problem(
             name,
             place,
-            "must be one HASH key, and after it at most one RANGE key",
+            "must have one HASH key first, then at most one RANGE key",
         )),
     }
 }
@@ -223,7 +229,8 @@ fn copy(
     Ok(())
 }
 
-/// CloudFormation's members are those of `CreateTable`, but for numbers that it lets be strings.
+/// CloudFormation's properties have the names and types of `CreateTable`, except that a number
+/// may be a string.
 fn to_json(node: &Node, name: &str) -> Json {
     match &node.value {
         Value::Null => Json::Null,

@@ -1,4 +1,4 @@
-//! The names that CloudFormation and SAM know: resource types and their properties.
+//! The resource types of CloudFormation and SAM, and the properties of those that run locally.
 
 mod properties;
 mod resource_type;

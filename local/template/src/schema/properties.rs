@@ -5,8 +5,8 @@ use crate::place::Place;
 use crate::source::Mapping;
 use crate::suggest::did_you_mean;
 
-/// Refuses properties that are misspelt; returns those that are not known at all, which
-/// may be newer than this list.
+/// Adds misspelt properties to `problems`. Returns a note for each property that resembles no
+/// known one: it may be newer than these lists.
 pub(crate) fn check_properties(
     id: &str,
     resource_type: &str,
@@ -24,7 +24,7 @@ pub(crate) fn check_properties(
         let hint = did_you_mean(&entry.key, known.iter().copied());
         if hint.is_empty() {
             let note = format!(
-                "{resource_type} has no property '{}' that is known here; it is ignored",
+                "the property '{}' of {resource_type} is unknown and ignored",
                 entry.key
             );
             unknown.push((entry.key_place, note));
@@ -36,7 +36,8 @@ pub(crate) fn check_properties(
     unknown
 }
 
-/// The properties of a type: SAM specification and CloudFormation Template Reference.
+/// The properties of a type, from the SAM specification and the CloudFormation Template
+/// Reference. `None` for types that do not run locally.
 pub(crate) fn known_properties(resource_type: &str) -> Option<&'static [&'static str]> {
     Some(match resource_type {
         "AWS::Serverless::Function" => &SAM_FUNCTION,

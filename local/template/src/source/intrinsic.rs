@@ -1,10 +1,12 @@
 //! The names of the intrinsic functions.
+//!
+//! CloudFormation Template Reference, "Intrinsic functions".
 
 use crate::error::Problem;
 use crate::place::Place;
 use crate::suggest::did_you_mean;
 
-/// Long names; the short tag is the same without `Fn::`.
+/// The long names. The short tag is `!` and the name without `Fn::`.
 pub(crate) const INTRINSIC_FUNCTIONS: [&str; 22] = [
     "Ref",
     "Condition",
@@ -30,11 +32,11 @@ pub(crate) const INTRINSIC_FUNCTIONS: [&str; 22] = [
     "Fn::Transform",
 ];
 
-/// The error for a function name that CloudFormation does not have.
+/// The error for an unknown function.
 pub(crate) fn unknown_intrinsic(name: &str, place: Place) -> Problem {
     let hint = did_you_mean(name, INTRINSIC_FUNCTIONS);
     Problem::new(
         place,
-        format!("there is no intrinsic function '{name}'{hint}"),
+        format!("'{name}' is not an intrinsic function{hint}"),
     )
 }

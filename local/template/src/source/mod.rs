@@ -1,4 +1,4 @@
-//! The template's text as a tree in which every value knows its place.
+//! The template's text as a tree of values, each with its place.
 
 mod intrinsic;
 mod node;

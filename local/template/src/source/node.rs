@@ -1,8 +1,8 @@
-//! A value of the template and its place.
+//! The tree's nodes.
 
 use crate::place::Place;
 
-/// A value and where it was written.
+/// A value and its place.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Node {
     pub(crate) place: Place,
@@ -13,14 +13,14 @@ pub(crate) struct Node {
 pub(crate) enum Value {
     Null,
     Bool(bool),
-    /// As written, so that `1.10` in an environment variable stays `1.10`.
+    /// The text of the number, so that `1.10` in an environment variable stays `1.10`.
     Number(String),
     String(String),
     Sequence(Vec<Node>),
     Mapping(Mapping),
 }
 
-/// Entries in the order in which they were written.
+/// Entries in their order in the template.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Mapping {
     pub(crate) entries: Vec<Entry>,
@@ -42,8 +42,7 @@ impl Node {
         Self::new(place, Value::String(text.into()))
     }
 
-    /// The text of a scalar; CloudFormation turns numbers and booleans into strings
-    /// where a string is wanted.
+    /// The text of a scalar. CloudFormation accepts numbers and booleans as strings.
     pub(crate) fn text(&self) -> Option<&str> {
         match &self.value {
             Value::String(text) | Value::Number(text) => Some(text),
@@ -77,7 +76,7 @@ impl Node {
         }
     }
 
-    /// What an error calls this kind of value.
+    /// The kind of value, as an error names it.
     pub(crate) fn kind(&self) -> &'static str {
         match &self.value {
             Value::Null => "nothing",

@@ -1,5 +1,7 @@
-//! YAML (or JSON, which YAML contains) to nodes; CloudFormation's short tags become
-//! their long forms: `!Ref X` is `{"Ref": "X"}`, `!Sub X` is `{"Fn::Sub": "X"}`.
+//! Reads YAML, and JSON, which is a subset of YAML.
+//!
+//! CloudFormation's short tags become their long forms: `!Ref X` becomes `{"Ref": "X"}`, and
+//! `!Sub X` becomes `{"Fn::Sub": "X"}`.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,40 +14,42 @@ use crate::error::Problem;
 use crate::place::Place;
 use crate::suggest::did_you_mean;
 
-/// Reads the one document of `text`.
+/// Reads `text`, which must be one YAML document.
 pub(crate) fn read(text: &str) -> Result<Node, Problem> {
     let mut reader = Reader::default();
-    let text = without_surrogates(text);
+    let text = replace_surrogate_pairs(text);
     for event in Parser::new_from_str(&text) {
         let (event, span) = event.map_err(|error| {
             Problem::new(
                 place(*error.marker()),
-                format!("this is no YAML: {}", error.info()),
+                format!("not valid YAML: {}", error.info()),
             )
         })?;
-        reader.take(event, place(span.start))?;
+        reader.read_event(event, place(span.start))?;
     }
     reader
         .document
         .ok_or_else(|| Problem::new(Place::START, "the template is empty"))
 }
 
-/// Nesting beyond any template's, so that walking the tree cannot exhaust the stack.
+/// The deepest nesting, so that a recursive walk of the tree cannot exhaust the stack. No real
+/// template comes near it.
 const MAX_DEPTH: usize = 100;
 
-/// CloudFormation takes templates up to 1 MB; aliases could multiply that without end.
+/// The most values, with all aliases expanded. A template has at most 1 MB (CloudFormation
+/// User Guide, "Quotas"), but aliases of aliases could grow without limit.
 const MAX_NODES: usize = 500_000;
 
 #[derive(Default)]
 struct Reader {
-    open: Vec<Open>,
+    unfinished: Vec<Unfinished>,
     anchors: HashMap<usize, Node>,
     nodes: usize,
     document: Option<Node>,
 }
 
-/// A sequence or mapping whose end has not come yet.
-struct Open {
+/// A sequence or mapping whose end has not been read yet.
+struct Unfinished {
     place: Place,
     anchor: usize,
     function: Option<&'static str>,
@@ -62,11 +66,11 @@ enum Content {
 }
 
 impl Reader {
-    fn take(&mut self, event: Event<'_>, place: Place) -> Result<(), Problem> {
+    fn read_event(&mut self, event: Event<'_>, place: Place) -> Result<(), Problem> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let function = function(tag.as_deref(), place)?;
-                // A key is what is written: `NO` may be the name of a variable.
+                // A key stays text: `NO` may be the name of a variable.
                 let plain = style == ScalarStyle::Plain && tag.is_none() && !self.expects_key();
                 let value = if plain {
                     plain_value(&text)
@@ -89,19 +93,19 @@ impl Reader {
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
             Event::Alias(anchor) => {
-                let Some(named) = self.anchors.get(&anchor) else {
+                let Some(anchored) = self.anchors.get(&anchor) else {
                     return Err(Problem::new(
                         place,
-                        "this alias is used inside of what it names",
+                        "this alias is inside the value that it refers to",
                     ));
                 };
-                let (size, value) = (size(named), named.value.clone());
-                self.count(size, place)?;
+                let (added, value) = (count_nodes(anchored), anchored.value.clone());
+                self.count(added, place)?;
                 self.complete(Node::new(place, value), None, 0)
             }
             Event::DocumentStart(_) if self.document.is_some() => Err(Problem::new(
                 place,
-                "a template is one document; a second one begins here",
+                "a template must be one YAML document; a second one starts here",
             )),
             Event::Nothing
             | Event::StreamStart
@@ -118,7 +122,7 @@ impl Reader {
         tag: Option<&Tag>,
         content: Content,
     ) -> Result<(), Problem> {
-        if self.open.len() >= MAX_DEPTH {
+        if self.unfinished.len() >= MAX_DEPTH {
             return Err(Problem::new(
                 place,
                 format!("values are nested more than {MAX_DEPTH} deep"),
@@ -126,7 +130,7 @@ impl Reader {
         }
         let function = function(tag, place)?;
         self.count(1, place)?;
-        self.open.push(Open {
+        self.unfinished.push(Unfinished {
             place,
             anchor,
             function,
@@ -136,14 +140,14 @@ impl Reader {
     }
 
     fn close(&mut self) -> Result<(), Problem> {
-        let Some(open) = self.open.pop() else {
+        let Some(open) = self.unfinished.pop() else {
             return Ok(());
         };
         let value = match open.content {
             Content::Sequence(items) => Value::Sequence(items),
             Content::Mapping {
                 mapping, merges, ..
-            } => Value::Mapping(merged(mapping, merges)?),
+            } => Value::Mapping(apply_merge_keys(mapping, merges)?),
         };
         self.complete(Node::new(open.place, value), open.function, open.anchor)
     }
@@ -153,7 +157,9 @@ impl Reader {
         if self.nodes > MAX_NODES {
             return Err(Problem::new(
                 place,
-                "the template is too large: do its aliases repeat each other?",
+                format!(
+                    "the template is too large: it has more than {MAX_NODES} values with all aliases expanded"
+                ),
             ));
         }
         Ok(())
@@ -161,15 +167,15 @@ impl Reader {
 
     fn expects_key(&self) -> bool {
         matches!(
-            self.open.last(),
-            Some(Open {
+            self.unfinished.last(),
+            Some(Unfinished {
                 content: Content::Mapping { key: None, .. },
                 ..
             })
         )
     }
 
-    /// Hands a finished value to what it is part of.
+    /// Adds a finished value to its parent.
     fn complete(
         &mut self,
         node: Node,
@@ -183,7 +189,7 @@ impl Reader {
         if anchor != 0 {
             self.anchors.insert(anchor, node.clone());
         }
-        match self.open.last_mut().map(|open| &mut open.content) {
+        match self.unfinished.last_mut().map(|parent| &mut parent.content) {
             None => self.document = Some(node),
             Some(Content::Sequence(items)) => items.push(node),
             Some(Content::Mapping {
@@ -198,7 +204,7 @@ impl Reader {
                         let line = first.key_place.line;
                         return Err(Problem::new(
                             key_place,
-                            format!("'{key}' is given twice, first in line {line}"),
+                            format!("'{key}' is defined twice, first in line {line}; remove one"),
                         ));
                     }
                     mapping.entries.push(Entry {
@@ -213,9 +219,9 @@ impl Reader {
     }
 }
 
-/// JSON escapes what is beyond 16 bits as two surrogates, the one thing in it that YAML
-/// does not have.
-fn without_surrogates(text: &str) -> Cow<'_, str> {
+/// Replaces each pair of `\u` escapes that JSON uses for one character beyond 16 bits. YAML has
+/// no such pairs; this is the only difference between the two that matters here.
+fn replace_surrogate_pairs(text: &str) -> Cow<'_, str> {
     if !text.trim_start().starts_with('{') || !text.contains("\\ud") && !text.contains("\\uD") {
         return Cow::Borrowed(text);
     }
@@ -251,8 +257,8 @@ fn place(marker: Marker) -> Place {
     }
 }
 
-/// YAML 1.1's booleans, which CloudFormation and SAM read; dates, octal and base-60
-/// numbers stay the text that they are.
+/// The value of a scalar without quotes: booleans as in YAML 1.1, which CloudFormation and SAM
+/// use. Dates, octal numbers and base-60 numbers stay text.
 fn plain_value(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
@@ -274,7 +280,7 @@ fn is_number(text: &str) -> bool {
         && digits.parse::<f64>().is_ok()
 }
 
-/// The long name of the function that a tag stands for.
+/// The long name of a tag's function; `None` for YAML's own tags.
 fn function(tag: Option<&Tag>, place: Place) -> Result<Option<&'static str>, Problem> {
     let Some(tag) = tag.filter(|tag| !tag.is_yaml_core_schema()) else {
         return Ok(None);
@@ -297,7 +303,7 @@ fn function(tag: Option<&Tag>, place: Place) -> Result<Option<&'static str>, Pro
     Err(Problem::new(
         place,
         format!(
-            "there is no intrinsic function '{}{}'{hint}",
+            "'{}{}' is not an intrinsic function{hint}",
             tag.handle, tag.suffix
         ),
     ))
@@ -328,8 +334,8 @@ fn key_text(node: &Node) -> Result<String, Problem> {
     }
 }
 
-/// YAML's merge key: `<<: *anchor` adds the entries that the mapping itself does not have.
-fn merged(mut mapping: Mapping, merges: Vec<Node>) -> Result<Mapping, Problem> {
+/// Applies YAML's merge keys: `<<: *anchor` adds the entries whose keys the mapping lacks.
+fn apply_merge_keys(mut mapping: Mapping, merges: Vec<Node>) -> Result<Mapping, Problem> {
     for merge in merges {
         let place = merge.place;
         let sources = match merge.value {
@@ -337,10 +343,11 @@ fn merged(mut mapping: Mapping, merges: Vec<Node>) -> Result<Mapping, Problem> {
             _ => vec![merge],
         };
         for source in sources {
+            let kind = source.kind();
             let Value::Mapping(source) = source.value else {
                 return Err(Problem::new(
                     place,
-                    "'<<' merges mappings, and this is none",
+                    format!("'<<' must refer to a mapping, not {kind}"),
                 ));
             };
             for entry in source.entries {
@@ -353,14 +360,14 @@ fn merged(mut mapping: Mapping, merges: Vec<Node>) -> Result<Mapping, Problem> {
     Ok(mapping)
 }
 
-fn size(node: &Node) -> usize {
+fn count_nodes(node: &Node) -> usize {
     match &node.value {
-        Value::Sequence(items) => 1 + items.iter().map(size).sum::<usize>(),
+        Value::Sequence(items) => 1 + items.iter().map(count_nodes).sum::<usize>(),
         Value::Mapping(mapping) => {
             1 + mapping
                 .entries
                 .iter()
-                .map(|entry| size(&entry.value))
+                .map(|entry| count_nodes(&entry.value))
                 .sum::<usize>()
         }
         _ => 1,

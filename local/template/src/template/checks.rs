@@ -54,7 +54,7 @@ fn check_depends_on(scope: &Scope<'_>, resource: &Entry, problems: &mut Vec<Prob
         if scope.resource(name).is_none() && !scope.is_generated(name) {
             let known = scope.resources.iter().map(|resource| resource.id.as_str());
             let hint = did_you_mean(name, known);
-            let message = format!("'{name}' is no resource of this template{hint}");
+            let message = format!("'{name}' is not a resource of this template{hint}");
             let subject = format!("{}.DependsOn", resource.key);
             problems.push(Problem::new(node.place, message).about(&subject));
         }
@@ -79,14 +79,14 @@ pub(super) fn check_routes(template: &Template, scope: &Scope<'_>, problems: &mu
             let id = &function.logical_id;
             if let Some(other) = taken.insert((&route.api, &route.method, &route.path), id) {
                 let message = format!(
-                    "{} {} of {} leads to {other} already",
+                    "{} {} of {} already leads to {other}; remove one of the two events",
                     route.method, route.path, route.api
                 );
                 problems.push(Problem::new(place, message).about(id));
             }
             if !template.apis.iter().any(|api| api.logical_id == route.api) && problems.is_empty() {
                 let message = format!(
-                    "{} is left out by its condition, and {} {} needs it",
+                    "the API {} of {} {} is not created, because its condition is false",
                     route.api, route.method, route.path
                 );
                 problems.push(Problem::new(place, message).about(id));

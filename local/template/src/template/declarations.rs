@@ -7,7 +7,7 @@ use crate::schema::{check_properties, check_resource_type};
 use crate::source::{Entry, Mapping, Value};
 use crate::suggest::did_you_mean;
 
-/// All resources whose declaration is right; `problems` gets the errors of the others.
+/// All resources whose declaration is valid. The errors of the others go to `problems`.
 pub(super) fn declared_resources(
     scope: &Scope<'_>,
     globals: Globals<'_>,
@@ -20,11 +20,11 @@ pub(super) fn declared_resources(
             Ok(resource) => {
                 let Resource {
                     id,
-                    kind,
+                    resource_type,
                     properties,
                     ..
                 } = &resource;
-                for (place, note) in check_properties(id, kind, properties, problems) {
+                for (place, note) in check_properties(id, resource_type, properties, problems) {
                     scope.note(place, format!("{id}: {note}"));
                 }
                 resources.push(resource);
@@ -44,23 +44,25 @@ fn declared_resource(
     let place = entry.key_place;
     check_logical_id(entry)?;
     let attributes = attributes(entry)?;
-    let kind = attributes
-        .get("Type")
-        .ok_or_else(|| Problem::new(place, "the resource has no Type"))?;
-    let Some(kind_text) = kind.text() else {
+    let type_node = attributes.get("Type").ok_or_else(|| {
+        let message = "the resource has no Type; add one such as 'Type: AWS::Serverless::Function'";
+        Problem::new(place, message)
+    })?;
+    let Some(resource_type) = type_node.text() else {
         return Err(Problem::new(
-            kind.place,
-            format!("Type must be a string, not {}", kind.kind()),
+            type_node.place,
+            format!("Type must be a string, not {}", type_node.kind()),
         ));
     };
-    check_resource_type(id, kind_text, kind.place)?;
+    check_resource_type(id, resource_type, type_node.place)?;
     let none = Mapping::default();
     let properties = properties(attributes)?.unwrap_or(&none);
     let condition = match attributes.get("Condition") {
         None => None,
         Some(node) => {
             let name = node.text().ok_or_else(|| {
-                Problem::new(node.place, "Condition must be the name of a condition")
+                let message = format!("Condition must be a condition's name, not {}", node.kind());
+                Problem::new(node.place, message)
             })?;
             Some((name.to_owned(), node.place))
         }
@@ -74,8 +76,8 @@ fn declared_resource(
     Ok(Resource {
         id: id.clone(),
         place,
-        kind: kind_text.to_owned(),
-        properties: globals.merge(kind_text, properties, attributes.get("IgnoreGlobals")),
+        resource_type: resource_type.to_owned(),
+        properties: globals.merge(resource_type, properties, attributes.get("IgnoreGlobals")),
         metadata: attributes.get("Metadata").cloned(),
         condition,
         active,
@@ -87,24 +89,26 @@ fn check_logical_id(entry: &Entry) -> Result<(), Problem> {
     if id.starts_with("Fn::ForEach") {
         return Err(Problem::new(
             entry.key_place,
-            "Fn::ForEach is not evaluated on a desk; write the resources out",
+            "Fn::ForEach is not supported locally; write out each resource",
         ));
     }
     if id.is_empty() || !id.chars().all(|letter| letter.is_ascii_alphanumeric()) {
         return Err(Problem::new(
             entry.key_place,
-            format!("a logical id is made of letters and digits, and '{id}' is not"),
+            format!("'{id}' is not a logical id; use only letters and digits"),
         ));
     }
     Ok(())
 }
 
-/// The resource's attributes; a misspelt one is an error.
+/// The resource's attributes, such as `Type` and `Properties`. A misspelt one is an error.
+///
+/// An attribute that resembles no known one is accepted: CloudFormation adds new ones.
 fn attributes(entry: &Entry) -> Result<&Mapping, Problem> {
     let Some(attributes) = entry.value.as_mapping() else {
         return Err(Problem::new(
             entry.value.place,
-            format!("a resource is a mapping, not {}", entry.value.kind()),
+            format!("a resource must be a mapping, not {}", entry.value.kind()),
         ));
     };
     for attribute in &attributes.entries {
@@ -113,7 +117,7 @@ fn attributes(entry: &Entry) -> Result<&Mapping, Problem> {
         if !ATTRIBUTES.contains(&name) && !hint.is_empty() {
             return Err(Problem::new(
                 attribute.key_place,
-                format!("a resource has no attribute '{name}'{hint}"),
+                format!("'{name}' is not an attribute of a resource{hint}"),
             ));
         }
     }
@@ -134,7 +138,8 @@ fn properties(attributes: &Mapping) -> Result<Option<&Mapping>, Problem> {
     }
 }
 
-/// CloudFormation Template Reference, "Resource attributes", and SAM's own.
+/// CloudFormation Template Reference, "Resource attributes", and SAM's `Connectors` and
+/// `IgnoreGlobals`.
 const ATTRIBUTES: [&str; 11] = [
     "Type",
     "Properties",

@@ -1,4 +1,4 @@
-//! The sections of a template, in the order in which each needs the ones before.
+//! Reads the sections of a template. Each section needs the ones before it.
 
 mod checks;
 mod declarations;
@@ -19,7 +19,8 @@ use crate::place::Place;
 use crate::resources;
 use crate::source::Node;
 
-pub(crate) fn template(
+/// Evaluates the template at `path`. Its paths are relative to `folder`.
+pub(crate) fn read(
     document: &Node,
     context: &StackContext,
     path: &Path,
@@ -28,7 +29,7 @@ pub(crate) fn template(
     let mut problems = Vec::new();
     let sections = Sections::new(document).map_err(|problem| vec![problem])?;
     sections.check_names(&mut problems);
-    let mut scope = empty_scope(&sections, context, &mut problems);
+    let mut scope = scope_without_resources(&sections, context, &mut problems);
     let globals = Globals::new(sections.get("Globals"), &mut problems);
     let declared = sections
         .mapping("Resources", &mut problems)
@@ -42,7 +43,7 @@ pub(crate) fn template(
     scope.resources = declared_resources(&scope, globals, declared, &mut problems);
     check_names(&scope, &sections, declared, &mut problems);
     note_missing_transform(&sections, &scope);
-    let mut template = add_all(&scope, globals, folder, &mut problems);
+    let mut template = add_resources(&scope, globals, folder, &mut problems);
     check_routes(&template, &scope, &mut problems);
     if !problems.is_empty() {
         return Err(problems);
@@ -55,8 +56,8 @@ pub(crate) fn template(
     Ok(template)
 }
 
-/// The scope before its resources are read.
-fn empty_scope<'t>(
+/// The scope that the declarations of the resources are read with. They are added to it later.
+fn scope_without_resources<'t>(
     sections: &Sections<'t>,
     context: &'t StackContext,
     problems: &mut Vec<Problem>,
@@ -72,14 +73,14 @@ fn note_missing_transform(sections: &Sections<'_>, scope: &Scope<'_>) {
     let uses_sam = scope
         .resources
         .iter()
-        .any(|resource| resource.kind.starts_with("AWS::Serverless::"));
+        .any(|resource| resource.resource_type.starts_with("AWS::Serverless::"));
     if uses_sam && sections.get("Transform").is_none() {
-        let note = "the template lacks 'Transform: AWS::Serverless-2016-10-31', without which it cannot be deployed";
+        let note = "add 'Transform: AWS::Serverless-2016-10-31': the template cannot be deployed without it";
         scope.note(Place::START, note);
     }
 }
 
-fn add_all(
+fn add_resources(
     scope: &Scope<'_>,
     globals: Globals<'_>,
     folder: &Path,
@@ -87,7 +88,7 @@ fn add_all(
 ) -> Template {
     let mut template = Template::default();
     for resource in scope.resources.iter().filter(|resource| resource.active) {
-        if let Err(problem) = add(&mut template, scope, resource, folder) {
+        if let Err(problem) = add_resource(&mut template, scope, resource, folder) {
             problems.push(problem.about(&resource.id));
         }
     }
@@ -98,14 +99,14 @@ fn add_all(
     template
 }
 
-/// One resource to what a desk runs, or a note.
-fn add(
+/// Adds one resource to the template. A type that does not run locally becomes a note.
+fn add_resource(
     template: &mut Template,
     scope: &Scope<'_>,
     resource: &Resource,
     folder: &Path,
 ) -> Result<(), Problem> {
-    match resource.kind.as_str() {
+    match resource.resource_type.as_str() {
         "AWS::Serverless::Function" | "AWS::Lambda::Function" => {
             template
                 .functions
@@ -115,7 +116,7 @@ fn add(
         | "AWS::Serverless::HttpApi"
         | "AWS::ApiGateway::RestApi"
         | "AWS::ApiGatewayV2::Api" => {
-            template.apis.extend(resources::apis(scope, resource)?);
+            template.apis.extend(resources::api(scope, resource)?);
         }
         "AWS::Serverless::SimpleTable" | "AWS::DynamoDB::Table" | "AWS::DynamoDB::GlobalTable" => {
             template.tables.push(resources::table(scope, resource)?);
@@ -125,7 +126,7 @@ fn add(
                 .layers
                 .extend(resources::layer(scope, resource, folder)?);
         }
-        // They shape only what is deployed; saying so would be noise.
+        // No note: most templates have these types, and no function needs them locally.
         "AWS::IAM::Role"
         | "AWS::IAM::Policy"
         | "AWS::IAM::ManagedPolicy"
@@ -134,9 +135,9 @@ fn add(
         | "AWS::CloudWatch::Alarm"
         | "AWS::XRay::Group"
         | "AWS::XRay::SamplingRule" => {}
-        kind => scope.note(
+        other => scope.note(
             resource.place,
-            format!("{} ({kind}) has no meaning on a desk", resource.id),
+            format!("{} ({other}) has no effect locally", resource.id),
         ),
     }
     Ok(())

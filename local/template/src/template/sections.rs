@@ -16,26 +16,26 @@ impl<'t> Sections<'t> {
             None => Err(Problem::new(
                 document.place,
                 format!(
-                    "a template is a mapping with Resources, not {}",
+                    "a template must be a mapping with Resources, not {}",
                     document.kind()
                 ),
             )),
         }
     }
 
-    /// Reports sections that CloudFormation and SAM do not have.
+    /// Reports each section that neither CloudFormation nor SAM knows.
     pub(super) fn check_names(&self, problems: &mut Vec<Problem>) {
         for entry in &self.mapping.entries {
             if SECTIONS.contains(&entry.key.as_str()) {
                 continue;
             }
             let hint = match did_you_mean(&entry.key, SECTIONS) {
-                hint if hint.is_empty() => format!("; it may have {}", SECTIONS.join(", ")),
+                hint if hint.is_empty() => format!("; the sections are {}", SECTIONS.join(", ")),
                 hint => hint,
             };
             problems.push(Problem::new(
                 entry.key_place,
-                format!("a template has no section '{}'{hint}", entry.key),
+                format!("'{}' is not a section of a template{hint}", entry.key),
             ));
         }
     }
@@ -44,7 +44,8 @@ impl<'t> Sections<'t> {
         self.mapping.get(name)
     }
 
-    /// A section that must be a mapping; `None` if it is absent, empty or a problem.
+    /// A section that must be a mapping. `None` if it is absent, empty or not a mapping; the
+    /// last is a problem.
     pub(super) fn mapping(&self, name: &str, problems: &mut Vec<Problem>) -> Option<&'t Mapping> {
         let node = self.get(name)?;
         match &node.value {
@@ -60,7 +61,7 @@ impl<'t> Sections<'t> {
         }
     }
 
-    /// The section's place; the template's start if it is absent.
+    /// The section's place, or the template's start if the section is absent.
     pub(super) fn place(&self, name: &str) -> Place {
         self.mapping
             .entry(name)
