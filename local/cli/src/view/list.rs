@@ -3,7 +3,7 @@ use std::time::Duration;
 use xray_local_store::TraceSummary;
 
 use super::paint::{Color, Paint};
-use super::{clock, duration};
+use super::time::{clock, duration};
 
 /// A table of traces, one line each, in the order of `summaries`.
 pub(crate) fn list(summaries: &[TraceSummary], paint: Paint) -> String {

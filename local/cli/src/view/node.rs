@@ -57,7 +57,7 @@ pub(super) fn roots(trace: &Trace) -> Vec<Node> {
     roots
 }
 
-/// A parent id that none of these nodes has, or the first one if all nodes form cycles.
+/// A parent id that is not the id of any of these nodes. If all nodes form cycles, the first one.
 fn missing_parent(by_parent: &HashMap<SegmentId, Vec<Node>>) -> Option<SegmentId> {
     let known: Vec<SegmentId> = by_parent.values().flatten().flat_map(Node::ids).collect();
     let mut parents: Vec<_> = by_parent.keys().copied().collect();
@@ -176,7 +176,7 @@ fn first_exception(cause: &Cause) -> Option<String> {
         return None;
     };
     let exception = cause.exceptions.first()?;
-    // The type of a boxed Rust error, such as `&dyn Error`, tells the reader nothing.
+    // A boxed Rust error has a type such as `&dyn Error`, which is not worth showing.
     let kind = exception
         .kind
         .as_deref()

@@ -5,7 +5,7 @@ use xray_local_store::Trace;
 
 use super::node::{Node, roots};
 use super::paint::{Color, Paint};
-use super::{clock, duration};
+use super::time::{clock, duration};
 
 const BAR_CHARS: usize = 28;
 const MAX_NAME_CHARS: usize = 52;

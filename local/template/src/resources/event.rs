@@ -4,7 +4,7 @@ use super::properties::Properties;
 use crate::error::Problem;
 use crate::model::Route;
 use crate::place::Place;
-use crate::source::{Entry, Node};
+use crate::source::{Entry, Mapping, Node};
 use crate::suggest::did_you_mean;
 
 /// The routes of a function. Each event of another type becomes a note.
@@ -25,29 +25,7 @@ fn route(
     event: &Entry,
     subject: &str,
 ) -> Result<Option<Route>, Problem> {
-    let Some(mapping) = event.value.as_mapping() else {
-        let message = format!(
-            "an event must be a mapping with Type and Properties, not {}",
-            event.value.kind()
-        );
-        return Err(Problem::new(event.value.place, message));
-    };
-    let (event_type, type_place) = mapping
-        .get("Type")
-        .and_then(|node| Some((node.text()?, node.place)))
-        .ok_or_else(|| {
-            Problem::new(
-                event.key_place,
-                "the event has no Type; add one such as 'Type: Api'",
-            )
-        })?;
-    if !EVENT_TYPES.contains(&event_type) {
-        let hint = did_you_mean(event_type, EVENT_TYPES);
-        return Err(Problem::new(
-            type_place,
-            format!("'{event_type}' is not an event type{hint}"),
-        ));
-    }
+    let (event_type, mapping) = event_type(event)?;
     if event_type != "Api" && event_type != "HttpApi" {
         let note = format!(
             "{subject}: {event_type} events are not sent locally; send one with `xray-local invoke`"
@@ -78,6 +56,30 @@ fn route(
     } else {
         http_route(&properties).map(Some)
     }
+}
+
+/// The event's type, and the mapping that contains it.
+fn event_type(event: &Entry) -> Result<(&str, &Mapping), Problem> {
+    let Some(mapping) = event.value.as_mapping() else {
+        let message = format!(
+            "an event must be a mapping with Type and Properties, not {}",
+            event.value.kind()
+        );
+        return Err(Problem::new(event.value.place, message));
+    };
+    let Some((event_type, place)) = mapping
+        .get("Type")
+        .and_then(|node| Some((node.text()?, node.place)))
+    else {
+        let message = "the event has no Type; add one such as 'Type: Api'";
+        return Err(Problem::new(event.key_place, message));
+    };
+    if !EVENT_TYPES.contains(&event_type) {
+        let hint = did_you_mean(event_type, EVENT_TYPES);
+        let message = format!("'{event_type}' is not an event type{hint}");
+        return Err(Problem::new(place, message));
+    }
+    Ok((event_type, mapping))
 }
 
 fn rest_route(properties: &Properties<'_, '_>) -> Result<Route, Problem> {
