@@ -119,7 +119,7 @@ pub(crate) struct FunctionOptions {
     /// Seconds after which an idle environment is shut down
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
     idle_timeout: u64,
-    /// The most environments that one function may have at a time
+    /// Maximum number of environments of one function
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) max_concurrency: u16,
     /// Do not freeze idle environments with SIGSTOP, which disturbs a debugger
@@ -206,10 +206,10 @@ pub(crate) struct Run {
 
 #[derive(Debug, Args)]
 pub(crate) struct Traces {
-    /// The age of the oldest trace: 30s, 15m, 6h, 7d
+    /// Maximum age of a trace: 30s, 15m, 6h, 7d
     #[arg(long, value_name = "TIME", default_value = "6h", value_parser = parse_age)]
     pub(crate) since: Duration,
-    /// The most traces to list
+    /// Maximum number of traces
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: u32,
     /// Print a JSON array of {Id, StartTime, Duration, …}, with times in epoch seconds

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use xray_local_listener::AllowedCallers;
 use xray_local_store::Store;
 
-/// Longest wait for each server at the end: a client may keep its connection open.
+/// Maximum wait for each server at the end: a client may keep its connection open.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Both servers run until [`stop`](Self::stop).

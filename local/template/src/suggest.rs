@@ -1,6 +1,6 @@
 //! "did you mean": the known names that resemble an unknown one.
 
-/// The most names that an error suggests.
+/// Maximum number of suggestions in an error.
 const MAX_SUGGESTIONS: usize = 3;
 
 /// Longer names are not compared: nobody types them by hand.

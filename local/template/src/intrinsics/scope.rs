@@ -173,14 +173,14 @@ impl<'t> Scope<'t> {
     }
 }
 
-/// The longest chain of names that depend on each other.
+/// Maximum length of a chain of names that depend on each other.
 const MAX_REFERENCE_DEPTH: usize = 50;
 
-/// The most evaluations in one template. Names that each mention the next one twice would
+/// Maximum number of evaluations in one template. Names that each mention the next one twice would
 /// otherwise take exponential time.
 const MAX_EVALUATIONS: usize = 100_000;
 
-/// The most names that an error lists if none resembles the unknown one.
+/// Maximum number of names in an error, if no name resembles the unknown one.
 const MAX_LISTED_NAMES: usize = 8;
 
 /// CloudFormation User Guide, "Pseudo parameters reference".

@@ -32,11 +32,11 @@ pub(crate) fn read(text: &str) -> Result<Node, Problem> {
         .ok_or_else(|| Problem::new(Place::START, "the template is empty"))
 }
 
-/// The deepest nesting, so that a recursive walk of the tree cannot exhaust the stack. No real
-/// template comes near it.
+/// Maximum nesting, so that a recursive walk of the tree cannot exhaust the stack. Real
+/// templates stay far below it.
 const MAX_DEPTH: usize = 100;
 
-/// The most values, with all aliases expanded. A template has at most 1 MB (CloudFormation
+/// Maximum number of values, with all aliases expanded. A template has at most 1 MB (CloudFormation
 /// User Guide, "Quotas"), but aliases of aliases could grow without limit.
 const MAX_NODES: usize = 500_000;
 
