@@ -76,7 +76,7 @@ impl DocumentBuffer {
     /// Adds a document. It replaces a waiting in-progress version of itself. Returns how many
     /// old documents were dropped to make space.
     pub(crate) fn push(&mut self, document: RawDocument) -> usize {
-        self.ledger.keep();
+        self.ledger.receive();
         let pending = Pending {
             document,
             place: self.next_place,
@@ -127,10 +127,10 @@ impl DocumentBuffer {
     /// Books the sink's answer to a batch: it refused as many documents as `refused` for
     /// good, those at the indexes `later` wait again, and it has the rest. Returns how many
     /// documents were dropped for want of space.
-    pub(crate) fn settle(&mut self, batch: &Batch, refused: usize, later: &[usize]) -> usize {
-        self.ledger.reject(refused);
+    pub(crate) fn settle(&mut self, batch: &Batch, rejected: usize, later: &[usize]) -> usize {
+        self.ledger.reject(rejected);
         self.ledger
-            .send(batch.len().saturating_sub(refused + later.len()));
+            .send(batch.len().saturating_sub(rejected + later.len()));
         self.land(batch, later.iter().copied())
     }
 
@@ -346,12 +346,12 @@ mod tests {
                     2 => in_flight.extend(buffer.take_batch(LIMITS)),
                     3 => if let Some(batch) = in_flight.pop() { buffer.put_back(&batch); },
                     4 => if let Some(batch) = in_flight.pop() {
-                        let refused = number.min(batch.len());
-                        let later: Vec<usize> = (refused..batch.len()).take(number / 2).collect();
-                        buffer.settle(&batch, refused, &later);
+                        let rejected = number.min(batch.len());
+                        let later: Vec<usize> = (rejected..batch.len()).take(number / 2).collect();
+                        buffer.settle(&batch, rejected, &later);
                     },
-                    5 => buffer.ledger.refuse(),
-                    _ => buffer.ledger.filter(),
+                    5 => buffer.ledger.reject_on_arrival(),
+                    _ => buffer.ledger.filter_on_arrival(),
                 }
                 let flying: usize = in_flight.iter().map(Batch::len).sum();
                 let waiting = &buffer.waiting;

@@ -20,19 +20,19 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     /// A document arrived and is buffered.
-    pub(crate) fn keep(&mut self) {
+    pub(crate) fn receive(&mut self) {
         self.received += 1;
         self.buffered += 1;
     }
 
     /// A datagram arrived that is not a document.
-    pub(crate) fn refuse(&mut self) {
+    pub(crate) fn reject_on_arrival(&mut self) {
         self.received += 1;
         self.rejected += 1;
     }
 
     /// A document arrived that the policy or the rules of keeping filtered out.
-    pub(crate) fn filter(&mut self) {
+    pub(crate) fn filter_on_arrival(&mut self) {
         self.received += 1;
         self.filtered += 1;
     }
@@ -167,8 +167,8 @@ mod tests {
     #[test]
     fn a_filtered_document_is_counted_and_is_not_a_loss() {
         let mut ledger = Ledger::default();
-        ledger.keep();
-        ledger.filter();
+        ledger.receive();
+        ledger.filter_on_arrival();
         ledger.send(1);
         assert!(ledger.adds_up() && !ledger.has_losses());
         assert_eq!((ledger.received(), ledger.filtered()), (2, 1));

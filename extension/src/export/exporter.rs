@@ -168,24 +168,25 @@ impl Exporter {
         };
         let batch = self.in_flight.remove(index).batch;
         let dropped = match finished.outcome {
-            Some(Outcome::Taken(left)) => {
-                for left in &left {
-                    log.once(match left.fate {
+            Some(Outcome::Accepted(left_out)) => {
+                for document in &left_out {
+                    log.once(match document.fate {
                         Fate::Later => {
-                            format!("not sent yet, kept for the next flush: {}", left.reason)
+                            format!("not sent yet, kept for the next flush: {}", document.reason)
                         }
-                        Fate::Refused => format!("a document rejected: {}", left.reason),
+                        Fate::Rejected => format!("a document rejected: {}", document.reason),
                     });
                 }
-                let later: Vec<usize> = left
+                let later: Vec<usize> = left_out
                     .iter()
-                    .filter(|left| left.fate == Fate::Later)
-                    .map(|left| left.index)
+                    .filter(|document| document.fate == Fate::Later)
+                    .map(|document| document.index)
                     .collect();
                 self.failing |= !later.is_empty();
-                self.buffer.settle(&batch, left.len() - later.len(), &later)
+                self.buffer
+                    .settle(&batch, left_out.len() - later.len(), &later)
             }
-            Some(Outcome::Refused(reason)) => {
+            Some(Outcome::Rejected(reason)) => {
                 log.once(format_args!("documents rejected: {reason}"));
                 self.buffer.settle(&batch, batch.len(), &[])
             }
@@ -280,7 +281,7 @@ mod tests {
     use xray_document::SegmentId;
 
     use super::*;
-    use crate::export::{Left, SendFuture};
+    use crate::export::{LeftOut, SendFuture};
 
     const LIMITS: BatchLimits = BatchLimits {
         documents: 50,
@@ -341,17 +342,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_document_left_for_later_waits_and_a_refused_one_is_rejected() {
-        let left = |index, fate| Left {
+    async fn a_document_left_out_waits_or_is_rejected() {
+        let left_out = |index, fate| LeftOut {
             index,
             fate,
             reason: "why".to_owned(),
         };
         let mut exporter = exporter(vec![
-            Some(Outcome::Taken(Vec::new())),
-            Some(Outcome::Taken(vec![
-                left(0, Fate::Later),
-                left(2, Fate::Refused),
+            Some(Outcome::Accepted(Vec::new())),
+            Some(Outcome::Accepted(vec![
+                left_out(0, Fate::Later),
+                left_out(2, Fate::Rejected),
             ])),
         ]);
         assert_eq!(flush(&mut exporter).await, (1, 1, 1));
@@ -361,7 +362,7 @@ mod tests {
     #[tokio::test]
     async fn a_failed_batch_is_sent_once_per_flush_and_kept() {
         let mut exporter = exporter(vec![
-            Some(Outcome::Refused("400".to_owned())),
+            Some(Outcome::Rejected("400".to_owned())),
             Some(Outcome::Later("429".to_owned())),
         ]);
         assert_eq!(flush(&mut exporter).await, (0, 0, 3));
@@ -370,7 +371,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_in_the_sink_costs_no_document() {
-        let mut exporter = exporter(vec![Some(Outcome::Taken(Vec::new())), None]);
+        let mut exporter = exporter(vec![Some(Outcome::Accepted(Vec::new())), None]);
         assert_eq!(flush(&mut exporter).await, (0, 0, 3));
         assert_eq!(flush(&mut exporter).await, (3, 0, 0));
     }
@@ -447,7 +448,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_flush_does_not_wait_for_documents_that_arrive_after_it_began() {
-        let mut exporter = exporter(vec![Some(Outcome::Taken(Vec::new()))]);
+        let mut exporter = exporter(vec![Some(Outcome::Accepted(Vec::new()))]);
         exporter.flush(Instant::now() + Duration::from_secs(5));
         // A background task that sends faster than the sink answers.
         for id in 10..100 {

@@ -37,14 +37,14 @@ impl Exporters {
     /// Counts a datagram that is not a document.
     pub(crate) fn count_rejected(&mut self) {
         for exporter in &mut self.exporters {
-            exporter.ledger_mut().refuse();
+            exporter.ledger_mut().reject_on_arrival();
         }
     }
 
     /// Counts a document that was filtered out.
     pub(crate) fn count_filtered(&mut self) {
         for exporter in &mut self.exporters {
-            exporter.ledger_mut().filter();
+            exporter.ledger_mut().filter_on_arrival();
         }
     }
 

@@ -11,4 +11,4 @@ pub mod xray;
 
 pub use exporter::Exporter;
 pub use exporters::Exporters;
-pub use sink::{Fate, Left, Outcome, SendFuture, Sink};
+pub use sink::{Fate, LeftOut, Outcome, SendFuture, Sink};

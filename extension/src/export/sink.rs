@@ -32,16 +32,16 @@ pub type SendFuture<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The sink has all documents except these.
-    Taken(Vec<Left>),
+    Accepted(Vec<LeftOut>),
     /// The sink has none of them now; the same batch may be accepted later.
     Later(String),
     /// The sink will never accept this batch.
-    Refused(String),
+    Rejected(String),
 }
 
 /// A document that the sink left out of a batch.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Left {
+pub struct LeftOut {
     /// Its index within the batch.
     pub index: usize,
     pub fate: Fate,
@@ -52,7 +52,7 @@ pub struct Left {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     Later,
-    Refused,
+    Rejected,
 }
 
 /// The reason of a batch without an answer. The time is rounded to tenths of a second, so

@@ -52,8 +52,8 @@ impl Sink for File {
             let (path, lines) = (self.path.clone(), lines(batch));
             let written = tokio::task::spawn_blocking(move || append(&path, &lines)).await;
             match written {
-                Ok(Ok(true)) => Outcome::Taken(Vec::new()),
-                Ok(Ok(false)) => Outcome::Refused(format!(
+                Ok(Ok(true)) => Outcome::Accepted(Vec::new()),
+                Ok(Ok(false)) => Outcome::Rejected(format!(
                     "{} is full at {MAX_FILE_BYTES} bytes; move it away",
                     self.path.display()
                 )),
@@ -128,9 +128,12 @@ mod tests {
     async fn each_document_is_one_line_and_batches_are_appended() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("documents.jsonl");
-        let taken = Outcome::Taken(Vec::new());
-        assert_eq!(send(&path, &["{\"a\":1}", "{\n\"b\":\r\n2}"]).await, taken);
-        assert_eq!(send(&path, &["{}"]).await, taken);
+        let accepted = Outcome::Accepted(Vec::new());
+        assert_eq!(
+            send(&path, &["{\"a\":1}", "{\n\"b\":\r\n2}"]).await,
+            accepted
+        );
+        assert_eq!(send(&path, &["{}"]).await, accepted);
         let text = std::fs::read_to_string(&path).unwrap();
         let lines: Vec<serde_json::Value> = text
             .lines()
@@ -156,7 +159,7 @@ mod tests {
         let path = folder.path().join("documents.jsonl");
         let file = std::fs::File::create(&path).unwrap();
         file.set_len(MAX_FILE_BYTES - 1).unwrap();
-        assert!(matches!(send(&path, &["{}"]).await, Outcome::Refused(_)));
+        assert!(matches!(send(&path, &["{}"]).await, Outcome::Rejected(_)));
         assert_eq!(file.metadata().unwrap().len(), MAX_FILE_BYTES - 1);
     }
 }

@@ -75,7 +75,7 @@ impl XRay {
             );
         };
         let Ok(body) = body(batch) else {
-            return Outcome::Refused("a batch that cannot be written as JSON".to_owned());
+            return Outcome::Rejected("a batch that cannot be written as JSON".to_owned());
         };
         let request = PutTraceSegments { url, body, batch };
         let begun = Instant::now();

@@ -2,7 +2,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::buffer::Batch;
-use crate::export::{Fate, Left, Outcome};
+use crate::export::{Fate, LeftOut, Outcome};
 
 /// Reads X-Ray's answer to PutTraceSegments.
 pub(super) fn outcome(
@@ -13,7 +13,7 @@ pub(super) fn outcome(
 ) -> Outcome {
     if (200..300).contains(&status) {
         match unprocessed(body) {
-            Some(unprocessed) => Outcome::Taken(left(&unprocessed, batch)),
+            Some(unprocessed) => Outcome::Accepted(find_left_out(&unprocessed, batch)),
             // A proxy's page, or an answer cut short: X-Ray may have taken nothing.
             None => Outcome::Later(format!(
                 "an answer of {status} that is not one of X-Ray's; check AWS_ENDPOINT_URL_XRAY and the proxy"
@@ -54,8 +54,8 @@ fn unprocessed(body: &[u8]) -> Option<Vec<Unprocessed>> {
 }
 
 /// Finds the documents of the batch that the entries name. An entry that names no document
-/// of the batch still stands for one, which is refused: only the count matters then.
-fn left(unprocessed: &[Unprocessed], batch: &Batch) -> Vec<Left> {
+/// of the batch still stands for one, which is rejected: only the count matters then.
+fn find_left_out(unprocessed: &[Unprocessed], batch: &Batch) -> Vec<LeftOut> {
     let mut ids: Vec<_> = batch
         .documents()
         .map(|document| Some(document.id))
@@ -75,7 +75,7 @@ fn left(unprocessed: &[Unprocessed], batch: &Batch) -> Vec<Left> {
         .iter()
         .enumerate()
         .filter_map(|(index, id)| id.map(|_| index));
-    let lefts = unprocessed.iter().zip(named).filter_map(|(entry, index)| {
+    let left_out = unprocessed.iter().zip(named).filter_map(|(entry, index)| {
         let code: String = entry
             .error_code
             .iter()
@@ -86,15 +86,15 @@ fn left(unprocessed: &[Unprocessed], batch: &Batch) -> Vec<Left> {
         let fate = if index.is_some() && is_passing(&code) {
             Fate::Later
         } else {
-            Fate::Refused
+            Fate::Rejected
         };
-        Some(Left {
+        Some(LeftOut {
             index: index.or_else(|| others.next())?,
             fate,
             reason: format!("X-Ray left it unprocessed: {code}"),
         })
     });
-    lefts.collect()
+    left_out.collect()
 }
 
 fn failure(status: u16, error_type: Option<&str>, body: &[u8]) -> Outcome {
@@ -127,7 +127,7 @@ fn failure(status: u16, error_type: Option<&str>, body: &[u8]) -> Outcome {
             "{reason}; the function's role needs xray:PutTraceSegments"
         )),
         // 408, 429, 5xx, and redirects and other answers of something between us and X-Ray.
-        400 | 413 | 415 if !is_passing(&kind) => Outcome::Refused(reason),
+        400 | 413 | 415 if !is_passing(&kind) => Outcome::Rejected(reason),
         _ => Outcome::Later(reason),
     }
 }
@@ -177,8 +177,8 @@ mod tests {
 
     /// Index and fate of each document that an answer of 200 leaves out.
     fn left_out(ids: &[u64], body: &str) -> Vec<(usize, Fate)> {
-        let Outcome::Taken(left) = outcome(200, None, body.as_bytes(), &batch(ids)) else {
-            panic!("not taken")
+        let Outcome::Accepted(left) = outcome(200, None, body.as_bytes(), &batch(ids)) else {
+            panic!("not accepted")
         };
         left.iter().map(|left| (left.index, left.fate)).collect()
     }
@@ -188,7 +188,7 @@ mod tests {
         let body = r#"{"UnprocessedTraceSegments":[{"Id":null,"ErrorCode":"MissingId","Message":"m"},{"Id":"0000000000000001","ErrorCode":"ThrottledException"}]}"#;
         assert_eq!(
             left_out(&[1, 2, 3], body),
-            [(1, Fate::Refused), (0, Fate::Later)]
+            [(1, Fate::Rejected), (0, Fate::Later)]
         );
         for body in ["", "\n", "{}", r#"{"UnprocessedTraceSegments":null}"#] {
             assert_eq!(left_out(&[1], body), []);
@@ -200,7 +200,7 @@ mod tests {
         let body = r#"{"UnprocessedTraceSegments":[7,{"Id":"0000000000000001","ErrorCode":"ThrottledException"}]}"#;
         assert_eq!(
             left_out(&[1, 2], body),
-            [(1, Fate::Refused), (0, Fate::Later)]
+            [(1, Fate::Rejected), (0, Fate::Later)]
         );
     }
 
@@ -215,7 +215,7 @@ mod tests {
         let body = r#"{"UnprocessedTraceSegments":[{},{},{}]}"#;
         assert_eq!(
             left_out(&[1, 2], body),
-            [(0, Fate::Refused), (1, Fate::Refused)]
+            [(0, Fate::Rejected), (1, Fate::Rejected)]
         );
     }
 
@@ -236,7 +236,7 @@ mod tests {
         let is_final = |status, kind| {
             matches!(
                 outcome(status, Some(kind), b"", &batch(&[1])),
-                Outcome::Refused(_)
+                Outcome::Rejected(_)
             )
         };
         assert!(is_final(400, "InvalidRequestException"));
@@ -258,7 +258,7 @@ mod tests {
         let body = br#"{"__type":"com.amazonaws.xray#InvalidRequestException","Message":"secret"}"#;
         assert_eq!(
             outcome(400, None, body, &batch(&[1])),
-            Outcome::Refused("X-Ray answered 400 InvalidRequestException".to_owned())
+            Outcome::Rejected("X-Ray answered 400 InvalidRequestException".to_owned())
         );
     }
 }
