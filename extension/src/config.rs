@@ -113,7 +113,7 @@ impl Config {
         let region = get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION"));
         let endpoint = get("AWS_ENDPOINT_URL_XRAY")
             .or_else(|| get("AWS_ENDPOINT_URL"))
-            .or_else(|| region.as_deref().map(endpoint::of_region));
+            .or_else(|| region.as_deref().map(endpoint::for_region));
         let credentials = get("AWS_ACCESS_KEY_ID")
             .zip(get("AWS_SECRET_ACCESS_KEY"))
             .map(|(access_key_id, secret_access_key)| {

@@ -50,16 +50,16 @@ impl Extension {
                 event = self.next.event(), if awaits_events => self.handle_event(event),
                 () = self.intake.readable() => { self.read_documents(); }
                 events = receive(&mut self.telemetry) => self.handle_telemetry(events),
-                answered = self.pipeline.exporters.answered() => {
-                    self.pipeline.exporters.book(answered, &mut self.log);
-                    self.report_settled();
+                finished = self.pipeline.exporters.finished() => {
+                    self.pipeline.exporters.complete(finished, &mut self.log);
+                    self.report_idle();
                 }
                 () = sleep_until(due) => self.input(Input::Tick),
             }
         }
         let exporters = &mut self.pipeline.exporters;
-        exporters.give_up(&mut self.log);
-        exporters.set_unread(self.intake.dropped_by_kernel());
+        exporters.drop_remaining(&mut self.log);
+        exporters.set_dropped_by_kernel(self.intake.dropped_by_kernel());
         exporters.losses().for_each(write_line);
     }
 
@@ -78,15 +78,15 @@ impl Extension {
             Action::SendFull { until } => exporters.send_full(until),
             Action::Flush { until } => {
                 exporters.flush(until);
-                self.report_settled();
+                self.report_idle();
             }
             // The loop checks the state.
             Action::Exit => {}
         }
     }
 
-    fn report_settled(&mut self) {
-        if !self.pipeline.exporters.is_settled() {
+    fn report_idle(&mut self) {
+        if !self.pipeline.exporters.is_idle() {
             return;
         }
         if self.flush_control.is_shutting_down() {

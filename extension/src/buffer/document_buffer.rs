@@ -18,7 +18,7 @@ pub(crate) struct DocumentBuffer {
     superseded_in_flight: HashMap<Key, bool>,
     in_flight_bytes: usize,
     max_bytes: usize,
-    next_place: u64,
+    next_sequence: u64,
     pub(crate) ledger: Ledger,
 }
 
@@ -30,7 +30,7 @@ type Key = (Option<TraceId>, SegmentId);
 struct Pending {
     document: RawDocument,
     /// Its place in the order of arrival, which it keeps if it comes back.
-    place: u64,
+    sequence: u64,
 }
 
 impl Pending {
@@ -68,7 +68,7 @@ impl DocumentBuffer {
             superseded_in_flight: HashMap::new(),
             in_flight_bytes: 0,
             max_bytes,
-            next_place: 0,
+            next_sequence: 0,
             ledger: Ledger::default(),
         }
     }
@@ -79,9 +79,9 @@ impl DocumentBuffer {
         self.ledger.receive();
         let pending = Pending {
             document,
-            place: self.next_place,
+            sequence: self.next_sequence,
         };
-        self.next_place += 1;
+        self.next_sequence += 1;
         let key = pending.key();
         if let Some(superseded) = self.superseded_in_flight.get_mut(&key) {
             *superseded = true;
@@ -102,7 +102,7 @@ impl DocumentBuffer {
     }
 
     /// The next batch within `limits`, oldest documents first; `None` if nothing waits. It
-    /// counts as buffered until [`settle`](Self::settle) or [`put_back`](Self::put_back).
+    /// counts as buffered until [`complete`](Self::complete) or [`put_back`](Self::put_back).
     ///
     /// A single document over the limit in bytes is a batch of its own.
     pub(crate) fn take_batch(&mut self, limits: BatchLimits) -> Option<Batch> {
@@ -127,27 +127,25 @@ impl DocumentBuffer {
     /// Books the sink's answer to a batch: it refused as many documents as `refused` for
     /// good, those at the indexes `later` wait again, and it has the rest. Returns how many
     /// documents were dropped for want of space.
-    pub(crate) fn settle(&mut self, batch: &Batch, rejected: usize, later: &[usize]) -> usize {
+    pub(crate) fn complete(&mut self, batch: &Batch, rejected: usize, later: &[usize]) -> usize {
         self.ledger.reject(rejected);
         self.ledger
             .send(batch.len().saturating_sub(rejected + later.len()));
-        self.land(batch, later.iter().copied())
+        self.remove_in_flight(batch, later.iter().copied())
     }
 
     /// Books a batch without an answer: all of it waits again, each document in its old
     /// place. Returns how many documents were dropped for want of space.
     pub(crate) fn put_back(&mut self, batch: &Batch) -> usize {
-        self.land(batch, 0..batch.len())
+        self.remove_in_flight(batch, 0..batch.len())
     }
 
-    /// Drops all that waits, because the environment ends. Returns the number of documents.
-    pub(crate) fn give_up(&mut self) -> usize {
-        let lost = self.waiting.len();
+    /// Drops every waiting document, because the environment ends.
+    pub(crate) fn drop_waiting(&mut self) {
+        self.ledger.drop(self.waiting.len());
         self.waiting.clear();
         self.waiting_bytes = 0;
         self.waiting_in_progress = 0;
-        self.ledger.drop(lost);
-        lost
     }
 
     /// Whether a full batch waits, so that no later document would join it.
@@ -167,16 +165,16 @@ impl DocumentBuffer {
 
     /// Ends a batch's flight. The documents at the indexes `back` wait again, unless a newer
     /// version has arrived.
-    fn land(&mut self, batch: &Batch, back: impl Iterator<Item = usize>) -> usize {
+    fn remove_in_flight(&mut self, batch: &Batch, back: impl Iterator<Item = usize>) -> usize {
         for pending in back.filter_map(|index| batch.pending.get(index)) {
             let superseded = self.superseded_in_flight.get(&pending.key()) == Some(&true);
             if pending.document.in_progress && superseded {
                 self.ledger.replace();
             } else {
                 self.add_waiting(pending);
-                let before = |other: &Pending| other.place < pending.place;
-                let place = self.waiting.partition_point(before);
-                self.waiting.insert(place, pending.clone());
+                let before = |other: &Pending| other.sequence < pending.sequence;
+                let index = self.waiting.partition_point(before);
+                self.waiting.insert(index, pending.clone());
             }
         }
         for pending in &batch.pending {
@@ -304,7 +302,7 @@ mod tests {
             [(2, true), (1, false), (2, false)],
             "the same id in another trace is another document"
         );
-        buffer.settle(&batch, 0, &[]);
+        buffer.complete(&batch, 0, &[]);
         let ledger = &buffer.ledger;
         assert!(ledger.adds_up());
         assert_eq!(
@@ -322,11 +320,11 @@ mod tests {
         let first = buffer.take_batch(LIMITS).unwrap();
         buffer.push(document(1, 20));
         let second = buffer.take_batch(LIMITS).unwrap();
-        buffer.settle(&second, 0, &[]);
+        buffer.complete(&second, 0, &[]);
         buffer.put_back(&first);
         let again = buffer.take_batch(LIMITS).unwrap();
         assert_eq!(ids(&again), [2]);
-        buffer.settle(&again, 0, &[]);
+        buffer.complete(&again, 0, &[]);
         assert!(buffer.ledger.adds_up());
         assert_eq!((buffer.ledger.sent(), buffer.ledger.replaced()), (2, 1));
     }
@@ -348,15 +346,15 @@ mod tests {
                     4 => if let Some(batch) = in_flight.pop() {
                         let rejected = number.min(batch.len());
                         let later: Vec<usize> = (rejected..batch.len()).take(number / 2).collect();
-                        buffer.settle(&batch, rejected, &later);
+                        buffer.complete(&batch, rejected, &later);
                     },
                     5 => buffer.ledger.reject_on_arrival(),
                     _ => buffer.ledger.filter_on_arrival(),
                 }
-                let flying: usize = in_flight.iter().map(Batch::len).sum();
+                let in_flight: usize = in_flight.iter().map(Batch::len).sum();
                 let waiting = &buffer.waiting;
                 prop_assert!(buffer.ledger.adds_up());
-                prop_assert_eq!(buffer.ledger.buffered() as usize, waiting.len() + flying);
+                prop_assert_eq!(buffer.ledger.buffered() as usize, waiting.len() + in_flight);
                 prop_assert_eq!(buffer.waiting_bytes, waiting.iter().map(Pending::bytes).sum::<usize>());
                 let in_progress = waiting.iter().filter(|pending| pending.document.in_progress);
                 prop_assert_eq!(buffer.waiting_in_progress, in_progress.count());

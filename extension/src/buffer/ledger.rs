@@ -15,7 +15,7 @@ pub(crate) struct Ledger {
     buffered: u64,
     /// Datagrams that the kernel dropped because its buffer was full. Never read, so not
     /// counted as received.
-    unread: u64,
+    dropped_by_kernel: u64,
 }
 
 impl Ledger {
@@ -58,8 +58,8 @@ impl Ledger {
     }
 
     /// Sets the number of datagrams that the kernel has dropped so far.
-    pub(crate) fn set_unread(&mut self, datagrams: u64) {
-        self.unread = datagrams;
+    pub(crate) fn set_dropped_by_kernel(&mut self, datagrams: u64) {
+        self.dropped_by_kernel = datagrams;
     }
 
     fn leave(&mut self, documents: usize) -> u64 {
@@ -71,7 +71,7 @@ impl Ledger {
     /// Whether a document that was meant to arrive did not and will not. Filtered documents
     /// are not losses.
     pub(crate) fn has_losses(&self) -> bool {
-        self.rejected + self.dropped + self.unread > 0
+        self.rejected + self.dropped + self.dropped_by_kernel > 0
     }
 }
 
@@ -85,7 +85,7 @@ impl fmt::Display for Ledger {
             replaced,
             filtered,
             buffered,
-            unread,
+            dropped_by_kernel,
         } = self;
         write!(
             f,
@@ -97,10 +97,10 @@ impl fmt::Display for Ledger {
         if *filtered > 0 {
             write!(f, ", {filtered} filtered out")?;
         }
-        if *unread > 0 {
+        if *dropped_by_kernel > 0 {
             write!(
                 f,
-                "; and {unread} datagrams lost before they could be read, since the kernel's buffer was full (net.core.rmem_max)"
+                "; and {dropped_by_kernel} datagrams lost before they could be read, since the kernel's buffer was full (net.core.rmem_max)"
             )?;
         }
         Ok(())
@@ -154,7 +154,7 @@ impl Ledger {
             replaced,
             filtered,
             buffered,
-            unread: _,
+            dropped_by_kernel: _,
         } = self;
         *received == sent + rejected + dropped + replaced + filtered + buffered
     }

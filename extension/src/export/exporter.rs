@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::task::{AbortHandle, Id, JoinSet};
 
-use super::sink::no_answer;
+use super::sink::no_response;
 use super::{Fate, Outcome, Sink};
 use crate::Log;
 use crate::buffer::{Batch, BatchLimits, DocumentBuffer, Ledger};
@@ -96,7 +96,7 @@ impl Exporter {
         self.start(until);
     }
 
-    /// Sends what is buffered now, until [`is_settled`](Self::is_settled).
+    /// Sends what is buffered now, until [`is_idle`](Self::is_idle).
     pub(super) fn flush(&mut self, until: Instant) {
         self.flushing = true;
         self.start(until);
@@ -160,7 +160,7 @@ impl Exporter {
     }
 
     /// Books an answer and sends what waits for it.
-    pub(super) fn book(&mut self, finished: Finished, log: &mut Log) {
+    pub(super) fn complete(&mut self, finished: Finished, log: &mut Log) {
         let is_its = |in_flight: &InFlight| in_flight.task.id() == finished.task;
         let Some(index) = self.in_flight.iter().position(is_its) else {
             // The batch was ended after a freeze, and its documents wait already.
@@ -184,11 +184,11 @@ impl Exporter {
                     .collect();
                 self.failing |= !later.is_empty();
                 self.buffer
-                    .settle(&batch, left_out.len() - later.len(), &later)
+                    .complete(&batch, left_out.len() - later.len(), &later)
             }
             Some(Outcome::Rejected(reason)) => {
                 log.once(format_args!("documents rejected: {reason}"));
-                self.buffer.settle(&batch, batch.len(), &[])
+                self.buffer.complete(&batch, batch.len(), &[])
             }
             Some(Outcome::Later(reason)) => {
                 log.once(format_args!(
@@ -223,14 +223,14 @@ impl Exporter {
     }
 
     /// Drops what is left, because the environment ends.
-    pub(super) fn give_up(&mut self, log: &mut Log) {
+    pub(super) fn drop_remaining(&mut self, log: &mut Log) {
         if let Some(oldest) = self.in_flight.first() {
-            let reason = no_answer(self.name(), oldest.sent.elapsed());
+            let reason = no_response(self.name(), oldest.sent.elapsed());
             log.once(format_args!("not sent: {reason}"));
         }
         let in_flight = std::mem::take(&mut self.in_flight);
         self.put_back(in_flight, log);
-        self.buffer.give_up();
+        self.buffer.drop_waiting();
     }
 
     fn put_back(&mut self, ended: Vec<InFlight>, log: &mut Log) {
@@ -241,7 +241,7 @@ impl Exporter {
     }
 
     /// Whether nothing is in flight, and nothing will be without another decision.
-    pub(super) fn is_settled(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.in_flight.is_empty() && (self.failing || self.wanted == 0 || self.buffer.is_empty())
     }
 
@@ -317,24 +317,24 @@ mod tests {
         RawDocument::new(None, SegmentId::from_u64(id), false, "{}")
     }
 
-    fn exporter(answers: Vec<Option<Outcome>>) -> Exporter {
-        let mut exporter = Exporter::new(Scripted(Mutex::new(answers)), 1 << 20);
+    fn exporter(outcomes: Vec<Option<Outcome>>) -> Exporter {
+        let mut exporter = Exporter::new(Scripted(Mutex::new(outcomes)), 1 << 20);
         for id in 1..=3 {
             exporter.push(document(id), &mut Log::default());
         }
         exporter
     }
 
-    async fn answer(exporter: &mut Exporter) {
+    async fn complete_next(exporter: &mut Exporter) {
         let finished = poll_fn(|context| exporter.poll_finished(context)).await;
-        exporter.book(finished, &mut Log::default());
+        exporter.complete(finished, &mut Log::default());
     }
 
     async fn flush(exporter: &mut Exporter) -> (u64, u64, u64) {
         let until = Instant::now() + Duration::from_secs(5);
         exporter.flush(until);
-        while !exporter.is_settled() {
-            answer(exporter).await;
+        while !exporter.is_idle() {
+            complete_next(exporter).await;
         }
         let ledger = exporter.ledger();
         assert!(ledger.adds_up());
@@ -417,7 +417,7 @@ mod tests {
         assert!(!exporter.has_waiting(), "not long enough for a freeze");
         exporter.thaw(SystemTime::now() + FROZEN, &mut Log::default());
         assert!(
-            exporter.is_settled(),
+            exporter.is_idle(),
             "a flush does not wait for dead connections"
         );
         let batch = exporter.buffer.take_batch(LIMITS).unwrap();
@@ -433,7 +433,7 @@ mod tests {
         let mut exporter = silent(2);
         exporter.thaw(SystemTime::now() + FROZEN, &mut Log::default());
         for _ in 0..2 {
-            answer(&mut exporter).await;
+            complete_next(&mut exporter).await;
         }
         assert_eq!(exporter.ledger().buffered(), 2);
         assert!(exporter.has_waiting() && !exporter.is_failing());
@@ -442,7 +442,7 @@ mod tests {
     #[tokio::test]
     async fn documents_left_at_the_end_are_counted_as_dropped() {
         let mut exporter = silent(3);
-        exporter.give_up(&mut Log::default());
+        exporter.drop_remaining(&mut Log::default());
         assert!(exporter.ledger().adds_up() && exporter.ledger().dropped() == 3);
     }
 
@@ -454,8 +454,8 @@ mod tests {
         for id in 10..100 {
             exporter.push(document(id), &mut Log::default());
         }
-        answer(&mut exporter).await;
-        assert!(exporter.is_settled());
+        complete_next(&mut exporter).await;
+        assert!(exporter.is_idle());
         assert_eq!(
             (exporter.ledger().sent(), exporter.ledger().buffered()),
             (3, 90)

@@ -17,8 +17,8 @@ pub struct Exporters {
 
 /// A batch that one of the exporters got an answer to.
 #[derive(Debug)]
-pub(crate) struct Answered {
-    exporter: usize,
+pub(crate) struct FinishedBatch {
+    exporter_index: usize,
     finished: Finished,
 }
 
@@ -49,9 +49,9 @@ impl Exporters {
     }
 
     /// Sets the number of datagrams that the kernel has dropped so far.
-    pub(crate) fn set_unread(&mut self, datagrams: u64) {
+    pub(crate) fn set_dropped_by_kernel(&mut self, datagrams: u64) {
         for exporter in &mut self.exporters {
-            exporter.ledger_mut().set_unread(datagrams);
+            exporter.ledger_mut().set_dropped_by_kernel(datagrams);
         }
     }
 
@@ -67,7 +67,7 @@ impl Exporters {
         }
     }
 
-    /// Sends what is buffered now, until [`is_settled`](Self::is_settled).
+    /// Sends what is buffered now, until [`is_idle`](Self::is_idle).
     pub(crate) fn flush(&mut self, until: Instant) {
         for exporter in &mut self.exporters {
             exporter.flush(until);
@@ -82,12 +82,12 @@ impl Exporters {
     }
 
     /// Waits for the answer to any batch; forever if none is in flight.
-    pub(crate) async fn answered(&mut self) -> Answered {
+    pub(crate) async fn finished(&mut self) -> FinishedBatch {
         poll_fn(|context| {
             for (index, exporter) in self.exporters.iter_mut().enumerate() {
                 if let Poll::Ready(finished) = exporter.poll_finished(context) {
-                    return Poll::Ready(Answered {
-                        exporter: index,
+                    return Poll::Ready(FinishedBatch {
+                        exporter_index: index,
                         finished,
                     });
                 }
@@ -98,9 +98,9 @@ impl Exporters {
     }
 
     /// Books an answer, and sends what waits for it.
-    pub(crate) fn book(&mut self, answered: Answered, log: &mut Log) {
-        if let Some(exporter) = self.exporters.get_mut(answered.exporter) {
-            exporter.book(answered.finished, log);
+    pub(crate) fn complete(&mut self, batch: FinishedBatch, log: &mut Log) {
+        if let Some(exporter) = self.exporters.get_mut(batch.exporter_index) {
+            exporter.complete(batch.finished, log);
         }
     }
 
@@ -112,15 +112,15 @@ impl Exporters {
     }
 
     /// Drops what is left, because the environment ends.
-    pub(crate) fn give_up(&mut self, log: &mut Log) {
+    pub(crate) fn drop_remaining(&mut self, log: &mut Log) {
         for exporter in &mut self.exporters {
-            exporter.give_up(log);
+            exporter.drop_remaining(log);
         }
     }
 
     /// Whether nothing is in flight, and nothing will be without another decision.
-    pub(crate) fn is_settled(&self) -> bool {
-        self.exporters.iter().all(Exporter::is_settled)
+    pub(crate) fn is_idle(&self) -> bool {
+        self.exporters.iter().all(Exporter::is_idle)
     }
 
     /// Whether a sink did not take its last batch.

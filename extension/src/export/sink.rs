@@ -57,7 +57,7 @@ pub enum Fate {
 
 /// The reason of a batch without an answer. The time is rounded to tenths of a second, so
 /// that the log shows the same reason once.
-pub(super) fn no_answer(sink: &str, after: Duration) -> String {
+pub(super) fn no_response(sink: &str, after: Duration) -> String {
     let tenths = (after.as_millis() as u64 + 50) / 100;
     let rounded = Duration::from_millis(tenths * 100);
     format!("no answer from {sink} within {rounded:?}")

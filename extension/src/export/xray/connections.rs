@@ -11,7 +11,7 @@ use rustls::{ClientConfig, RootCertStore};
 /// sign of death; TLS sessions are kept and make the next handshake short.
 #[derive(Debug)]
 pub(super) struct Connections {
-    endpoint_is_local: bool,
+    endpoint_is_loopback: bool,
     state: Mutex<State>,
 }
 
@@ -32,13 +32,13 @@ pub(super) struct PooledClient {
 
 /// A pause after which a kept connection is not worth a try: NAT gateways, proxies and
 /// load balancers may forget it without a word, and then only a timeout would tell.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const MAX_IDLE: Duration = Duration::from_secs(30);
 
 impl Connections {
     pub(super) fn new(endpoint: Option<&str>) -> Self {
         let host = endpoint.and_then(|url| reqwest::Url::parse(url).ok());
         let host = host.as_ref().and_then(|url| url.host_str());
-        let endpoint_is_local = host.is_some_and(|host| {
+        let endpoint_is_loopback = host.is_some_and(|host| {
             host == "localhost"
                 || host
                     .trim_matches(['[', ']'])
@@ -46,7 +46,7 @@ impl Connections {
                     .is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
         });
         Self {
-            endpoint_is_local,
+            endpoint_is_loopback,
             state: Mutex::default(),
         }
     }
@@ -56,10 +56,9 @@ impl Connections {
     pub(super) fn pooled(&self) -> Result<PooledClient, reqwest::Error> {
         let now = SystemTime::now();
         let mut state = self.lock();
-        let fresh_enough = state.used.is_some_and(|used| {
-            now.duration_since(used)
-                .is_ok_and(|pause| pause < LONGEST_PAUSE)
-        });
+        let fresh_enough = state
+            .used
+            .is_some_and(|used| now.duration_since(used).is_ok_and(|pause| pause < MAX_IDLE));
         if state.used.is_some() && !fresh_enough {
             state.client = None;
         }
@@ -98,7 +97,7 @@ impl Connections {
             .redirect(reqwest::redirect::Policy::none())
             .http1_only()
             .tcp_nodelay(true);
-        if self.endpoint_is_local {
+        if self.endpoint_is_loopback {
             // A proxy cannot reach this sandbox, whatever NO_PROXY forgot to say.
             builder = builder.no_proxy();
         }

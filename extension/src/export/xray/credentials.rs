@@ -58,9 +58,9 @@ pub(super) struct CredentialsCache {
 }
 
 /// Left of the credentials' life when they are fetched anew.
-const MARGIN: Duration = Duration::from_secs(60);
+const EXPIRY_MARGIN: Duration = Duration::from_secs(60);
 /// An answer is about 1.5 KB.
-const MAX_ANSWER_BYTES: usize = 64 * 1024;
+const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
 impl CredentialsCache {
     pub(super) fn new(source: Option<CredentialSource>) -> Self {
@@ -86,7 +86,7 @@ impl CredentialsCache {
         // Held while they are fetched: batches side by side fetch them once.
         let mut fetched = self.fetched.lock().await;
         if let Some((credentials, expires)) = &*fetched
-            && expires.since(Timestamp::now()) > MARGIN
+            && expires.since(Timestamp::now()) > EXPIRY_MARGIN
         {
             return Ok(credentials.clone());
         }
@@ -101,7 +101,7 @@ impl CredentialsCache {
 
 async fn fetch(url: &str, token: Option<&str>) -> Result<(Credentials, Option<Timestamp>), String> {
     let url = Url::parse(url).map_err(|error| error.to_string())?;
-    let (host, port) = local(&url)?;
+    let (host, port) = local_address(&url)?;
     let stream = TcpStream::connect((host, port))
         .await
         .map_err(|error| format!("cannot connect: {error}"))?;
@@ -118,34 +118,34 @@ async fn fetch(url: &str, token: Option<&str>) -> Result<(Credentials, Option<Ti
     let request = request
         .body(Empty::<Bytes>::new())
         .map_err(|_| "AWS_CONTAINER_AUTHORIZATION_TOKEN cannot stand in a header".to_owned())?;
-    let answer = sender.send_request(request).await.map_err(broken)?;
-    if !answer.status().is_success() {
-        return Err(format!("it answered {}", answer.status().as_u16()));
+    let response = sender.send_request(request).await.map_err(broken)?;
+    if !response.status().is_success() {
+        return Err(format!("it answered {}", response.status().as_u16()));
     }
-    let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES)
+    let body = Limited::new(response.into_body(), MAX_RESPONSE_BYTES)
         .collect()
         .await
         .map_err(|error| format!("the answer is cut short: {error}"))?
         .to_bytes();
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
-    struct Answer {
+    struct ResponseBody {
         access_key_id: String,
         secret_access_key: String,
         token: Option<String>,
         expiration: Option<String>,
     }
     // The parser's own words may repeat what it read.
-    let answer: Answer =
+    let response: ResponseBody =
         serde_json::from_slice(&body).map_err(|_| "its answer holds no keys".to_owned())?;
     let credentials = Credentials {
-        access_key_id: answer.access_key_id,
-        secret_access_key: answer.secret_access_key,
-        session_token: answer.token,
+        access_key_id: response.access_key_id,
+        secret_access_key: response.secret_access_key,
+        session_token: response.token,
     };
     Ok((
         credentials,
-        answer
+        response
             .expiration
             .as_deref()
             .and_then(Timestamp::from_iso8601),
@@ -154,7 +154,7 @@ async fn fetch(url: &str, token: Option<&str>) -> Result<(Credentials, Option<Ti
 
 /// The address, where it is one that plain HTTP may be spoken with: of this sandbox, or
 /// link-local (AWS SDKs and Tools Reference Guide, container credential provider).
-fn local(url: &Url) -> Result<(IpAddr, u16), String> {
+fn local_address(url: &Url) -> Result<(IpAddr, u16), String> {
     let host = url.host_str().unwrap_or_default();
     let ip = match host.trim_matches(['[', ']']) {
         "localhost" => Some(IpAddr::from([127, 0, 0, 1])),
@@ -176,14 +176,14 @@ mod tests {
 
     #[test]
     fn a_secret_is_asked_for_in_the_clear_only_inside_the_sandbox() {
-        let local = |url: &str| local(&Url::parse(url).unwrap()).is_ok();
-        assert!(local("http://127.0.0.1:9001/2021-04-23/credentials"));
-        assert!(local("http://localhost/"));
-        assert!(local("http://[::1]:80/"));
-        assert!(local("http://169.254.170.2/v2"));
-        assert!(!local("http://198.51.100.1/"));
-        assert!(!local("http://example.com/"));
-        assert!(!local("https://127.0.0.1/"));
+        let is_local = |url: &str| local_address(&Url::parse(url).unwrap()).is_ok();
+        assert!(is_local("http://127.0.0.1:9001/2021-04-23/credentials"));
+        assert!(is_local("http://localhost/"));
+        assert!(is_local("http://[::1]:80/"));
+        assert!(is_local("http://169.254.170.2/v2"));
+        assert!(!is_local("http://198.51.100.1/"));
+        assert!(!is_local("http://example.com/"));
+        assert!(!is_local("https://127.0.0.1/"));
     }
 
     #[test]

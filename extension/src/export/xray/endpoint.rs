@@ -2,7 +2,7 @@
 
 /// The base URL of X-Ray in a region (AWS General Reference, X-Ray endpoints; suffixes
 /// of the partitions from the SDKs' public endpoint data).
-pub fn of_region(region: &str) -> String {
+pub fn for_region(region: &str) -> String {
     let suffix = SUFFIXES
         .iter()
         .find(|(prefix, _)| region.starts_with(prefix));
@@ -21,7 +21,7 @@ const SUFFIXES: [(&str, &str); 6] = [
 
 #[cfg(test)]
 mod tests {
-    use super::of_region;
+    use super::for_region;
 
     #[test]
     fn every_partition_has_its_suffix() {
@@ -36,7 +36,7 @@ mod tests {
             ),
             ("eusc-de-east-1", "https://xray.eusc-de-east-1.amazonaws.eu"),
         ] {
-            assert_eq!(of_region(region), endpoint);
+            assert_eq!(for_region(region), endpoint);
         }
     }
 }

@@ -20,7 +20,7 @@ use self::connections::Connections;
 use self::credentials::CredentialsCache;
 pub use self::credentials::{CredentialSource, Credentials};
 use self::response::outcome;
-use super::sink::no_answer;
+use super::sink::no_response;
 use super::{Outcome, SendFuture, Sink};
 use crate::buffer::{Batch, BatchLimits};
 
@@ -44,10 +44,10 @@ const MAX_BATCH_BYTES: usize = 512 * 1024;
 const MAX_REQUESTS_IN_FLIGHT: usize = 4;
 
 /// An answer to 50 documents is a few KB even if all are unprocessed.
-const MAX_ANSWER_BYTES: usize = 256 * 1024;
+const MAX_RESPONSE_BYTES: usize = 256 * 1024;
 
 /// How long a kept connection may stay silent before a new one is tried beside it.
-const LONGEST_SILENCE: Duration = Duration::from_secs(1);
+const MAX_SILENCE: Duration = Duration::from_secs(1);
 
 const NAME: &str = "X-Ray";
 
@@ -79,12 +79,12 @@ impl XRay {
         };
         let request = PutTraceSegments { url, body, batch };
         let begun = Instant::now();
-        match timeout_at(until.into(), self.send_by_any(&request, until)).await {
+        match timeout_at(until.into(), self.send_on_kept_or_new(&request, until)).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(Failure::Local(reason) | Failure::BeforeAnswer(reason))) => {
+            Ok(Err(Failure::Local(reason) | Failure::BeforeResponse(reason))) => {
                 Outcome::Later(reason)
             }
-            Err(_) => Outcome::Later(no_answer(NAME, begun.elapsed())),
+            Err(_) => Outcome::Later(no_response(NAME, begun.elapsed())),
         }
     }
 
@@ -102,35 +102,40 @@ impl XRay {
         for (name, value) in signed {
             request = request.header(name, value);
         }
-        let mut answer = request.body(body.clone()).send().await.map_err(|error| {
+        let mut response = request.body(body.clone()).send().await.map_err(|error| {
             // A new connection that cannot be made proves nothing about old ones.
             if error.is_connect() || error.is_builder() {
                 Failure::Local(reason(error))
             } else {
-                Failure::BeforeAnswer(reason(error))
+                Failure::BeforeResponse(reason(error))
             }
         })?;
         let mut read = Vec::new();
-        while read.len() < MAX_ANSWER_BYTES
-            && let Some(chunk) = answer
+        while read.len() < MAX_RESPONSE_BYTES
+            && let Some(chunk) = response
                 .chunk()
                 .await
                 .map_err(|error| Failure::Local(reason(error)))?
         {
             read.extend_from_slice(&chunk);
         }
-        let error_type = answer
+        let error_type = response
             .headers()
             .get("x-amzn-errortype")
             .and_then(|value| value.to_str().ok());
-        Ok(outcome(answer.status().as_u16(), error_type, &read, batch))
+        Ok(outcome(
+            response.status().as_u16(),
+            error_type,
+            &read,
+            batch,
+        ))
     }
 
     /// Sends on a kept connection if there is one. If that connection proves dead, sends at
     /// once on a new one. If it is only silent, sends on a new one beside it after half the
-    /// time or after [`LONGEST_SILENCE`], because a connection that died in a freeze stays
+    /// time or after [`MAX_SILENCE`], because a connection that died in a freeze stays
     /// silent forever. Sending twice is safe.
-    async fn send_by_any(
+    async fn send_on_kept_or_new(
         &self,
         put: &PutTraceSegments<'_>,
         until: Instant,
@@ -144,13 +149,13 @@ impl XRay {
             return first.await;
         }
         tokio::pin!(first);
-        let patience = (until.saturating_duration_since(Instant::now()) / 2).min(LONGEST_SILENCE);
+        let max_silence = (until.saturating_duration_since(Instant::now()) / 2).min(MAX_SILENCE);
         let silent = tokio::select! {
             result = &mut first => match result {
-                Err(Failure::BeforeAnswer(_)) => false,
+                Err(Failure::BeforeResponse(_)) => false,
                 result => return result,
             },
-            () = sleep_until((Instant::now() + patience).into()) => true,
+            () = sleep_until((Instant::now() + max_silence).into()) => true,
         };
         let fresh = self
             .connections
@@ -208,7 +213,7 @@ struct PutTraceSegments<'a> {
 
 enum Failure {
     /// The connection ended before a byte of an answer, as after a freeze.
-    BeforeAnswer(String),
+    BeforeResponse(String),
     /// A failure that another connection would not mend.
     Local(String),
 }

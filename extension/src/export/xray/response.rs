@@ -36,16 +36,16 @@ struct Unprocessed {
 /// The entries of `UnprocessedTraceSegments`; `None` if the body is not an answer of X-Ray.
 fn unprocessed(body: &[u8]) -> Option<Vec<Unprocessed>> {
     #[derive(Deserialize, Default)]
-    struct Answer<'a> {
+    struct ResponseBody<'a> {
         #[serde(rename = "UnprocessedTraceSegments", borrow)]
         unprocessed: Option<Vec<&'a RawValue>>,
     }
     if body.trim_ascii().is_empty() {
         return Some(Vec::new());
     }
-    let answer: Answer<'_> = serde_json::from_slice(body).ok()?;
+    let response: ResponseBody<'_> = serde_json::from_slice(body).ok()?;
     // An entry that cannot be read names no document, like one without an id.
-    let entries = answer.unprocessed.unwrap_or_default().into_iter();
+    let entries = response.unprocessed.unwrap_or_default().into_iter();
     Some(
         entries
             .map(|entry| serde_json::from_str(entry.get()).unwrap_or_default())
@@ -83,7 +83,7 @@ fn find_left_out(unprocessed: &[Unprocessed], batch: &Batch) -> Vec<LeftOut> {
             .filter(char::is_ascii_alphanumeric)
             .take(64)
             .collect();
-        let fate = if index.is_some() && is_passing(&code) {
+        let fate = if index.is_some() && is_transient(&code) {
             Fate::Later
         } else {
             Fate::Rejected
@@ -127,15 +127,15 @@ fn failure(status: u16, error_type: Option<&str>, body: &[u8]) -> Outcome {
             "{reason}; the function's role needs xray:PutTraceSegments"
         )),
         // 408, 429, 5xx, and redirects and other answers of something between us and X-Ray.
-        400 | 413 | 415 if !is_passing(&kind) => Outcome::Rejected(reason),
+        400 | 413 | 415 if !is_transient(&kind) => Outcome::Rejected(reason),
         _ => Outcome::Later(reason),
     }
 }
 
 /// Whether an error does not concern the document: a throttle, the service's own failure,
 /// or credentials or a clock that may be right the next time.
-fn is_passing(code: &str) -> bool {
-    const PASSING: [&str; 13] = [
+fn is_transient(code: &str) -> bool {
+    const TRANSIENT: [&str; 13] = [
         "throttl",
         "toomanyrequests",
         "limitexceeded",
@@ -151,7 +151,7 @@ fn is_passing(code: &str) -> bool {
         "accessdenied",
     ];
     let code = code.to_ascii_lowercase();
-    PASSING.iter().any(|part| code.contains(part))
+    TRANSIENT.iter().any(|part| code.contains(part))
 }
 
 #[cfg(test)]
