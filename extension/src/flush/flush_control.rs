@@ -1,6 +1,9 @@
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::Limits;
+use super::action::Action;
+use super::input::Input;
+use super::limits::Limits;
+use super::state::{Ends, State, Telemetry};
 
 /// Decides when to flush and when to call `/next`: one state, and what each input makes
 /// of it. Pure: the time is passed in, and the actions are for others to do.
@@ -35,116 +38,6 @@ pub struct FlushControl {
     unreported: Option<String>,
 }
 
-/// Where the environment stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
-    /// `/next` is outstanding and no invocation is known to run; Lambda may have frozen
-    /// us. Managed Instances are always here.
-    Waiting,
-    /// An invocation runs, and `/next` is held back for its end, at most until `until`.
-    /// `patience` ends sooner where that end has never been announced before.
-    Held {
-        request_id: String,
-        until: Instant,
-        patience: Option<Instant>,
-    },
-    /// An invocation runs whose end nobody announces in time: `/next` is outstanding.
-    Released {
-        request_id: String,
-    },
-    /// The invocation is over; what is left is being sent, then `/next`.
-    Flushing {
-        until: Instant,
-    },
-    /// SHUTDOWN: telemetry of the last invocation may still be on its way.
-    Lingering {
-        until: Instant,
-        closing: Instant,
-    },
-    /// SHUTDOWN: the last flush, tried again while there is time.
-    Closing {
-        until: Instant,
-        retry_at: Option<Instant>,
-        pause: Duration,
-    },
-    Ended,
-}
-
-/// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Input<'a> {
-    Invoke {
-        request_id: &'a str,
-        deadline: Instant,
-    },
-    Shutdown {
-        deadline: Instant,
-    },
-    /// The wrapper's signal: this invocation's documents have all been sent.
-    Done {
-        request_id: &'a str,
-    },
-    /// `platform.runtimeDone`.
-    RuntimeDone {
-        request_id: &'a str,
-    },
-    /// `platform.report`: no more is to be told of this invocation.
-    Reported {
-        request_id: &'a str,
-    },
-    /// Telemetry came, whatever it told.
-    Telemetry,
-    /// A document was put into the buffer.
-    Buffered,
-    /// The buffer holds a batch that no later document would make fuller.
-    BatchFull,
-    /// Nothing is on the wire any more. `left`: documents wait; `failed`: X-Ray did not
-    /// take the last batch, so that it is too early for them.
-    Settled {
-        left: bool,
-        failed: bool,
-    },
-    /// The time of [`FlushControl::due`] has come.
-    Tick,
-}
-
-/// What to do about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Call `/next`.
-    Next,
-    /// Start to send what is buffered, beside whatever runs.
-    Send { until: Instant },
-    /// Start to send the batches that are full.
-    SendFull { until: Instant },
-    /// Send everything that is buffered and tell when that is [`Input::Settled`].
-    Flush { until: Instant },
-    /// End the process.
-    Exit,
-}
-
-/// How an invocation's end comes to be known.
-#[derive(Debug)]
-struct Ends {
-    /// The wrapper has signalled an end before: it will again.
-    wrapper: bool,
-    telemetry: Telemetry,
-    /// Managed Instances: many invocations at a time, of which none is announced to us.
-    managed_instances: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Telemetry {
-    /// Refused, or promised and never delivered.
-    Silent,
-    /// The subscription was accepted; nothing has come yet.
-    Promised,
-    Arriving,
-    /// It comes, but an end that it should have told was not told: only a
-    /// `platform.runtimeDone` shows that it tells ends at all.
-    Endless,
-}
-
 impl FlushControl {
     /// `telemetry`: the subscription was accepted.
     pub fn new(limits: Limits, telemetry: bool, managed_instances: bool) -> Self {
@@ -169,16 +62,16 @@ impl FlushControl {
     }
 
     /// The first action: the extension is ready.
-    pub fn start(&self) -> Action {
+    pub(crate) fn start(&self) -> Action {
         Action::Next
     }
 
-    pub fn state(&self) -> &State {
+    pub(crate) fn state(&self) -> &State {
         &self.state
     }
 
     /// After SHUTDOWN no further event comes.
-    pub fn is_shutting_down(&self) -> bool {
+    pub(crate) fn is_shutting_down(&self) -> bool {
         matches!(
             self.state,
             State::Lingering { .. } | State::Closing { .. } | State::Ended
@@ -186,7 +79,7 @@ impl FlushControl {
     }
 
     /// When to come back with [`Input::Tick`], if nothing happens before.
-    pub fn due(&self) -> Option<Instant> {
+    pub(crate) fn due(&self) -> Option<Instant> {
         let (first, second) = match &self.state {
             State::Waiting | State::Released { .. } => (None, None),
             State::Held {
@@ -202,7 +95,7 @@ impl FlushControl {
     }
 
     /// Takes in what happened at `now`. The actions are to be done in order.
-    pub fn on(&mut self, input: Input<'_>, now: Instant) -> Vec<Action> {
+    pub(crate) fn on(&mut self, input: Input<'_>, now: Instant) -> Vec<Action> {
         match input {
             Input::Invoke {
                 request_id,

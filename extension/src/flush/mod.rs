@@ -5,9 +5,14 @@
 //! freeze at any moment. [`FlushControl`] decides and does nothing else: time and events are
 //! its input, [`Action`]s its output.
 
+mod action;
 mod flush_control;
+mod input;
 mod limits;
+mod state;
 
+pub(crate) use action::Action;
 pub use flush_control::FlushControl;
-pub(crate) use flush_control::{Action, Input, State};
+pub(crate) use input::Input;
 pub use limits::Limits;
+pub(crate) use state::State;

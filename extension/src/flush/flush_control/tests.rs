@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 
 const LIMITS: Limits = Limits::with_flush(Duration::from_secs(2));
