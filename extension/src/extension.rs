@@ -94,8 +94,11 @@ impl Extension {
             self.read_all_documents();
         }
         let exporters = &self.pipeline.exporters;
-        let (left, failed) = (exporters.has_waiting(), exporters.is_failing());
-        self.input(Input::Settled { left, failed });
+        let (has_waiting, is_failing) = (exporters.has_waiting(), exporters.is_failing());
+        self.input(Input::Idle {
+            has_waiting,
+            is_failing,
+        });
     }
 
     /// Handles an event of Lambda; `None` if the Runtime API is gone.
@@ -193,7 +196,7 @@ impl Extension {
             self.input(Input::RuntimeDone { request_id });
         }
         for request_id in &reported {
-            self.input(Input::Reported { request_id });
+            self.input(Input::Report { request_id });
         }
     }
 

@@ -67,7 +67,7 @@ async fn run(config: &Config, mut log: Log) -> ExitCode {
         .function_name
         .clone()
         .filter(|_| config.function_segment);
-    let limits = Limits::with_flush(config.flush_timeout);
+    let limits = Limits::with_flush_timeout(config.flush_timeout);
     let extension = Extension {
         next,
         intake,

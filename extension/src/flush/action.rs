@@ -9,7 +9,7 @@ pub(crate) enum Action {
     Send { until: Instant },
     /// Start to send the batches that are full.
     SendFull { until: Instant },
-    /// Send everything that is buffered and tell when that is [`Input::Settled`].
+    /// Send everything that is buffered and tell when that is [`Input::Idle`](super::Input::Idle).
     Flush { until: Instant },
     /// End the process.
     Exit,

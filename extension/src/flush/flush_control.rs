@@ -3,7 +3,7 @@ use std::time::Instant;
 use super::action::Action;
 use super::input::Input;
 use super::limits::Limits;
-use super::state::{Ends, State, Telemetry};
+use super::state::{State, TelemetryState};
 
 /// Decides when to flush and when to call `/next`: one state, and what each input makes
 /// of it. Pure: the time is passed in, and the actions are for others to do.
@@ -18,22 +18,26 @@ use super::state::{Ends, State, Telemetry};
 ///   │           │                       ▲              │ Done or runtimeDone: Flush
 ///   │           └── Invoke, no end will │              ▼
 ///   │               be announced: Next ─┘           Flushing
-///   └──────────────── settled or out of time: Next ────┘
+///   └──────────────── idle or out of time: Next ───────┘
 ///
-///   any ── Shutdown: Send ──► Lingering ── telemetry in: Flush ──► Closing ── settled: Exit ──► Ended
+///   any ── Shutdown: Send ──► AwaitingReport ── Report: Flush ──► FinalFlush ── idle: Exit ──► Ended
 /// ```
 #[derive(Debug)]
 pub struct FlushControl {
     state: State,
     limits: Limits,
-    ends: Ends,
+    /// The wrapper has signalled an end before: it will again.
+    wrapper_signals: bool,
+    telemetry: TelemetryState,
+    /// Many invocations at a time, of which none is announced to us.
+    managed_instances: bool,
     /// When documents that wait for company go anyway.
     send_at: Option<Instant>,
     /// The last INVOKE. An asynchronous invocation is tried again under the same id.
-    invoked: Option<String>,
+    last_invoke: Option<String>,
     /// An invocation whose end was heard before its INVOKE, which travels on another
     /// connection.
-    ended: Option<String>,
+    early_end: Option<String>,
     /// The invocation whose `platform.report` has not come.
     unreported: Option<String>,
 }
@@ -42,21 +46,19 @@ impl FlushControl {
     /// `telemetry`: the subscription was accepted.
     pub fn new(limits: Limits, telemetry: bool, managed_instances: bool) -> Self {
         let telemetry = if telemetry {
-            Telemetry::Promised
+            TelemetryState::Subscribed
         } else {
-            Telemetry::Silent
+            TelemetryState::Unavailable
         };
         Self {
             state: State::Waiting,
             limits,
-            ends: Ends {
-                wrapper: false,
-                telemetry,
-                managed_instances,
-            },
+            wrapper_signals: false,
+            telemetry,
+            managed_instances,
             send_at: None,
-            invoked: None,
-            ended: None,
+            last_invoke: None,
+            early_end: None,
             unreported: None,
         }
     }
@@ -74,7 +76,7 @@ impl FlushControl {
     pub(crate) fn is_shutting_down(&self) -> bool {
         matches!(
             self.state,
-            State::Lingering { .. } | State::Closing { .. } | State::Ended
+            State::AwaitingReport { .. } | State::FinalFlush { .. } | State::Ended
         )
     }
 
@@ -83,10 +85,12 @@ impl FlushControl {
         let (first, second) = match &self.state {
             State::Waiting | State::Released { .. } => (None, None),
             State::Held {
-                until, patience, ..
-            } => (Some(*until), *patience),
-            State::Flushing { until } | State::Lingering { until, .. } => (Some(*until), None),
-            State::Closing {
+                until,
+                telemetry_due,
+                ..
+            } => (Some(*until), *telemetry_due),
+            State::Flushing { until } | State::AwaitingReport { until, .. } => (Some(*until), None),
+            State::FinalFlush {
                 until, retry_at, ..
             } => (Some(*until), *retry_at),
             State::Ended => return None,
@@ -103,40 +107,25 @@ impl FlushControl {
             } => self.invoke(request_id, deadline, now),
             Input::Shutdown { deadline } => self.shutdown(deadline, now),
             Input::Done { request_id } => {
-                self.ends.wrapper = true;
+                self.wrapper_signals = true;
                 self.end(request_id, now)
             }
-            Input::RuntimeDone { request_id } => {
-                self.ends.telemetry = Telemetry::Arriving;
-                let actions = self.end(request_id, now);
-                if self.invoked.as_deref() == Some(request_id) {
-                    // Telemetry reports each attempt's end once; a later end with the same id
-                    // is a retry.
-                    self.invoked = None;
-                }
-                actions
-            }
-            Input::Reported { request_id } => self.reported(request_id, now),
-            Input::Telemetry => {
-                if self.ends.telemetry != Telemetry::Endless {
-                    self.ends.telemetry = Telemetry::Arriving;
-                }
-                if let State::Held { patience, .. } = &mut self.state {
-                    *patience = None;
-                }
-                Vec::new()
-            }
+            Input::RuntimeDone { request_id } => self.runtime_done(request_id, now),
+            Input::Report { request_id } => self.report(request_id, now),
+            Input::Telemetry => self.telemetry_arrived(),
             Input::Buffered => {
-                if self.is_open() {
-                    self.send_at.get_or_insert(now + self.limits.linger);
-                }
+                let may_linger = self.is_between_flushes();
+                self.schedule_send(may_linger, now);
                 Vec::new()
             }
-            Input::BatchFull if self.is_open() => vec![Action::SendFull {
-                until: self.attempt(now),
+            Input::BatchFull if self.is_between_flushes() => vec![Action::SendFull {
+                until: self.send_until(now),
             }],
             Input::BatchFull => Vec::new(),
-            Input::Settled { left, failed } => self.settled(left, failed, now),
+            Input::Idle {
+                has_waiting,
+                is_failing,
+            } => self.idle(has_waiting, is_failing, now),
             Input::Tick => self.tick(now),
         }
     }
@@ -144,23 +133,23 @@ impl FlushControl {
     fn invoke(&mut self, request_id: &str, deadline: Instant, now: Instant) -> Vec<Action> {
         let until = self.before(deadline);
         self.unreported = Some(request_id.to_owned());
-        self.invoked = Some(request_id.to_owned());
-        if self.ended.take().as_deref() == Some(request_id) {
+        self.last_invoke = Some(request_id.to_owned());
+        if self.early_end.take().as_deref() == Some(request_id) {
             return self.flush(until, now);
         }
         let request_id = request_id.to_owned();
-        let patience = match self.ends.telemetry {
-            _ if self.ends.wrapper => Some(None),
-            Telemetry::Arriving => Some(None),
-            Telemetry::Promised => Some(Some(now + self.limits.patience)),
-            Telemetry::Silent | Telemetry::Endless => None,
+        let telemetry_due = match self.telemetry {
+            _ if self.wrapper_signals => Some(None),
+            TelemetryState::Arriving => Some(None),
+            TelemetryState::Subscribed => Some(Some(now + self.limits.first_telemetry)),
+            TelemetryState::Unavailable | TelemetryState::WithoutEnds => None,
         };
-        let hold = patience.filter(|_| until > now);
+        let hold = telemetry_due.filter(|_| until > now);
         self.state = match hold {
-            Some(patience) => State::Held {
+            Some(telemetry_due) => State::Held {
                 request_id,
                 until,
-                patience,
+                telemetry_due,
             },
             None => State::Released { request_id },
         };
@@ -191,17 +180,38 @@ impl FlushControl {
                 vec![self.send(now)]
             }
             _ => {
-                if self.invoked.as_deref() != Some(request_id) {
-                    self.ended = Some(request_id.to_owned());
+                if self.last_invoke.as_deref() != Some(request_id) {
+                    self.early_end = Some(request_id.to_owned());
                 }
                 Vec::new()
             }
         }
     }
 
+    fn runtime_done(&mut self, request_id: &str, now: Instant) -> Vec<Action> {
+        self.telemetry = TelemetryState::Arriving;
+        let actions = self.end(request_id, now);
+        if self.last_invoke.as_deref() == Some(request_id) {
+            // Telemetry reports each attempt's end once; a later end with the same id
+            // is a retry.
+            self.last_invoke = None;
+        }
+        actions
+    }
+
+    fn telemetry_arrived(&mut self) -> Vec<Action> {
+        if self.telemetry != TelemetryState::WithoutEnds {
+            self.telemetry = TelemetryState::Arriving;
+        }
+        if let State::Held { telemetry_due, .. } = &mut self.state {
+            *telemetry_due = None;
+        }
+        Vec::new()
+    }
+
     fn flush(&mut self, until: Instant, now: Instant) -> Vec<Action> {
         self.send_at = None;
-        let until = until.min(now + self.limits.flush);
+        let until = until.min(now + self.limits.flush_timeout);
         if until <= now {
             // No time, or none that sending may hold: it goes on beside whatever comes.
             self.state = State::Waiting;
@@ -211,73 +221,77 @@ impl FlushControl {
         vec![Action::Flush { until }]
     }
 
-    fn reported(&mut self, request_id: &str, now: Instant) -> Vec<Action> {
+    fn report(&mut self, request_id: &str, now: Instant) -> Vec<Action> {
         if self.unreported.as_deref() == Some(request_id) {
             self.unreported = None;
-            if let State::Lingering { closing, .. } = self.state {
-                return self.close(closing, now);
+            if let State::AwaitingReport { flush_until, .. } = self.state {
+                return self.final_flush(flush_until, now);
             }
         }
         Vec::new()
     }
 
-    fn settled(&mut self, left: bool, failed: bool, now: Instant) -> Vec<Action> {
+    fn idle(&mut self, has_waiting: bool, is_failing: bool, now: Instant) -> Vec<Action> {
         match &mut self.state {
             State::Flushing { .. } => {
                 self.state = State::Waiting;
-                self.send_again(left, now);
+                self.schedule_send(has_waiting, now);
                 vec![Action::Next]
             }
-            State::Closing { .. } if !left => self.exit(),
-            State::Closing { until, .. } if *until <= now => self.exit(),
-            State::Closing { until, .. } if !failed => vec![Action::Flush { until: *until }],
-            State::Closing {
-                retry_at, pause, ..
+            State::FinalFlush { .. } if !has_waiting => self.exit(),
+            State::FinalFlush { until, .. } if *until <= now => self.exit(),
+            State::FinalFlush { until, .. } if !is_failing => {
+                vec![Action::Flush { until: *until }]
+            }
+            State::FinalFlush {
+                retry_at,
+                retry_delay,
+                ..
             } => {
-                *retry_at = Some(now + *pause);
-                *pause *= 2;
+                *retry_at = Some(now + *retry_delay);
+                *retry_delay *= 2;
                 Vec::new()
             }
             State::Waiting | State::Held { .. } | State::Released { .. } => {
-                self.send_again(left, now);
+                self.schedule_send(has_waiting, now);
                 Vec::new()
             }
-            State::Lingering { .. } | State::Ended => Vec::new(),
+            State::AwaitingReport { .. } | State::Ended => Vec::new(),
         }
     }
 
-    fn send_again(&mut self, left: bool, now: Instant) {
-        if left {
+    fn schedule_send(&mut self, has_waiting: bool, now: Instant) {
+        if has_waiting {
             self.send_at.get_or_insert(now + self.limits.linger);
         }
     }
 
     fn shutdown(&mut self, deadline: Instant, now: Instant) -> Vec<Action> {
         self.send_at = None;
-        let closing = self.before(deadline);
-        let telemetry_comes = matches!(
-            self.ends.telemetry,
-            Telemetry::Arriving | Telemetry::Endless
+        let flush_until = self.before(deadline);
+        let telemetry_arrives = matches!(
+            self.telemetry,
+            TelemetryState::Arriving | TelemetryState::WithoutEnds
         );
-        let telemetry_is_due =
-            telemetry_comes && (self.unreported.is_some() || self.ends.managed_instances);
-        if telemetry_is_due && closing > now {
-            let until = closing.min(now + self.limits.telemetry);
-            self.state = State::Lingering { until, closing };
-            vec![Action::Send { until: closing }]
+        let report_is_due =
+            telemetry_arrives && (self.unreported.is_some() || self.managed_instances);
+        if report_is_due && flush_until > now {
+            let until = flush_until.min(now + self.limits.last_report);
+            self.state = State::AwaitingReport { until, flush_until };
+            vec![Action::Send { until: flush_until }]
         } else {
-            self.close(closing, now)
+            self.final_flush(flush_until, now)
         }
     }
 
-    fn close(&mut self, until: Instant, now: Instant) -> Vec<Action> {
+    fn final_flush(&mut self, until: Instant, now: Instant) -> Vec<Action> {
         if until <= now {
             return self.exit();
         }
-        self.state = State::Closing {
+        self.state = State::FinalFlush {
             until,
             retry_at: None,
-            pause: self.limits.retry,
+            retry_delay: self.limits.first_retry_delay,
         };
         vec![Action::Flush { until }]
     }
@@ -293,18 +307,22 @@ impl FlushControl {
             State::Held { until, .. } if passed(*until) => {
                 // Whoever announced ends before does so no more, or the function hangs:
                 // the next invocation is not held on their word.
-                self.ends.wrapper = false;
-                self.ends.telemetry = match self.ends.telemetry {
-                    Telemetry::Arriving | Telemetry::Endless => Telemetry::Endless,
-                    Telemetry::Promised | Telemetry::Silent => Telemetry::Silent,
+                self.wrapper_signals = false;
+                self.telemetry = match self.telemetry {
+                    TelemetryState::Arriving | TelemetryState::WithoutEnds => {
+                        TelemetryState::WithoutEnds
+                    }
+                    TelemetryState::Subscribed | TelemetryState::Unavailable => {
+                        TelemetryState::Unavailable
+                    }
                 };
                 self.release()
             }
             State::Held {
-                patience: Some(patience),
+                telemetry_due: Some(due),
                 ..
-            } if passed(*patience) => {
-                self.ends.telemetry = Telemetry::Silent;
+            } if passed(*due) => {
+                self.telemetry = TelemetryState::Unavailable;
                 self.release()
             }
             State::Flushing { until } if passed(*until) => {
@@ -312,12 +330,12 @@ impl FlushControl {
                 self.state = State::Waiting;
                 vec![Action::Next]
             }
-            State::Lingering { until, closing } if passed(*until) => {
-                let closing = *closing;
-                self.close(closing, now)
+            State::AwaitingReport { until, flush_until } if passed(*until) => {
+                let flush_until = *flush_until;
+                self.final_flush(flush_until, now)
             }
-            State::Closing { until, .. } if passed(*until) => self.exit(),
-            State::Closing {
+            State::FinalFlush { until, .. } if passed(*until) => self.exit(),
+            State::FinalFlush {
                 until, retry_at, ..
             } if retry_at.is_some_and(passed) => {
                 *retry_at = None;
@@ -342,26 +360,28 @@ impl FlushControl {
 
     fn send(&self, now: Instant) -> Action {
         Action::Send {
-            until: self.attempt(now),
+            until: self.send_until(now),
         }
     }
 
     /// Until when a batch that starts now may be on the wire, where sending holds nothing.
-    fn attempt(&self, now: Instant) -> Instant {
-        let attempt = now + self.limits.attempt;
+    fn send_until(&self, now: Instant) -> Instant {
+        let until = now + self.limits.send_timeout;
         match &self.state {
-            State::Held { until, .. } => attempt.min(*until),
+            State::Held { until: held, .. } => until.min(*held),
             // `/next` has been called: nothing waits for this batch.
-            _ => attempt,
+            _ => until,
         }
     }
 
     fn before(&self, deadline: Instant) -> Instant {
-        deadline.checked_sub(self.limits.margin).unwrap_or(deadline)
+        deadline
+            .checked_sub(self.limits.deadline_margin)
+            .unwrap_or(deadline)
     }
 
     /// Whether documents may wait for company: no flush is under way that takes them.
-    fn is_open(&self) -> bool {
+    fn is_between_flushes(&self) -> bool {
         matches!(
             self.state,
             State::Waiting | State::Held { .. } | State::Released { .. }

@@ -19,7 +19,7 @@ pub(crate) enum Input<'a> {
         request_id: &'a str,
     },
     /// `platform.report`: no more is to be told of this invocation.
-    Reported {
+    Report {
         request_id: &'a str,
     },
     /// Telemetry came, whatever it told.
@@ -28,11 +28,11 @@ pub(crate) enum Input<'a> {
     Buffered,
     /// The buffer holds a batch that no later document would make fuller.
     BatchFull,
-    /// Nothing is on the wire any more. `left`: documents wait; `failed`: X-Ray did not
+    /// Nothing is on the wire any more. `has_waiting`: documents wait; `is_failing`: X-Ray did not
     /// take the last batch, so that it is too early for them.
-    Settled {
-        left: bool,
-        failed: bool,
+    Idle {
+        has_waiting: bool,
+        is_failing: bool,
     },
     /// The time of [`FlushControl::due`] has come.
     Tick,

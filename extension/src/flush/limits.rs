@@ -4,34 +4,34 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// The most that sending may take after an invocation (`XRAY_LAMBDA_FLUSH_TIMEOUT_MS`).
-    pub flush: Duration,
+    pub(super) flush_timeout: Duration,
     /// The most that a batch may take that goes beside other work and holds nothing.
-    pub attempt: Duration,
+    pub(super) send_timeout: Duration,
     /// Left between the end of sending and the deadline: `/next` must still be on its way.
-    pub margin: Duration,
+    pub(super) deadline_margin: Duration,
     /// How long documents wait for company while an invocation runs.
-    pub linger: Duration,
+    pub(super) linger: Duration,
     /// How long the first invocation is held for telemetry that was promised and has
     /// never come.
-    pub patience: Duration,
+    pub(super) first_telemetry: Duration,
     /// How long SHUTDOWN waits for telemetry that is on its way: four times the least
     /// buffering that Lambda takes, 25 ms.
-    pub telemetry: Duration,
+    pub(super) last_report: Duration,
     /// First retry delay at SHUTDOWN, the last chance to send.
-    pub retry: Duration,
+    pub(super) first_retry_delay: Duration,
 }
 
 impl Limits {
     /// The defaults around a flush timeout.
-    pub const fn with_flush(flush: Duration) -> Self {
+    pub const fn with_flush_timeout(flush_timeout: Duration) -> Self {
         Self {
-            flush,
-            attempt: Duration::from_secs(5),
-            margin: Duration::from_millis(100),
+            flush_timeout,
+            send_timeout: Duration::from_secs(5),
+            deadline_margin: Duration::from_millis(100),
             linger: Duration::from_secs(1),
-            patience: Duration::from_millis(100),
-            telemetry: Duration::from_millis(100),
-            retry: Duration::from_millis(100),
+            first_telemetry: Duration::from_millis(100),
+            last_report: Duration::from_millis(100),
+            first_retry_delay: Duration::from_millis(100),
         }
     }
 }

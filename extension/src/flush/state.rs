@@ -7,11 +7,11 @@ pub(crate) enum State {
     /// us. Managed Instances are always here.
     Waiting,
     /// An invocation runs, and `/next` is held back for its end, at most until `until`.
-    /// `patience` ends sooner where that end has never been announced before.
+    /// `telemetry_due` ends sooner where that end has never been announced before.
     Held {
         request_id: String,
         until: Instant,
-        patience: Option<Instant>,
+        telemetry_due: Option<Instant>,
     },
     /// An invocation runs whose end nobody announces in time: `/next` is outstanding.
     Released {
@@ -22,37 +22,28 @@ pub(crate) enum State {
         until: Instant,
     },
     /// SHUTDOWN: telemetry of the last invocation may still be on its way.
-    Lingering {
+    AwaitingReport {
         until: Instant,
-        closing: Instant,
+        flush_until: Instant,
     },
     /// SHUTDOWN: the last flush, tried again while there is time.
-    Closing {
+    FinalFlush {
         until: Instant,
         retry_at: Option<Instant>,
-        pause: Duration,
+        retry_delay: Duration,
     },
     Ended,
 }
 
-/// How an invocation's end comes to be known.
-#[derive(Debug)]
-pub(super) struct Ends {
-    /// The wrapper has signalled an end before: it will again.
-    pub(super) wrapper: bool,
-    pub(super) telemetry: Telemetry,
-    /// Managed Instances: many invocations at a time, of which none is announced to us.
-    pub(super) managed_instances: bool,
-}
-
+/// Whether telemetry reports the ends of invocations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Telemetry {
+pub(super) enum TelemetryState {
     /// Refused, or promised and never delivered.
-    Silent,
+    Unavailable,
     /// The subscription was accepted; nothing has come yet.
-    Promised,
+    Subscribed,
     Arriving,
     /// It comes, but an end that it should have told was not told: only a
     /// `platform.runtimeDone` shows that it tells ends at all.
-    Endless,
+    WithoutEnds,
 }

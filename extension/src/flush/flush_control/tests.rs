@@ -2,19 +2,19 @@ use std::time::Duration;
 
 use super::*;
 
-const LIMITS: Limits = Limits::with_flush(Duration::from_secs(2));
+const LIMITS: Limits = Limits::with_flush_timeout(Duration::from_secs(2));
 
 fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
 /// A flush control and its clock.
-struct Scene {
+struct Fixture {
     control: FlushControl,
     zero: Instant,
 }
 
-impl Scene {
+impl Fixture {
     /// A function without the wrapper, whose telemetry subscription was refused.
     fn silent() -> Self {
         Self {
@@ -31,9 +31,9 @@ impl Scene {
     }
 
     fn arriving() -> Self {
-        let mut scene = Self::promised();
-        assert_eq!(scene.on(0, Input::Telemetry), []);
-        scene
+        let mut fixture = Self::promised();
+        assert_eq!(fixture.on(0, Input::Telemetry), []);
+        fixture
     }
 
     fn at(&self, milliseconds: u64) -> Instant {
@@ -80,205 +80,214 @@ impl Scene {
 
 const DONE: Input<'_> = Input::Done { request_id: "r-1" };
 const RUNTIME_DONE: Input<'_> = Input::RuntimeDone { request_id: "r-1" };
-const SETTLED: Input<'_> = Input::Settled {
-    left: false,
-    failed: false,
+const IDLE: Input<'_> = Input::Idle {
+    has_waiting: false,
+    is_failing: false,
 };
 /// X-Ray did not take it.
-const LEFT: Input<'_> = Input::Settled {
-    left: true,
-    failed: true,
+const FAILED: Input<'_> = Input::Idle {
+    has_waiting: true,
+    is_failing: true,
 };
 
 #[test]
 fn it_starts_by_calling_next() {
-    let scene = Scene::silent();
-    assert_eq!(scene.control.start(), Action::Next);
+    let fixture = Fixture::silent();
+    assert_eq!(fixture.control.start(), Action::Next);
     assert_eq!(
-        (scene.control.state(), scene.due()),
+        (fixture.control.state(), fixture.due()),
         (&State::Waiting, None)
     );
 }
 
 #[test]
 fn without_telemetry_and_wrapper_an_invocation_is_not_held() {
-    let mut scene = Scene::silent();
-    assert_eq!(scene.invoke(0, "r-1"), [Action::Next, scene.send(5_000)]);
-    assert!(matches!(scene.control.state(), State::Released { .. }));
-    assert_eq!(scene.due(), None);
+    let mut fixture = Fixture::silent();
+    assert_eq!(
+        fixture.invoke(0, "r-1"),
+        [Action::Next, fixture.send(5_000)]
+    );
+    assert!(matches!(fixture.control.state(), State::Released { .. }));
+    assert_eq!(fixture.due(), None);
 }
 
 #[test]
 fn the_wrappers_signal_flushes_and_the_flush_calls_next() {
-    let mut scene = Scene::arriving();
-    assert_eq!(scene.invoke(0, "r-1"), [scene.send(5_000)]);
-    assert_eq!(scene.on(40, DONE), [scene.flush(2_040)]);
-    assert_eq!(scene.on(60, SETTLED), [Action::Next]);
+    let mut fixture = Fixture::arriving();
+    assert_eq!(fixture.invoke(0, "r-1"), [fixture.send(5_000)]);
+    assert_eq!(fixture.on(40, DONE), [fixture.flush(2_040)]);
+    assert_eq!(fixture.on(60, IDLE), [Action::Next]);
     assert_eq!(
-        (scene.control.state(), scene.due()),
+        (fixture.control.state(), fixture.due()),
         (&State::Waiting, None)
     );
 }
 
 #[test]
 fn runtime_done_flushes_where_there_is_no_wrapper_and_a_second_end_does_nothing() {
-    let mut scene = Scene::arriving();
-    scene.invoke(0, "r-1");
-    assert_eq!(scene.on(40, RUNTIME_DONE), [scene.flush(2_040)]);
-    assert_eq!(scene.on(41, DONE), []);
-    assert!(matches!(scene.control.state(), State::Flushing { .. }));
+    let mut fixture = Fixture::arriving();
+    fixture.invoke(0, "r-1");
+    assert_eq!(fixture.on(40, RUNTIME_DONE), [fixture.flush(2_040)]);
+    assert_eq!(fixture.on(41, DONE), []);
+    assert!(matches!(fixture.control.state(), State::Flushing { .. }));
 }
 
 #[test]
 fn another_invocations_end_does_not_end_this_one() {
-    let mut scene = Scene::arriving();
-    scene.invoke(0, "r-2");
-    assert_eq!(scene.on(40, DONE), []);
-    assert!(matches!(scene.control.state(), State::Held { .. }));
+    let mut fixture = Fixture::arriving();
+    fixture.invoke(0, "r-2");
+    assert_eq!(fixture.on(40, DONE), []);
+    assert!(matches!(fixture.control.state(), State::Held { .. }));
 }
 
 #[test]
 fn an_end_that_is_heard_before_its_invoke_flushes_at_once() {
-    let mut scene = Scene::arriving();
-    assert_eq!(scene.on(0, DONE), []);
-    assert_eq!(scene.invoke(1, "r-1"), [scene.flush(2_001)]);
+    let mut fixture = Fixture::arriving();
+    assert_eq!(fixture.on(0, DONE), []);
+    assert_eq!(fixture.invoke(1, "r-1"), [fixture.flush(2_001)]);
 }
 
 #[test]
 fn an_invocation_that_lambda_tries_again_under_the_same_id_is_held_again() {
-    let mut scene = Scene::arriving();
-    scene.invoke(0, "r-1");
-    scene.on(40, DONE);
-    scene.on(60, SETTLED);
-    assert_eq!(scene.on(65, RUNTIME_DONE), [], "of the first try");
-    scene.invoke(60_000, "r-1");
-    assert!(matches!(scene.control.state(), State::Held { .. }));
+    let mut fixture = Fixture::arriving();
+    fixture.invoke(0, "r-1");
+    fixture.on(40, DONE);
+    fixture.on(60, IDLE);
+    assert_eq!(fixture.on(65, RUNTIME_DONE), [], "of the first try");
+    fixture.invoke(60_000, "r-1");
+    assert!(matches!(fixture.control.state(), State::Held { .. }));
 }
 
 #[test]
 fn telemetry_that_was_promised_is_waited_for_a_little_and_then_no_more() {
-    let mut scene = Scene::promised();
-    assert_eq!(scene.invoke(0, "r-1"), [scene.send(5_000)]);
-    assert_eq!(scene.due(), Some(100));
-    assert_eq!(scene.on(100, Input::Tick), [Action::Next]);
-    assert!(matches!(scene.control.state(), State::Released { .. }));
-    assert_eq!(scene.invoke(200, "r-2")[0], Action::Next);
+    let mut fixture = Fixture::promised();
+    assert_eq!(fixture.invoke(0, "r-1"), [fixture.send(5_000)]);
+    assert_eq!(fixture.due(), Some(100));
+    assert_eq!(fixture.on(100, Input::Tick), [Action::Next]);
+    assert!(matches!(fixture.control.state(), State::Released { .. }));
+    assert_eq!(fixture.invoke(200, "r-2")[0], Action::Next);
 
-    assert_eq!(scene.on(300, Input::Telemetry), []);
+    assert_eq!(fixture.on(300, Input::Telemetry), []);
     assert!(
-        matches!(scene.invoke(400, "r-3")[..], [Action::Send { .. }]),
+        matches!(fixture.invoke(400, "r-3")[..], [Action::Send { .. }]),
         "held again"
     );
 }
 
 #[test]
 fn telemetry_that_arrives_in_time_ends_the_impatience() {
-    let mut scene = Scene::promised();
-    scene.invoke(0, "r-1");
-    scene.on(50, Input::Telemetry);
-    assert_eq!(scene.due(), Some(9_900));
-    assert_eq!(scene.on(100, Input::Tick), []);
+    let mut fixture = Fixture::promised();
+    fixture.invoke(0, "r-1");
+    fixture.on(50, Input::Telemetry);
+    assert_eq!(fixture.due(), Some(9_900));
+    assert_eq!(fixture.on(100, Input::Tick), []);
 }
 
 #[test]
 fn a_wrapper_that_was_heard_once_is_waited_for_without_telemetry() {
-    let mut scene = Scene::silent();
-    scene.invoke(0, "r-1");
-    assert_eq!(scene.on(40, DONE), [scene.send(5_040)]);
-    assert_eq!(scene.control.state(), &State::Waiting);
+    let mut fixture = Fixture::silent();
+    fixture.invoke(0, "r-1");
+    assert_eq!(fixture.on(40, DONE), [fixture.send(5_040)]);
+    assert_eq!(fixture.control.state(), &State::Waiting);
     assert!(matches!(
-        scene.invoke(100, "r-2")[..],
+        fixture.invoke(100, "r-2")[..],
         [Action::Send { .. }]
     ));
     let end = Input::Done { request_id: "r-2" };
-    assert_eq!(scene.on(120, end), [scene.flush(2_120)]);
+    assert_eq!(fixture.on(120, end), [fixture.flush(2_120)]);
 }
 
 #[test]
 fn an_end_that_is_never_announced_releases_before_the_deadline_and_is_not_trusted_again() {
-    let mut scene = Scene::arriving();
-    scene.invoke(0, "r-1");
-    assert_eq!(scene.due(), Some(9_900));
-    assert_eq!(scene.on(9_900, Input::Tick), [Action::Next]);
-    assert_eq!(scene.invoke(10_100, "r-2")[0], Action::Next);
+    let mut fixture = Fixture::arriving();
+    fixture.invoke(0, "r-1");
+    assert_eq!(fixture.due(), Some(9_900));
+    assert_eq!(fixture.on(9_900, Input::Tick), [Action::Next]);
+    assert_eq!(fixture.invoke(10_100, "r-2")[0], Action::Next);
 }
 
 #[test]
 fn a_platform_that_tells_no_ends_is_waited_for_once_and_only_an_end_earns_trust_again() {
-    let mut scene = Scene::arriving();
-    scene.invoke(0, "r-1");
-    scene.on(9_900, Input::Tick);
+    let mut fixture = Fixture::arriving();
+    fixture.invoke(0, "r-1");
+    fixture.on(9_900, Input::Tick);
     // `platform.report`, and the next `platform.start`.
-    scene.on(9_950, Input::Telemetry);
-    scene.on(9_951, Input::Reported { request_id: "r-1" });
-    scene.on(10_050, Input::Telemetry);
-    assert_eq!(scene.invoke(10_100, "r-2")[0], Action::Next);
+    fixture.on(9_950, Input::Telemetry);
+    fixture.on(9_951, Input::Report { request_id: "r-1" });
+    fixture.on(10_050, Input::Telemetry);
+    assert_eq!(fixture.invoke(10_100, "r-2")[0], Action::Next);
 
     let end = Input::RuntimeDone { request_id: "r-2" };
-    scene.on(10_200, Input::Telemetry);
-    scene.on(10_200, end);
-    scene.invoke(10_300, "r-3");
-    assert!(matches!(scene.control.state(), State::Held { .. }));
+    fixture.on(10_200, Input::Telemetry);
+    fixture.on(10_200, end);
+    fixture.invoke(10_300, "r-3");
+    assert!(matches!(fixture.control.state(), State::Held { .. }));
 }
 
 #[test]
 fn the_report_of_a_function_that_timed_out_is_waited_for_at_shutdown() {
-    let mut scene = Scene::arriving();
-    scene.invoke(0, "r-1");
-    scene.on(9_900, Input::Tick);
-    scene.shutdown(10_000);
-    assert!(matches!(scene.control.state(), State::Lingering { .. }));
+    let mut fixture = Fixture::arriving();
+    fixture.invoke(0, "r-1");
+    fixture.on(9_900, Input::Tick);
+    fixture.shutdown(10_000);
+    assert!(matches!(
+        fixture.control.state(),
+        State::AwaitingReport { .. }
+    ));
 }
 
 #[test]
 fn the_end_of_a_retry_is_heard_before_its_invoke_too() {
-    let mut scene = Scene::arriving();
-    scene.invoke(0, "r-1");
-    scene.on(40, DONE);
-    scene.on(60, SETTLED);
-    scene.on(65, RUNTIME_DONE);
-    assert_eq!(scene.on(60_000, DONE), []);
-    assert_eq!(scene.invoke(60_001, "r-1"), [scene.flush(62_001)]);
+    let mut fixture = Fixture::arriving();
+    fixture.invoke(0, "r-1");
+    fixture.on(40, DONE);
+    fixture.on(60, IDLE);
+    fixture.on(65, RUNTIME_DONE);
+    assert_eq!(fixture.on(60_000, DONE), []);
+    assert_eq!(fixture.invoke(60_001, "r-1"), [fixture.flush(62_001)]);
 }
 
 #[test]
 fn a_flush_timeout_of_nothing_holds_nothing_and_still_sends() {
-    let mut scene = Scene::arriving();
-    scene.control = FlushControl::new(Limits::with_flush(Duration::ZERO), true, false);
-    scene.on(0, Input::Telemetry);
-    assert_eq!(scene.invoke(0, "r-1"), [scene.send(5_000)]);
-    scene.on(10, Input::Buffered);
+    let mut fixture = Fixture::arriving();
+    fixture.control = FlushControl::new(Limits::with_flush_timeout(Duration::ZERO), true, false);
+    fixture.on(0, Input::Telemetry);
+    assert_eq!(fixture.invoke(0, "r-1"), [fixture.send(5_000)]);
+    fixture.on(10, Input::Buffered);
     let full = Action::SendFull {
-        until: scene.at(5_020),
+        until: fixture.at(5_020),
     };
-    assert_eq!(scene.on(20, Input::BatchFull), [full]);
-    assert_eq!(scene.on(1_010, Input::Tick), [scene.send(6_010)]);
-    assert_eq!(scene.on(2_000, DONE), [Action::Next, scene.send(7_000)]);
-    assert_eq!(scene.control.state(), &State::Waiting);
+    assert_eq!(fixture.on(20, Input::BatchFull), [full]);
+    assert_eq!(fixture.on(1_010, Input::Tick), [fixture.send(6_010)]);
+    assert_eq!(fixture.on(2_000, DONE), [Action::Next, fixture.send(7_000)]);
+    assert_eq!(fixture.control.state(), &State::Waiting);
 }
 
 #[test]
 fn a_flush_ends_at_its_timeout_or_before_the_deadline_and_then_calls_next() {
-    let mut scene = Scene::arriving();
-    scene.invoke(0, "r-1");
-    assert_eq!(scene.on(9_000, DONE), [scene.flush(9_900)]);
-    assert_eq!(scene.on(9_899, Input::Tick), []);
-    assert_eq!(scene.on(9_900, Input::Tick), [Action::Next]);
-    assert_eq!(scene.control.state(), &State::Waiting);
+    let mut fixture = Fixture::arriving();
+    fixture.invoke(0, "r-1");
+    assert_eq!(fixture.on(9_000, DONE), [fixture.flush(9_900)]);
+    assert_eq!(fixture.on(9_899, Input::Tick), []);
+    assert_eq!(fixture.on(9_900, Input::Tick), [Action::Next]);
+    assert_eq!(fixture.control.state(), &State::Waiting);
 }
 
 #[test]
 fn an_end_without_any_time_left_calls_next_first_and_sends_beside_it() {
-    let mut scene = Scene::arriving();
-    scene.invoke(0, "r-1");
-    assert_eq!(scene.on(9_950, DONE), [Action::Next, scene.send(14_950)]);
+    let mut fixture = Fixture::arriving();
+    fixture.invoke(0, "r-1");
+    assert_eq!(
+        fixture.on(9_950, DONE),
+        [Action::Next, fixture.send(14_950)]
+    );
 }
 
 #[test]
 fn an_invocation_shorter_than_the_margin_is_not_held() {
-    let mut scene = Scene::arriving();
-    let deadline = scene.at(50);
-    let actions = scene.on(
+    let mut fixture = Fixture::arriving();
+    let deadline = fixture.at(50);
+    let actions = fixture.on(
         0,
         Input::Invoke {
             request_id: "r-1",
@@ -290,139 +299,142 @@ fn an_invocation_shorter_than_the_margin_is_not_held() {
 
 #[test]
 fn documents_wait_a_second_for_company_and_a_full_batch_goes_at_once() {
-    let mut scene = Scene::arriving();
-    scene.invoke(0, "r-1");
-    assert_eq!(scene.on(10, Input::Buffered), []);
-    assert_eq!(scene.on(500, Input::Buffered), []);
-    assert_eq!(scene.due(), Some(1_010));
+    let mut fixture = Fixture::arriving();
+    fixture.invoke(0, "r-1");
+    assert_eq!(fixture.on(10, Input::Buffered), []);
+    assert_eq!(fixture.on(500, Input::Buffered), []);
+    assert_eq!(fixture.due(), Some(1_010));
     let full = Action::SendFull {
-        until: scene.at(5_600),
+        until: fixture.at(5_600),
     };
-    assert_eq!(scene.on(600, Input::BatchFull), [full]);
-    assert_eq!(scene.on(1_010, Input::Tick), [scene.send(6_010)]);
-    assert_eq!(scene.due(), Some(9_900));
+    assert_eq!(fixture.on(600, Input::BatchFull), [full]);
+    assert_eq!(fixture.on(1_010, Input::Tick), [fixture.send(6_010)]);
+    assert_eq!(fixture.due(), Some(9_900));
 }
 
 #[test]
 fn what_a_flush_took_does_not_wait_for_company_any_more() {
-    let mut scene = Scene::arriving();
-    scene.invoke(0, "r-1");
-    scene.on(10, Input::Buffered);
-    scene.on(40, DONE);
-    assert_eq!(scene.on(41, Input::Buffered), []);
-    assert_eq!(scene.on(42, Input::BatchFull), []);
-    scene.on(60, SETTLED);
-    assert_eq!(scene.due(), None);
+    let mut fixture = Fixture::arriving();
+    fixture.invoke(0, "r-1");
+    fixture.on(10, Input::Buffered);
+    fixture.on(40, DONE);
+    assert_eq!(fixture.on(41, Input::Buffered), []);
+    assert_eq!(fixture.on(42, Input::BatchFull), []);
+    fixture.on(60, IDLE);
+    assert_eq!(fixture.due(), None);
 }
 
 #[test]
 fn what_could_not_be_sent_is_tried_again_a_second_later_and_holds_nothing() {
-    let mut scene = Scene::arriving();
-    scene.invoke(0, "r-1");
-    scene.on(40, DONE);
-    assert_eq!(scene.on(60, LEFT), [Action::Next]);
-    assert_eq!(scene.due(), Some(1_060));
-    assert_eq!(scene.on(1_060, Input::Tick), [scene.send(6_060)]);
-    assert_eq!(scene.on(1_070, LEFT), []);
-    assert_eq!(scene.due(), Some(2_070));
+    let mut fixture = Fixture::arriving();
+    fixture.invoke(0, "r-1");
+    fixture.on(40, DONE);
+    assert_eq!(fixture.on(60, FAILED), [Action::Next]);
+    assert_eq!(fixture.due(), Some(1_060));
+    assert_eq!(fixture.on(1_060, Input::Tick), [fixture.send(6_060)]);
+    assert_eq!(fixture.on(1_070, FAILED), []);
+    assert_eq!(fixture.due(), Some(2_070));
 }
 
 #[test]
 fn a_send_beside_the_handler_never_outlives_the_deadline_less_the_margin() {
-    let mut scene = Scene::arriving();
-    scene.invoke(0, "r-1");
-    scene.on(8_500, Input::Buffered);
-    assert_eq!(scene.on(9_500, Input::Tick), [scene.send(9_900)]);
+    let mut fixture = Fixture::arriving();
+    fixture.invoke(0, "r-1");
+    fixture.on(8_500, Input::Buffered);
+    assert_eq!(fixture.on(9_500, Input::Tick), [fixture.send(9_900)]);
 }
 
 #[test]
 fn managed_instances_send_by_the_clock_alone() {
-    let mut scene = Scene::silent();
-    scene.control = FlushControl::new(LIMITS, true, true);
-    scene.on(0, Input::Buffered);
-    assert_eq!(scene.on(5, DONE), []);
-    assert_eq!(scene.on(1_000, Input::Tick), [scene.send(6_000)]);
-    assert_eq!(scene.control.state(), &State::Waiting);
+    let mut fixture = Fixture::silent();
+    fixture.control = FlushControl::new(LIMITS, true, true);
+    fixture.on(0, Input::Buffered);
+    assert_eq!(fixture.on(5, DONE), []);
+    assert_eq!(fixture.on(1_000, Input::Tick), [fixture.send(6_000)]);
+    assert_eq!(fixture.control.state(), &State::Waiting);
 }
 
 #[test]
 fn shutdown_flushes_and_exits() {
-    let mut scene = Scene::silent();
-    assert_eq!(scene.shutdown(0), [scene.flush(1_900)]);
-    assert_eq!(scene.on(30, SETTLED), [Action::Exit]);
-    assert_eq!((scene.control.state(), scene.due()), (&State::Ended, None));
+    let mut fixture = Fixture::silent();
+    assert_eq!(fixture.shutdown(0), [fixture.flush(1_900)]);
+    assert_eq!(fixture.on(30, IDLE), [Action::Exit]);
+    assert_eq!(
+        (fixture.control.state(), fixture.due()),
+        (&State::Ended, None)
+    );
 }
 
 #[test]
 fn shutdown_waits_for_the_last_report_but_not_for_long() {
-    let mut scene = Scene::arriving();
-    scene.invoke(0, "r-1");
-    scene.on(40, RUNTIME_DONE);
-    scene.on(50, SETTLED);
-    assert_eq!(scene.shutdown(1_000), [scene.send(2_900)]);
-    assert_eq!(scene.due(), Some(1_100));
-    assert_eq!(scene.on(1_050, SETTLED), []);
-    assert_eq!(scene.on(1_100, Input::Tick), [scene.flush(2_900)]);
+    let mut fixture = Fixture::arriving();
+    fixture.invoke(0, "r-1");
+    fixture.on(40, RUNTIME_DONE);
+    fixture.on(50, IDLE);
+    assert_eq!(fixture.shutdown(1_000), [fixture.send(2_900)]);
+    assert_eq!(fixture.due(), Some(1_100));
+    assert_eq!(fixture.on(1_050, IDLE), []);
+    assert_eq!(fixture.on(1_100, Input::Tick), [fixture.flush(2_900)]);
 }
 
 #[test]
 fn the_last_report_ends_the_wait_at_shutdown_and_one_that_came_before_avoids_it() {
-    let reported = Input::Reported { request_id: "r-1" };
-    let mut scene = Scene::arriving();
-    scene.invoke(0, "r-1");
-    scene.shutdown(1_000);
-    assert_eq!(scene.on(1_020, reported), [scene.flush(2_900)]);
+    let reported = Input::Report { request_id: "r-1" };
+    let mut fixture = Fixture::arriving();
+    fixture.invoke(0, "r-1");
+    fixture.shutdown(1_000);
+    assert_eq!(fixture.on(1_020, reported), [fixture.flush(2_900)]);
 
-    let mut scene = Scene::arriving();
-    scene.invoke(0, "r-1");
-    assert_eq!(scene.on(500, reported), []);
-    assert_eq!(scene.shutdown(1_000), [scene.flush(2_900)]);
+    let mut fixture = Fixture::arriving();
+    fixture.invoke(0, "r-1");
+    assert_eq!(fixture.on(500, reported), []);
+    assert_eq!(fixture.shutdown(1_000), [fixture.flush(2_900)]);
 }
 
 #[test]
 fn at_shutdown_a_failed_flush_is_tried_again_with_growing_pauses_until_the_time_is_up() {
-    let mut scene = Scene::silent();
-    scene.shutdown(0);
-    assert_eq!(scene.on(10, LEFT), []);
-    assert_eq!(scene.due(), Some(110));
-    assert_eq!(scene.on(110, Input::Tick), [scene.flush(1_900)]);
-    assert_eq!(scene.on(120, LEFT), []);
-    assert_eq!(scene.due(), Some(320));
-    assert_eq!(scene.on(1_900, Input::Tick), [Action::Exit]);
+    let mut fixture = Fixture::silent();
+    fixture.shutdown(0);
+    assert_eq!(fixture.on(10, FAILED), []);
+    assert_eq!(fixture.due(), Some(110));
+    assert_eq!(fixture.on(110, Input::Tick), [fixture.flush(1_900)]);
+    assert_eq!(fixture.on(120, FAILED), []);
+    assert_eq!(fixture.due(), Some(320));
+    assert_eq!(fixture.on(1_900, Input::Tick), [Action::Exit]);
 }
 
 #[test]
 fn what_comes_during_the_last_flush_is_sent_at_once_while_there_is_time() {
-    let more = Input::Settled {
-        left: true,
-        failed: false,
+    let more = Input::Idle {
+        has_waiting: true,
+        is_failing: false,
     };
-    let mut scene = Scene::silent();
-    scene.shutdown(0);
-    assert_eq!(scene.on(10, more), [scene.flush(1_900)]);
-    assert_eq!(scene.on(1_900, more), [Action::Exit]);
+    let mut fixture = Fixture::silent();
+    fixture.shutdown(0);
+    assert_eq!(fixture.on(10, more), [fixture.flush(1_900)]);
+    assert_eq!(fixture.on(1_900, more), [Action::Exit]);
 }
 
 #[test]
 fn shutdown_interrupts_whatever_runs() {
     for prepare in [0, 1, 2] {
-        let mut scene = Scene::arriving();
-        scene.on(0, Input::Buffered);
+        let mut fixture = Fixture::arriving();
+        fixture.on(0, Input::Buffered);
         if prepare > 0 {
-            scene.invoke(0, "r-1");
+            fixture.invoke(0, "r-1");
         }
         if prepare > 1 {
-            scene.on(1, DONE);
+            fixture.on(1, DONE);
         }
-        scene.on(2, Input::Reported { request_id: "r-1" });
-        assert_eq!(scene.shutdown(1_000), [scene.flush(2_900)]);
-        assert_eq!(scene.due(), Some(2_900));
+        fixture.on(2, Input::Report { request_id: "r-1" });
+        assert_eq!(fixture.shutdown(1_000), [fixture.flush(2_900)]);
+        assert_eq!(fixture.due(), Some(2_900));
     }
 }
 
 #[test]
 fn a_shutdown_whose_time_is_up_exits_at_once() {
-    let mut scene = Scene::arriving();
-    let deadline = scene.at(50);
-    assert_eq!(scene.on(0, Input::Shutdown { deadline }), [Action::Exit]);
+    let mut fixture = Fixture::arriving();
+    let deadline = fixture.at(50);
+    assert_eq!(fixture.on(0, Input::Shutdown { deadline }), [Action::Exit]);
 }
