@@ -75,7 +75,7 @@ impl ExtensionsApi {
         // Lambda does not ask for the type; stricter stand-ins of it do.
         let json = HeaderValue::from_static("application/json");
         let headers = [("lambda-extension-name", name), ("content-type", json)];
-        let answer = self
+        let response = self
             .call(
                 Method::POST,
                 REGISTER,
@@ -83,8 +83,8 @@ impl ExtensionsApi {
                 Bytes::from_static(body.as_bytes()),
             )
             .await?;
-        let answer = answer.ok()?;
-        self.identifier = answer.headers.get("lambda-extension-identifier").cloned();
+        let response = response.into_success()?;
+        self.identifier = response.headers.get("lambda-extension-identifier").cloned();
         Ok(())
     }
 
@@ -101,10 +101,10 @@ impl ExtensionsApi {
             r#"{{"schemaVersion":"2025-01-29","types":["platform"],"buffering":{{"maxItems":1000,"maxBytes":262144,"timeoutMs":25}},"destination":{{"protocol":"HTTP","URI":"http://sandbox.localdomain:{listener_port}/"}}}}"#
         );
         let headers = [("content-type", HeaderValue::from_static("application/json"))];
-        let answer = self
+        let response = self
             .call(Method::PUT, TELEMETRY, &headers, Bytes::from(body))
             .await?;
-        Ok(answer.status.as_u16())
+        Ok(response.status.as_u16())
     }
 
     /// Asks for the next event, and by asking tells Lambda that this extension is done
@@ -113,8 +113,8 @@ impl ExtensionsApi {
     /// # Errors
     /// The Runtime API is gone, or does not know this extension: nothing more will come.
     pub async fn next(&mut self) -> Result<Option<Event>, ApiError> {
-        let answer = self.call(Method::GET, NEXT, &[], Bytes::new()).await?;
-        Ok(Event::parse(&answer.ok()?.body))
+        let response = self.call(Method::GET, NEXT, &[], Bytes::new()).await?;
+        Ok(Event::parse(&response.into_success()?.body))
     }
 
     async fn call(
@@ -123,14 +123,14 @@ impl ExtensionsApi {
         path: &str,
         headers: &[(&'static str, HeaderValue)],
         body: Bytes,
-    ) -> Result<Answer, ApiError> {
+    ) -> Result<Response, ApiError> {
         // A kept connection may have died in a freeze; a new one may not.
         if let Some(connection) = self.connection.take()
-            && let Ok(answer) = self
-                .exchange(connection, &method, path, headers, body.clone())
+            && let Ok(response) = self
+                .send(connection, &method, path, headers, body.clone())
                 .await
         {
-            return Ok(answer);
+            return Ok(response);
         }
         let stream = TcpStream::connect(&self.authority)
             .await
@@ -138,17 +138,17 @@ impl ExtensionsApi {
         let _ = stream.set_nodelay(true);
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
-        self.exchange(sender, &method, path, headers, body).await
+        self.send(sender, &method, path, headers, body).await
     }
 
-    async fn exchange(
+    async fn send(
         &mut self,
         mut connection: SendRequest<Full<Bytes>>,
         method: &Method,
         path: &str,
         headers: &[(&'static str, HeaderValue)],
         body: Bytes,
-    ) -> Result<Answer, ApiError> {
+    ) -> Result<Response, ApiError> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.prefix))
@@ -164,7 +164,7 @@ impl ExtensionsApi {
         let (head, body) = connection.send_request(request).await?.into_parts();
         let body = body.collect().await?.to_bytes();
         self.connection = Some(connection);
-        Ok(Answer {
+        Ok(Response {
             status: head.status,
             headers: head.headers,
             body,
@@ -172,26 +172,26 @@ impl ExtensionsApi {
     }
 }
 
-struct Answer {
+struct Response {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
 }
 
-impl Answer {
-    fn ok(self) -> Result<Self, ApiError> {
+impl Response {
+    fn into_success(self) -> Result<Self, ApiError> {
         if self.status.is_success() {
             return Ok(self);
         }
         #[derive(Deserialize, Default)]
         #[serde(rename_all = "camelCase", default)]
-        struct Refusal {
+        struct ErrorBody {
             error_type: String,
         }
-        let refusal: Refusal = serde_json::from_slice(&self.body).unwrap_or_default();
-        Err(ApiError::Refused {
+        let body: ErrorBody = serde_json::from_slice(&self.body).unwrap_or_default();
+        Err(ApiError::ErrorResponse {
             status: self.status.as_u16(),
-            error_type: refusal.error_type,
+            error_type: body.error_type,
         })
     }
 }
@@ -204,7 +204,7 @@ pub enum ApiError {
     /// The file's name, or an address, that cannot stand in a request.
     Name,
     Request(hyper::http::Error),
-    Refused {
+    ErrorResponse {
         status: u16,
         error_type: String,
     },
@@ -213,7 +213,7 @@ pub enum ApiError {
 impl ApiError {
     /// Managed Instances tell extensions of SHUTDOWN only.
     pub fn forbids_invoke(&self) -> bool {
-        matches!(self, Self::Refused { error_type, .. } if error_type == "Extension.InvalidEventType")
+        matches!(self, Self::ErrorResponse { error_type, .. } if error_type == "Extension.InvalidEventType")
     }
 
     /// Whether Lambda answered, and trying again would bring the same answer: 403 does not
@@ -221,7 +221,7 @@ impl ApiError {
     /// API reference). 429 and 502 to 504 are of something in between.
     pub fn is_final(&self) -> bool {
         match self {
-            Self::Refused { status, .. } => !matches!(status, 429 | 502..=504),
+            Self::ErrorResponse { status, .. } => !matches!(status, 429 | 502..=504),
             Self::Name | Self::Request(_) => true,
             Self::Connect(_) | Self::Connection(_) => false,
         }
@@ -237,7 +237,7 @@ impl fmt::Display for ApiError {
                 "the extension's file name is not one that a header can hold; rename the file",
             ),
             Self::Request(error) => write!(f, "AWS_LAMBDA_RUNTIME_API is not an address: {error}"),
-            Self::Refused { status, error_type } => {
+            Self::ErrorResponse { status, error_type } => {
                 write!(f, "the Extensions API answered {status} {error_type}")
             }
         }
@@ -250,7 +250,7 @@ impl std::error::Error for ApiError {
             Self::Connect(error) => Some(error),
             Self::Connection(error) => Some(error),
             Self::Request(error) => Some(error),
-            Self::Name | Self::Refused { .. } => None,
+            Self::Name | Self::ErrorResponse { .. } => None,
         }
     }
 }

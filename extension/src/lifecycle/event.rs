@@ -26,19 +26,19 @@ pub struct Invoke {
 impl Event {
     /// Reads `/next`'s body; `None` where it is not an event at all.
     pub fn parse(body: &[u8]) -> Option<Self> {
-        let wire: Wire = serde_json::from_slice(body).ok()?;
-        Some(match wire.event_type.as_str() {
+        let raw: RawEvent = serde_json::from_slice(body).ok()?;
+        Some(match raw.event_type.as_str() {
             "INVOKE" => Self::Invoke(Invoke {
-                request_id: wire.request_id.unwrap_or_default(),
-                deadline_ms: wire.deadline_ms.unwrap_or(0),
-                function_arn: wire.invoked_function_arn.unwrap_or_default(),
-                trace_header: wire
+                request_id: raw.request_id.unwrap_or_default(),
+                deadline_ms: raw.deadline_ms.unwrap_or(0),
+                function_arn: raw.invoked_function_arn.unwrap_or_default(),
+                trace_header: raw
                     .tracing
                     .and_then(|tracing| tracing.value)
                     .unwrap_or_default(),
             }),
             "SHUTDOWN" => Self::Shutdown {
-                deadline_ms: wire.deadline_ms.unwrap_or(0),
+                deadline_ms: raw.deadline_ms.unwrap_or(0),
             },
             _ => Self::Unknown,
         })
@@ -47,7 +47,7 @@ impl Event {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Wire {
+struct RawEvent {
     event_type: String,
     request_id: Option<String>,
     deadline_ms: Option<u64>,

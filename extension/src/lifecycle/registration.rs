@@ -5,8 +5,8 @@ use tokio::time::sleep;
 use super::{ApiError, ExtensionsApi};
 
 /// Tries of a registration that Lambda did not answer.
-const TRIES: u32 = 3;
-const PAUSE: Duration = Duration::from_millis(50);
+const MAX_ATTEMPTS: u32 = 3;
+const RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// Registers the extension `name` for what there is to hear; returns whether that
 /// includes INVOKE, which Managed Instances tell no extension.
@@ -18,16 +18,16 @@ pub async fn register(
     name: &str,
     managed_instances: bool,
 ) -> Result<bool, ApiError> {
-    let mut invokes = !managed_instances;
-    let mut tries = 1;
+    let mut receives_invokes = !managed_instances;
+    let mut attempts = 1;
     loop {
-        match api.register(name, invokes).await {
-            Ok(()) => return Ok(invokes),
-            Err(error) if invokes && error.forbids_invoke() => invokes = false,
-            Err(error) if error.is_final() || tries == TRIES => return Err(error),
+        match api.register(name, receives_invokes).await {
+            Ok(()) => return Ok(receives_invokes),
+            Err(error) if receives_invokes && error.forbids_invoke() => receives_invokes = false,
+            Err(error) if error.is_final() || attempts == MAX_ATTEMPTS => return Err(error),
             Err(_) => {
-                tries += 1;
-                sleep(PAUSE).await;
+                attempts += 1;
+                sleep(RETRY_DELAY).await;
             }
         }
     }
