@@ -1,6 +1,5 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::mpsc::Receiver;
 use xray_document::Document;
 
 use crate::flush::{Action, FlushControl, Input, State};
@@ -9,7 +8,7 @@ use crate::lifecycle::{self, Next};
 use crate::log::{Log, write_line};
 use crate::pipeline::Pipeline;
 use crate::raw_document::RawDocument;
-use crate::telemetry::{Event, Events, Platform};
+use crate::telemetry::{PlatformEvent, PlatformRecorder, Subscription};
 
 /// The parts of a registered extension, connected. Each part knows nothing of the others:
 /// this loop passes the output of one to the next, on one task, so that nothing is shared.
@@ -18,8 +17,8 @@ pub struct Extension {
     pub next: Next,
     pub intake: Intake,
     /// `None` if Lambda refused the subscription.
-    pub telemetry: Option<Receiver<Events>>,
-    pub platform: Platform,
+    pub telemetry: Option<Subscription>,
+    pub platform: PlatformRecorder,
     pub flush_control: FlushControl,
     pub pipeline: Pipeline,
     pub log: Log,
@@ -107,7 +106,7 @@ impl Extension {
         exporters.thaw(SystemTime::now(), &mut self.log);
         match event {
             Some(lifecycle::Event::Invoke(invoke)) => {
-                let documents = self.platform.invoked(&invoke);
+                let documents = self.platform.record_invoke(&invoke);
                 self.accept_own(documents);
                 let deadline = instant(invoke.deadline_ms);
                 self.input(Input::Invoke {
@@ -172,14 +171,14 @@ impl Extension {
 
     /// Handles one telemetry batch. Documents are buffered before the invocation's end is
     /// reported.
-    fn handle_telemetry(&mut self, events: Events) {
+    fn handle_telemetry(&mut self, events: Vec<PlatformEvent>) {
         self.input(Input::Telemetry);
         let (mut done, mut reported) = (Vec::new(), Vec::new());
         for event in events {
             match &event {
-                Event::RuntimeDone(report) => done.push(report.request_id.clone()),
-                Event::Report(report) => reported.push(report.request_id.clone()),
-                Event::LogsDropped { records } => {
+                PlatformEvent::RuntimeDone(report) => done.push(report.request_id.clone()),
+                PlatformEvent::Report(report) => reported.push(report.request_id.clone()),
+                PlatformEvent::LogsDropped { records } => {
                     self.log.once(format_args!(
                         "Lambda dropped {records} records of telemetry"
                     ));
@@ -233,13 +232,11 @@ impl Extension {
     }
 }
 
-async fn receive(telemetry: &mut Option<Receiver<Events>>) -> Events {
-    if let Some(receiver) = telemetry
-        && let Some(events) = receiver.recv().await
-    {
-        return events;
+async fn receive(telemetry: &mut Option<Subscription>) -> Vec<PlatformEvent> {
+    match telemetry {
+        Some(subscription) => subscription.receive().await,
+        None => std::future::pending().await,
     }
-    std::future::pending().await
 }
 
 async fn sleep_until(due: Option<Instant>) {

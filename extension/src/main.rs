@@ -10,7 +10,7 @@ use xray_lambda_extension::intake::Intake;
 use xray_lambda_extension::keep::KeepAll;
 use xray_lambda_extension::lifecycle::{self, ExtensionsApi};
 use xray_lambda_extension::policy::AllowAll;
-use xray_lambda_extension::telemetry::{self, Platform};
+use xray_lambda_extension::telemetry::{self, PlatformRecorder};
 use xray_lambda_extension::{Config, Extension, Log, Pipeline, SinkChoice, keep_panics_short};
 
 fn main() -> ExitCode {
@@ -73,7 +73,7 @@ async fn run(config: &Config, mut log: Log) -> ExitCode {
         intake,
         flush_control: FlushControl::new(limits, telemetry.is_some(), !receives_invokes),
         telemetry,
-        platform: Platform::new(function),
+        platform: PlatformRecorder::new(function),
         pipeline: Pipeline::new(AllowAll, KeepAll, exporters(config)),
         log,
     };

@@ -6,8 +6,8 @@ use xray_document::{
     Document, Metadata, Sampled, Segment, SegmentId, Subsegment, Timestamp, TraceHeader, TraceId,
 };
 
-use super::event::{Metrics, Report, Status, Tracing};
-use super::startup::{SHORTEST, Shown, phase};
+use super::platform_event::{Metrics, Report, Status, Tracing};
+use super::startup::{MIN_DURATION, StartSubsegments, phase};
 use crate::lifecycle::Invoke;
 
 /// One invocation, from its first mention to its report. Where its subsegments hang is
@@ -19,8 +19,8 @@ pub(super) struct Invocation {
     /// From INVOKE; Managed Instances have none.
     invoke: Option<Invoke>,
     /// The environment's start, until there is a place to hang it.
-    startup: Shown,
-    place: Option<(TraceId, SegmentId)>,
+    startup: StartSubsegments,
+    parent: Option<(TraceId, SegmentId)>,
     /// The function's segment, where Lambda draws none and we do.
     segment: Option<Box<Segment>>,
     fault_recorded: bool,
@@ -35,27 +35,32 @@ impl Invocation {
             request_id: request_id.to_owned(),
             start: None,
             invoke: None,
-            startup: Shown::default(),
-            place: None,
+            startup: StartSubsegments::default(),
+            parent: None,
             segment: None,
             fault_recorded: false,
         }
     }
 
-    pub(super) fn invoked(&mut self, invoke: Invoke) {
+    pub(super) fn set_invoke(&mut self, invoke: Invoke) {
         self.invoke = Some(invoke);
     }
 
-    pub(super) fn started(&mut self, time: Timestamp, tracing: Option<Tracing>, startup: Shown) {
+    pub(super) fn set_start(
+        &mut self,
+        time: Timestamp,
+        tracing: Option<Tracing>,
+        startup: StartSubsegments,
+    ) {
         self.start = Some((time, tracing));
         self.startup = startup;
     }
 
     /// Finds where to hang subsegments, once, and hangs the environment's start. With
     /// `function`, its segment is drawn where Lambda draws none.
-    pub(super) fn settle(&mut self, function: Option<&str>) -> Vec<Document> {
-        if self.place.is_none() {
-            self.place = match &self.start {
+    pub(super) fn record_start(&mut self, function: Option<&str>) -> Vec<Document> {
+        if self.parent.is_none() {
+            self.parent = match &self.start {
                 Some((_, Some(tracing))) => {
                     // Managed Instances give no spanId: there Lambda's segment is what
                     // the header calls the parent.
@@ -73,15 +78,15 @@ impl Invocation {
                 None => None,
             };
         }
-        if self.place.is_none() {
+        if self.parent.is_none() {
             return Vec::new();
         }
         let startup = std::mem::take(&mut self.startup);
         // Under its own segment Lambda has drawn `Init` or `Restore` already.
-        let made_ready = startup.made_ready.filter(|_| self.segment.is_some());
-        made_ready
+        let init_or_restore = startup.init_or_restore.filter(|_| self.segment.is_some());
+        init_or_restore
             .into_iter()
-            .chain(startup.others)
+            .chain(startup.extension_init)
             .filter_map(|part| self.attach(part))
             .collect()
     }
@@ -107,7 +112,7 @@ impl Invocation {
     }
 
     fn attach(&self, mut part: Subsegment) -> Option<Document> {
-        let (trace_id, parent_id) = self.place?;
+        let (trace_id, parent_id) = self.parent?;
         part.trace_id = Some(trace_id);
         part.parent_id = Some(parent_id);
         Some(Document::Subsegment(Box::new(part)))
@@ -146,7 +151,7 @@ fn spans(report: &Report) -> Vec<Subsegment> {
             "extensionOverhead" => "Extension overhead",
             _ => return None,
         };
-        let duration = milliseconds(span.duration_ms).filter(|length| *length >= SHORTEST)?;
+        let duration = milliseconds(span.duration_ms).filter(|length| *length >= MIN_DURATION)?;
         let mut part = phase(name, span.start, span.start + duration, &Status::default());
         if span.name == "extensionOverhead" {
             part.metadata = metadata(&report.metrics);

@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::Event;
+use super::platform_event::PlatformEvent;
 
 /// The HTTP server that the platform posts its events to.
 ///
@@ -22,9 +22,6 @@ pub(crate) struct Listener {
     socket: TcpListener,
     port: u16,
 }
-
-/// The events of one request that are understood; there may be none.
-pub type Events = Vec<Event>;
 
 /// Twice the buffering that is asked for, and room for metadata (Lambda Developer
 /// Guide, Telemetry API, buffering: batches may be up to 2 × maxBytes and metadata).
@@ -54,7 +51,7 @@ impl Listener {
     }
 
     /// Serves for as long as the process lives.
-    pub(crate) fn serve(self) -> Receiver<Events> {
+    pub(crate) fn serve(self) -> Receiver<Vec<PlatformEvent>> {
         let (batches, receiver) = channel(QUEUE);
         tokio::spawn(async move {
             loop {
@@ -78,13 +75,13 @@ impl Listener {
 
 async fn receive(
     request: Request<Incoming>,
-    batches: &Sender<Events>,
+    batches: &Sender<Vec<PlatformEvent>>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let body = Limited::new(request.into_body(), MAX_BATCH_BYTES)
         .collect()
         .await;
     let events = body
-        .map(|body| Event::parse_batch(&body.to_bytes()))
+        .map(|body| PlatformEvent::parse_batch(&body.to_bytes()))
         .unwrap_or_default();
     // Nobody listens any more: the extension is ending.
     let _ = batches.send(events).await;

@@ -1,15 +1,13 @@
 //! Lambda's Telemetry API: what the platform says of init, invocations and restores,
 //! and the subsegments that are made of it.
 
-mod event;
 mod invocation;
 mod listener;
-mod platform;
+mod platform_event;
+mod platform_recorder;
 mod startup;
 mod subscription;
 
-pub(crate) use event::Event;
-pub use listener::Events;
-pub(crate) use listener::Listener;
-pub use platform::Platform;
-pub use subscription::subscribe;
+pub(crate) use platform_event::PlatformEvent;
+pub use platform_recorder::PlatformRecorder;
+pub use subscription::{Subscription, subscribe};

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use xray_document::{Cause, Exception, Exceptions, SegmentId, Subsegment, Timestamp};
 
-use super::event::{Init, Status};
+use super::platform_event::{Init, Status};
 
 /// What the platform did to make this environment ready, until the first invocation
 /// shows it.
@@ -20,21 +20,21 @@ pub(super) struct Startup {
 
 /// What the first invocation shows of its environment's start.
 #[derive(Debug, Default)]
-pub(super) struct Shown {
+pub(super) struct StartSubsegments {
     /// How the environment was made ready: `Runtime init` or `Runtime restore`. With active
     /// tracing Lambda draws these same times as `Init` and `Restore` under its function
     /// segment, so ours would double them: only for a segment that we draw ourselves.
-    pub(super) made_ready: Option<Subsegment>,
+    pub(super) init_or_restore: Option<Subsegment>,
     /// What Lambda's segments lack: for whoever's function segment.
-    pub(super) others: Vec<Subsegment>,
+    pub(super) extension_init: Option<Subsegment>,
 }
 
 /// A longer gap between init and invocation means that Lambda initialised ahead of
 /// time: the init is no part of this trace, and would stretch it.
-const LONGEST_GAP: Duration = Duration::from_secs(10);
+const MAX_INIT_GAP: Duration = Duration::from_secs(10);
 
 /// Shorter parts are noise of the platform's millisecond clock.
-pub(super) const SHORTEST: Duration = Duration::from_millis(1);
+pub(super) const MIN_DURATION: Duration = Duration::from_millis(1);
 
 impl Startup {
     pub(super) fn init_start(&mut self, init: Init) {
@@ -65,33 +65,36 @@ impl Startup {
     }
 
     /// What the invocation that started at `invoked` waited for; each startup is told once.
-    pub(super) fn take(&mut self, invoked: Timestamp) -> Shown {
-        let mut shown = Shown::default();
+    pub(super) fn take(&mut self, invocation_start: Timestamp) -> StartSubsegments {
+        let mut subsegments = StartSubsegments::default();
         if self.init_report.is_none() && self.restore_report.is_none() {
-            return shown;
+            return subsegments;
         }
-        let told = std::mem::take(self);
-        let near = |end: Timestamp| invoked.since(end) <= LONGEST_GAP;
-        if let (Some(start), Some((end, status))) = (told.restore_start, told.restore_report)
+        let startup = std::mem::take(self);
+        let near = |end: Timestamp| invocation_start.since(end) <= MAX_INIT_GAP;
+        if let (Some(start), Some((end, status))) = (startup.restore_start, startup.restore_report)
             && near(end)
         {
-            shown.made_ready = Some(phase("Runtime restore", start, end, &status));
+            subsegments.init_or_restore = Some(phase("Runtime restore", start, end, &status));
         }
-        if let (Some(start), Some(done), Some(report)) =
-            (told.init_start, told.runtime_done, told.init_report)
-            && report.on_demand
+        if let (Some(start), Some(done), Some(report)) = (
+            startup.init_start,
+            startup.runtime_done,
+            startup.init_report,
+        ) && report.on_demand
             && report.before_invoke
             && near(report.time)
         {
             let init = phase("Runtime init", start.time, done.time, &done.status);
-            shown.made_ready = Some(init);
+            subsegments.init_or_restore = Some(init);
             // The part of the init that waited for extensions.
-            if report.time.since(done.time) >= SHORTEST {
-                let extensions = phase("Extension init", done.time, report.time, &report.status);
-                shown.others.push(extensions);
+            if report.time.since(done.time) >= MIN_DURATION {
+                let extension_init =
+                    phase("Extension init", done.time, report.time, &report.status);
+                subsegments.extension_init = Some(extension_init);
             }
         }
-        shown
+        subsegments
     }
 }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
 
-use super::{Events, Listener};
+use super::listener::Listener;
+use super::platform_event::PlatformEvent;
 use crate::Log;
 use crate::lifecycle::ExtensionsApi;
 
@@ -12,11 +13,27 @@ use crate::lifecycle::ExtensionsApi;
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The port of Lambda's own Runtime API, which is on loopback in some sandboxes.
-const LAMBDA_PORT: u16 = 9001;
+const LAMBDA_RUNTIME_API_PORT: u16 = 9001;
+
+/// An accepted subscription.
+#[derive(Debug)]
+pub struct Subscription {
+    batches: Receiver<Vec<PlatformEvent>>,
+}
+
+impl Subscription {
+    /// The events of the next request of the platform, as far as they are understood.
+    pub(crate) async fn receive(&mut self) -> Vec<PlatformEvent> {
+        match self.batches.recv().await {
+            Some(events) => events,
+            None => std::future::pending().await,
+        }
+    }
+}
 
 /// Subscribes to the platform's telemetry, where there is any. It must be asked for
 /// before the first `/next`, and the listener be up before that.
-pub async fn subscribe(api: &mut ExtensionsApi, log: &mut Log) -> Option<Receiver<Events>> {
+pub async fn subscribe(api: &mut ExtensionsApi, log: &mut Log) -> Option<Subscription> {
     // Lambda's way is to listen on every interface of the sandbox, whatever address
     // `sandbox.localdomain` has there (Lambda Developer Guide, Telemetry API). On a
     // desk the emulator is on loopback, and so is the listener.
@@ -24,8 +41,8 @@ pub async fn subscribe(api: &mut ExtensionsApi, log: &mut Log) -> Option<Receive
         .host()
         .parse::<IpAddr>()
         .is_ok_and(|ip| ip.is_loopback());
-    let at_a_desk = on_loopback && api.port() != Some(LAMBDA_PORT);
-    let listener = match Listener::bind(at_a_desk).await {
+    let is_emulator = on_loopback && api.port() != Some(LAMBDA_RUNTIME_API_PORT);
+    let listener = match Listener::bind(is_emulator).await {
         Ok(listener) => listener,
         Err(error) => {
             log.once(format_args!(
@@ -34,9 +51,11 @@ pub async fn subscribe(api: &mut ExtensionsApi, log: &mut Log) -> Option<Receive
             return None;
         }
     };
-    let answer = timeout(TIMEOUT, api.subscribe(listener.port())).await;
-    match answer {
-        Ok(Ok(200)) => Some(listener.serve()),
+    let response = timeout(TIMEOUT, api.subscribe(listener.port())).await;
+    match response {
+        Ok(Ok(200)) => Some(Subscription {
+            batches: listener.serve(),
+        }),
         // 202 is an emulator's word for "not here": no reason to speak of it each time.
         Ok(Ok(202 | 404)) => None,
         Err(_) => {

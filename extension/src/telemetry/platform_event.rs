@@ -7,7 +7,7 @@ use xray_document::{Sampled, SegmentId, Timestamp, TraceHeader};
 /// unknown type, a missing member or one of another shape costs that event or member,
 /// never the batch.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Event {
+pub(crate) enum PlatformEvent {
     InitStart(Init),
     InitRuntimeDone(Init),
     InitReport(Init),
@@ -32,77 +32,77 @@ pub enum Event {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Init {
-    pub time: Timestamp,
+pub(crate) struct Init {
+    pub(crate) time: Timestamp,
     /// Not provisioned concurrency, SnapStart or Managed Instances.
-    pub on_demand: bool,
+    pub(crate) on_demand: bool,
     /// Not repeated inside an invocation after it failed (Lambda's suppressed init).
-    pub before_invoke: bool,
-    pub status: Status,
+    pub(crate) before_invoke: bool,
+    pub(crate) status: Status,
 }
 
 /// `platform.runtimeDone` or `platform.report`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Report {
-    pub time: Timestamp,
-    pub request_id: String,
-    pub status: Status,
-    pub metrics: Metrics,
-    pub spans: Vec<Span>,
+pub(crate) struct Report {
+    pub(crate) time: Timestamp,
+    pub(crate) request_id: String,
+    pub(crate) status: Status,
+    pub(crate) metrics: Metrics,
+    pub(crate) spans: Vec<Span>,
 }
 
 /// The `tracing` member: there where the invocation is traced and sampled.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tracing {
-    pub header: TraceHeader,
+pub(crate) struct Tracing {
+    pub(crate) header: TraceHeader,
     /// Lambda's own function segment; absent on Managed Instances.
-    pub span_id: Option<SegmentId>,
+    pub(crate) span_id: Option<SegmentId>,
 }
 
 /// How a phase ended.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Status {
+pub(crate) struct Status {
     /// `error`, `failure` or `timeout`, with Lambda's `errorType` where it gave one.
-    pub fault: Option<Fault>,
+    pub(crate) fault: Option<Fault>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    pub status: String,
-    pub error_type: Option<String>,
+pub(crate) struct Fault {
+    pub(crate) status: String,
+    pub(crate) error_type: Option<String>,
 }
 
 /// Numbers of a report, under Lambda's names. Milliseconds and megabytes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     #[serde(skip_serializing)]
-    pub duration_ms: Option<f64>,
+    pub(crate) duration_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub billed_duration_ms: Option<Number>,
+    pub(crate) billed_duration_ms: Option<Number>,
     #[serde(skip_serializing_if = "Option::is_none", rename = "memorySizeMB")]
-    pub memory_size_mb: Option<Number>,
+    pub(crate) memory_size_mb: Option<Number>,
     #[serde(skip_serializing_if = "Option::is_none", rename = "maxMemoryUsedMB")]
-    pub max_memory_used_mb: Option<Number>,
+    pub(crate) max_memory_used_mb: Option<Number>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub init_duration_ms: Option<Number>,
+    pub(crate) init_duration_ms: Option<Number>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub restore_duration_ms: Option<Number>,
+    pub(crate) restore_duration_ms: Option<Number>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub billed_restore_duration_ms: Option<Number>,
+    pub(crate) billed_restore_duration_ms: Option<Number>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Span {
-    pub name: String,
-    pub start: Timestamp,
-    pub duration_ms: f64,
+pub(crate) struct Span {
+    pub(crate) name: String,
+    pub(crate) start: Timestamp,
+    pub(crate) duration_ms: f64,
 }
 
-impl Event {
+impl PlatformEvent {
     /// Reads a request of the Telemetry API: an array of events. What is not understood
     /// is skipped.
-    pub fn parse_batch(body: &[u8]) -> Vec<Self> {
+    pub(crate) fn parse_batch(body: &[u8]) -> Vec<Self> {
         let events: Vec<&RawValue> = serde_json::from_slice(body).unwrap_or_default();
         events
             .into_iter()
@@ -189,7 +189,7 @@ impl Record<'_> {
     fn report(&self, time: Timestamp) -> Option<Report> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
-        struct WireSpan {
+        struct RawSpan {
             name: String,
             start: String,
             duration_ms: f64,
@@ -199,7 +199,7 @@ impl Record<'_> {
             .and_then(|raw| serde_json::from_str(raw.get()).ok())
             .unwrap_or_default();
         let spans = spans.into_iter().filter_map(|raw| {
-            let WireSpan {
+            let RawSpan {
                 name,
                 start,
                 duration_ms,
@@ -233,11 +233,11 @@ impl Record<'_> {
     fn tracing(&self) -> Option<Tracing> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
-        struct WireTracing {
+        struct RawTracing {
             value: String,
             span_id: Option<String>,
         }
-        let WireTracing { value, span_id } = member(self.tracing)?;
+        let RawTracing { value, span_id } = member(self.tracing)?;
         let header = TraceHeader::parse(&value);
         let sampled = header.sampled == Sampled::Yes && header.root.is_some();
         sampled.then(|| Tracing {
@@ -264,14 +264,14 @@ mod tests {
             {"time":"2026-01-10T09:00:00.171Z","type":"platform.runtimeDone","record":{"requestId":"r-1","status":"success","metrics":"none","spans":[1,{"name":"runtimeOverhead","start":"2026-01-10T09:00:00.170Z","durationMs":3.5}],"tracing":5,"new":{}}},
             {"type":"platform.start","record":{"requestId":"r-2"}}
         ]"#;
-        let events = Event::parse_batch(batch);
-        let [Event::RuntimeDone(done)] = events.as_slice() else {
+        let events = PlatformEvent::parse_batch(batch);
+        let [PlatformEvent::RuntimeDone(done)] = events.as_slice() else {
             panic!("{events:?}")
         };
         assert_eq!(done.request_id, "r-1");
         assert_eq!(done.spans.len(), 1);
         assert_eq!(done.metrics, Metrics::default());
-        assert_eq!(Event::parse_batch(b"not json"), []);
+        assert_eq!(PlatformEvent::parse_batch(b"not json"), []);
     }
 
     #[test]
@@ -280,8 +280,8 @@ mod tests {
             let json = format!(
                 r#"[{{"time":"2026-01-10T09:00:00.130Z","type":"platform.start","record":{{"requestId":"r-1"{tracing}}}}}]"#
             );
-            match Event::parse_batch(json.as_bytes()).pop() {
-                Some(Event::Start { tracing, .. }) => tracing,
+            match PlatformEvent::parse_batch(json.as_bytes()).pop() {
+                Some(PlatformEvent::Start { tracing, .. }) => tracing,
                 other => panic!("{other:?}"),
             }
         };
@@ -300,8 +300,8 @@ mod tests {
     #[test]
     fn a_timeout_carries_its_error_type() {
         let json = br#"[{"time":"2026-01-10T09:00:03.000Z","type":"platform.report","record":{"requestId":"r-2","status":"timeout","errorType":"Sandbox.Timedout","metrics":{"durationMs":3000.0,"billedDurationMs":3000,"memorySizeMB":128,"maxMemoryUsedMB":40}}}]"#;
-        let events = Event::parse_batch(json);
-        let [Event::Report(report)] = events.as_slice() else {
+        let events = PlatformEvent::parse_batch(json);
+        let [PlatformEvent::Report(report)] = events.as_slice() else {
             panic!("{events:?}")
         };
         let fault = report.status.fault.as_ref().unwrap();
@@ -317,8 +317,8 @@ mod tests {
             record in "(\\{(\"(requestId|status|spans|tracing|metrics)\":[\\[\\]{}0-9\"a-z,:]{0,20},?){0,4}\\}|.{0,40})",
         ) {
             let whole = format!(r#"[{{"time":"{time}","type":"{kind}","record":{record}}}]"#);
-            Event::parse_batch(whole.as_bytes());
-            Event::parse_batch(record.as_bytes());
+            PlatformEvent::parse_batch(whole.as_bytes());
+            PlatformEvent::parse_batch(record.as_bytes());
         }
     }
 }

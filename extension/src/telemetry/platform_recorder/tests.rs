@@ -37,11 +37,11 @@ fn done(second: &str, more: &str) -> String {
     )
 }
 
-fn draw(platform: &mut Platform, events: &[String]) -> Vec<Value> {
+fn record(recorder: &mut PlatformRecorder, events: &[String]) -> Vec<Value> {
     let batch = format!("[{}]", events.join(","));
-    let documents = Event::parse_batch(batch.as_bytes())
+    let documents = PlatformEvent::parse_batch(batch.as_bytes())
         .into_iter()
-        .flat_map(|event| platform.record(event));
+        .flat_map(|event| recorder.record(event));
     documents
         .map(|document| serde_json::from_str(&document.to_json().unwrap()).unwrap())
         .collect()
@@ -72,9 +72,9 @@ fn invoke(header: &str) -> Invoke {
 fn lambdas_own_init_is_not_drawn_again() {
     // Where Lambda has its segment, to ask for one of ours changes nothing.
     for function in [None, Some("orders".to_owned())] {
-        let mut platform = Platform::new(function);
-        let mut documents = draw(
-            &mut platform,
+        let mut recorder = PlatformRecorder::new(function);
+        let mut documents = record(
+            &mut recorder,
             &[
                 on_demand("initStart", "00.000"),
                 on_demand("initRuntimeDone", "00.120"),
@@ -83,9 +83,9 @@ fn lambdas_own_init_is_not_drawn_again() {
             ],
         );
         let header = format!("Root={ROOT};Parent={SPAN};Sampled=1");
-        assert!(platform.invoked(&invoke(&header)).is_empty());
-        documents.extend(draw(
-            &mut platform,
+        assert!(recorder.record_invoke(&invoke(&header)).is_empty());
+        documents.extend(record(
+            &mut recorder,
             &[
                 done("00.171", r#""status":"success""#),
                 event(
@@ -105,8 +105,8 @@ fn lambdas_own_init_is_not_drawn_again() {
 
 #[test]
 fn an_init_that_waited_for_no_extension_adds_nothing_to_lambdas() {
-    let documents = draw(
-        &mut Platform::new(None),
+    let documents = record(
+        &mut PlatformRecorder::new(None),
         &[
             on_demand("initStart", "00.000"),
             on_demand("initRuntimeDone", "00.120"),
@@ -119,14 +119,14 @@ fn an_init_that_waited_for_no_extension_adds_nothing_to_lambdas() {
 
 #[test]
 fn an_init_ahead_of_time_or_provisioned_is_no_part_of_the_trace() {
-    let mut late = Platform::new(None);
+    let mut late = PlatformRecorder::new(None);
     let events = [
         on_demand("initStart", "00.000"),
         on_demand("initRuntimeDone", "00.120"),
         on_demand("initReport", "00.125"),
         start("11.000", &tracing()),
     ];
-    assert_eq!(names(&draw(&mut late, &events)), [] as [&str; 0]);
+    assert_eq!(names(&record(&mut late, &events)), [] as [&str; 0]);
 
     let provisioned = events.map(|event| {
         event
@@ -134,7 +134,7 @@ fn an_init_ahead_of_time_or_provisioned_is_no_part_of_the_trace() {
             .replace(":11.", ":01.")
     });
     assert_eq!(
-        names(&draw(&mut Platform::new(None), &provisioned)),
+        names(&record(&mut PlatformRecorder::new(None), &provisioned)),
         [] as [&str; 0]
     );
 }
@@ -152,28 +152,31 @@ fn a_restored_snapshot_shows_its_restore_under_our_segment_and_its_old_init_nowh
         ]
     };
     // Lambda draws `Restore` itself.
-    let documents = draw(&mut Platform::new(None), &restored(&tracing()));
+    let documents = record(&mut PlatformRecorder::new(None), &restored(&tracing()));
     assert_eq!(names(&documents), [] as [&str; 0]);
 
-    let mut ours = Platform::new(Some("orders".to_owned()));
+    let mut ours = PlatformRecorder::new(Some("orders".to_owned()));
     let header = format!("Root={ROOT};Lineage=1:2");
-    assert!(ours.invoked(&invoke(&header)).is_empty());
-    let mut documents = draw(&mut ours, &restored(""));
-    documents.extend(draw(&mut ours, &[done("01.300", r#""status":"success""#)]));
+    assert!(ours.record_invoke(&invoke(&header)).is_empty());
+    let mut documents = record(&mut ours, &restored(""));
+    documents.extend(record(
+        &mut ours,
+        &[done("01.300", r#""status":"success""#)],
+    ));
     assert_eq!(names(&documents), ["Runtime restore", "orders"]);
     assert_eq!(milliseconds(&documents[0]), 210.0);
 }
 
 #[test]
 fn spans_of_a_millisecond_and_more_are_drawn_under_our_own_names() {
-    let mut platform = Platform::new(None);
+    let mut recorder = PlatformRecorder::new(None);
     let spans = r#""status":"success","metrics":{"durationMs":40.2},"spans":[
         {"name":"responseLatency","start":"2026-01-10T09:00:00.130Z","durationMs":39.8},
         {"name":"responseDuration","start":"2026-01-10T09:00:00.170Z","durationMs":0.1},
         {"name":"runtimeOverhead","start":"2026-01-10T09:00:00.170Z","durationMs":1.3},
         {"name":"somethingNew","start":"2026-01-10T09:00:00.170Z","durationMs":9}]"#;
-    let documents = draw(
-        &mut platform,
+    let documents = record(
+        &mut recorder,
         &[start("00.130", &tracing()), done("00.171", spans)],
     );
     assert_eq!(names(&documents), ["Response latency", "Runtime overhead"]);
@@ -183,7 +186,7 @@ fn spans_of_a_millisecond_and_more_are_drawn_under_our_own_names() {
         "report",
         r#""requestId":"r-1","status":"success","metrics":{"durationMs":59.8,"billedDurationMs":181,"memorySizeMB":128,"maxMemoryUsedMB":31,"initDurationMs":120.4},"spans":[{"name":"extensionOverhead","start":"2026-01-10T09:00:00.171Z","durationMs":18.2}]"#,
     );
-    let documents = draw(&mut platform, &[report]);
+    let documents = record(&mut recorder, &[report]);
     assert_eq!(names(&documents), ["Extension overhead"]);
     assert_eq!(
         documents[0]["metadata"]["xray-lambda"],
@@ -193,11 +196,11 @@ fn spans_of_a_millisecond_and_more_are_drawn_under_our_own_names() {
 
 #[test]
 fn a_timeout_is_one_fault_with_lambdas_error_type() {
-    let mut platform = Platform::new(None);
+    let mut recorder = PlatformRecorder::new(None);
     let failed =
         r#""status":"timeout","errorType":"Sandbox.Timedout","metrics":{"durationMs":3000.0}"#;
-    let documents = draw(
-        &mut platform,
+    let documents = record(
+        &mut recorder,
         &[
             start("00.130", &tracing()),
             done("03.130", failed),
@@ -218,8 +221,8 @@ fn a_timeout_is_one_fault_with_lambdas_error_type() {
 
 #[test]
 fn what_is_not_traced_is_not_drawn() {
-    let documents = draw(
-        &mut Platform::new(None),
+    let documents = record(
+        &mut PlatformRecorder::new(None),
         &[
             on_demand("initStart", "00.000"),
             on_demand("initRuntimeDone", "00.120"),
@@ -234,37 +237,38 @@ fn what_is_not_traced_is_not_drawn() {
 #[test]
 fn on_request_pass_through_gets_the_functions_segment_with_both_parts_of_its_init() {
     for start_first in [false, true] {
-        let mut platform = Platform::new(Some("orders".to_owned()));
+        let mut recorder = PlatformRecorder::new(Some("orders".to_owned()));
         let header = format!("Root={ROOT};Parent=0efbd19962d95b05;Lineage=1:2");
         let before = [
             on_demand("initStart", "00.000"),
             on_demand("initRuntimeDone", "00.120"),
             on_demand("initReport", "00.125"),
         ];
-        let mut documents = draw(&mut platform, &before);
-        let told = |platform: &mut Platform| draw(platform, &[start("00.130", "")]);
-        let invoked = |platform: &mut Platform| -> Vec<Value> {
-            let documents = platform.invoked(&invoke(&header)).into_iter();
+        let mut documents = record(&mut recorder, &before);
+        let record_start =
+            |recorder: &mut PlatformRecorder| record(recorder, &[start("00.130", "")]);
+        let record_invoke = |recorder: &mut PlatformRecorder| -> Vec<Value> {
+            let documents = recorder.record_invoke(&invoke(&header)).into_iter();
             documents
                 .map(|document| serde_json::from_str(&document.to_json().unwrap()).unwrap())
                 .collect()
         };
         if start_first {
-            documents.extend(told(&mut platform));
-            documents.extend(invoked(&mut platform));
+            documents.extend(record_start(&mut recorder));
+            documents.extend(record_invoke(&mut recorder));
         } else {
-            documents.extend(invoked(&mut platform));
-            documents.extend(told(&mut platform));
+            documents.extend(record_invoke(&mut recorder));
+            documents.extend(record_start(&mut recorder));
         }
-        documents.extend(draw(
-            &mut platform,
+        documents.extend(record(
+            &mut recorder,
             &[done(
                 "00.171",
                 r#""status":"success","metrics":{"durationMs":40.5}"#,
             )],
         ));
-        let drawn = ["Runtime init", "Extension init", "orders"];
-        assert_eq!(names(&documents), drawn);
+        let expected = ["Runtime init", "Extension init", "orders"];
+        assert_eq!(names(&documents), expected);
         assert_eq!(milliseconds(&documents[0]), 120.0);
         assert_eq!(milliseconds(&documents[1]), 5.0);
         let segment = &documents[2];
@@ -282,14 +286,14 @@ fn on_request_pass_through_gets_the_functions_segment_with_both_parts_of_its_ini
 
 #[test]
 fn lambdas_decision_not_to_sample_holds_for_our_segment_too() {
-    let mut platform = Platform::new(Some("orders".to_owned()));
+    let mut recorder = PlatformRecorder::new(Some("orders".to_owned()));
     assert!(
-        platform
-            .invoked(&invoke(&format!("Root={ROOT};Sampled=0")))
+        recorder
+            .record_invoke(&invoke(&format!("Root={ROOT};Sampled=0")))
             .is_empty()
     );
-    let documents = draw(
-        &mut platform,
+    let documents = record(
+        &mut recorder,
         &[start("00.130", ""), done("00.171", r#""status":"error""#)],
     );
     assert_eq!(names(&documents), [] as [&str; 0]);
@@ -297,12 +301,12 @@ fn lambdas_decision_not_to_sample_holds_for_our_segment_too() {
 
 #[test]
 fn managed_instances_hang_under_the_headers_parent_and_tell_all_in_the_report() {
-    let mut platform = Platform::new(None);
+    let mut recorder = PlatformRecorder::new(None);
     let traced = format!(
         r#","tracing":{{"type":"X-Amzn-Trace-Id","value":"Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=1"}}"#
     );
-    let documents = draw(
-        &mut platform,
+    let documents = record(
+        &mut recorder,
         &[
             event(
                 "33.000",
@@ -339,17 +343,17 @@ fn managed_instances_hang_under_the_headers_parent_and_tell_all_in_the_report() 
             .iter()
             .all(|document| document["parent_id"] == "53995c3f42cd8ad8")
     );
-    assert!(platform.open.is_empty());
+    assert!(recorder.invocations.is_empty());
 }
 
 #[test]
 fn invocations_without_a_report_do_not_pile_up() {
-    let mut platform = Platform::new(None);
-    for n in 0..2 * MAX_OPEN {
-        draw(
-            &mut platform,
+    let mut recorder = PlatformRecorder::new(None);
+    for n in 0..2 * MAX_INVOCATIONS {
+        record(
+            &mut recorder,
             &[event("35.991", "start", &format!(r#""requestId":"r-{n}""#))],
         );
     }
-    assert_eq!(platform.open.len(), MAX_OPEN);
+    assert_eq!(recorder.invocations.len(), MAX_INVOCATIONS);
 }
