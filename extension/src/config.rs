@@ -28,7 +28,7 @@ pub struct Config {
     /// Draw the function's own segment where Lambda draws none.
     pub function_segment: bool,
     /// What was wrong with the environment and what is used in its place.
-    pub remarks: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 /// A destination of documents, as `XRAY_LAMBDA_SINKS` names it.
@@ -53,7 +53,7 @@ impl SinkChoice {
 pub struct Variable {
     pub name: &'static str,
     pub default: &'static str,
-    pub what: &'static str,
+    pub description: &'static str,
 }
 
 /// Every variable that begins with `XRAY_LAMBDA_`, as the README lists them.
@@ -62,23 +62,23 @@ pub const VARIABLES: &[Variable] = &[BUFFER_BYTES, FLUSH_TIMEOUT_MS, FUNCTION_SE
 const BUFFER_BYTES: Variable = Variable {
     name: "XRAY_LAMBDA_BUFFER_BYTES",
     default: "4194304",
-    what: "Bytes of documents kept while X-Ray cannot take them; beyond, the oldest are dropped and counted",
+    description: "Bytes of documents kept while X-Ray cannot take them; beyond, the oldest are dropped and counted",
 };
 const FLUSH_TIMEOUT_MS: Variable = Variable {
     name: "XRAY_LAMBDA_FLUSH_TIMEOUT_MS",
     default: "2000",
-    what: "The most milliseconds that sending may hold the sandbox after an invocation; never beyond the function's deadline",
+    description: "The most milliseconds that sending may hold the sandbox after an invocation; never beyond the function's deadline",
 };
 const FUNCTION_SEGMENT: Variable = Variable {
     name: "XRAY_LAMBDA_FUNCTION_SEGMENT",
     default: "false",
-    what: "With `true`, draw the function's segment where Lambda draws none (tracing mode PassThrough)",
+    description: "With `true`, draw the function's segment where Lambda draws none (tracing mode PassThrough)",
 };
 
 const SINKS: Variable = Variable {
     name: "XRAY_LAMBDA_SINKS",
     default: "xray",
-    what: "Where documents are sent, separated by commas: `xray`, and `file:PATH` for JSON Lines (64 MB at most) in a file of the sandbox",
+    description: "Where documents are sent, separated by commas: `xray`, and `file:PATH` for JSON Lines (64 MB at most) in a file of the sandbox",
 };
 
 impl Config {
@@ -100,11 +100,11 @@ impl Config {
     /// Reads the variables through `get`; an empty one counts as unset.
     pub fn from(name: String, get: impl Fn(&str) -> Option<String>) -> Self {
         let get = |variable: &str| get(variable).filter(|value| !value.is_empty());
-        let mut remarks = Vec::new();
+        let mut warnings = Vec::new();
 
         let address = get("AWS_XRAY_DAEMON_ADDRESS");
-        let intake = intake::address(address.as_deref()).unwrap_or_else(|problem| {
-            remarks.push(format!(
+        let intake = intake::parse_address(address.as_deref()).unwrap_or_else(|problem| {
+            warnings.push(format!(
                 "AWS_XRAY_DAEMON_ADDRESS {problem}; listening on {} instead",
                 intake::DEFAULT_ADDRESS
             ));
@@ -134,7 +134,7 @@ impl Config {
             let wanted = given.as_deref().unwrap_or(variable.default);
             wanted.trim().parse().unwrap_or_else(|_| {
                 let Variable { name, default, .. } = variable;
-                remarks.push(format!("{name} is not a whole number; using {default}"));
+                warnings.push(format!("{name} is not a whole number; using {default}"));
                 default.parse().unwrap_or_default()
             })
         };
@@ -158,12 +158,12 @@ impl Config {
             None => false,
             Some(_) => {
                 let name = FUNCTION_SEGMENT.name;
-                remarks.push(format!("{name} is neither true nor false; using false"));
+                warnings.push(format!("{name} is neither true nor false; using false"));
                 false
             }
         };
 
-        let sinks = sinks(get(SINKS.name).as_deref(), &mut remarks);
+        let sinks = sinks(get(SINKS.name).as_deref(), &mut warnings);
 
         Self {
             name,
@@ -179,27 +179,27 @@ impl Config {
             flush_timeout,
             sinks,
             function_segment,
-            remarks,
+            warnings,
         }
     }
 }
 
 /// Reads a list of sinks. An unknown one is remarked and left out.
-fn sinks(value: Option<&str>, remarks: &mut Vec<String>) -> Vec<SinkChoice> {
+fn sinks(value: Option<&str>, warnings: &mut Vec<String>) -> Vec<SinkChoice> {
     let Variable { name, default, .. } = SINKS;
     let mut sinks = Vec::new();
     for text in value.unwrap_or(default).split(',').map(str::trim) {
         match SinkChoice::parse(text) {
             Some(sink) if !sinks.contains(&sink) => sinks.push(sink),
             Some(_) => {}
-            None => remarks.push(format!(
+            None => warnings.push(format!(
                 "{name}: \"{}\" is not a sink; use xray or file:PATH",
                 text.escape_debug()
             )),
         }
     }
     if sinks.is_empty() {
-        remarks.push(format!("{name} names no sink; using {default}"));
+        warnings.push(format!("{name} names no sink; using {default}"));
         sinks.push(SinkChoice::XRay);
     }
     sinks
@@ -219,13 +219,13 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_environment_has_working_defaults_and_no_remarks() {
+    fn an_empty_environment_has_working_defaults_and_no_warnings() {
         let config = config(&[]);
         assert_eq!(config.intake, intake::DEFAULT_ADDRESS);
         assert_eq!(config.buffer_bytes, 4 * 1024 * 1024);
         assert_eq!(config.flush_timeout, Duration::from_secs(2));
         assert!(!config.function_segment && !config.managed_instances);
-        assert_eq!(config.remarks, Vec::<String>::new());
+        assert_eq!(config.warnings, Vec::<String>::new());
     }
 
     #[test]
@@ -251,8 +251,8 @@ mod tests {
         ]);
         assert_eq!(config.buffer_bytes, 4 * 1024 * 1024);
         assert_eq!(config.intake, intake::DEFAULT_ADDRESS);
-        assert_eq!(config.remarks.len(), 3, "{:?}", config.remarks);
-        for (remark, name) in config.remarks.iter().zip([
+        assert_eq!(config.warnings.len(), 3, "{:?}", config.warnings);
+        for (remark, name) in config.warnings.iter().zip([
             "AWS_XRAY_DAEMON_ADDRESS",
             "XRAY_LAMBDA_BUFFER_BYTES",
             "XRAY_LAMBDA_FUNCTION_SEGMENT",
@@ -265,7 +265,7 @@ mod tests {
     fn sinks_are_a_list_and_an_unknown_one_is_left_out_with_a_remark() {
         let sinks = |value| {
             let config = config(&[("XRAY_LAMBDA_SINKS", value)]);
-            (config.sinks, config.remarks.len())
+            (config.sinks, config.warnings.len())
         };
         let file = SinkChoice::File("/tmp/a:b.jsonl".into());
         assert_eq!(config(&[]).sinks, [SinkChoice::XRay]);

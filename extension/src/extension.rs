@@ -31,11 +31,11 @@ const DATAGRAMS_PER_ROUND: usize = 1_024;
 const MAX_READ_ROUNDS: usize = 8;
 
 /// The time left if the Runtime API ends without a SHUTDOWN event.
-const ORPHANED: Duration = Duration::from_millis(500);
+const RUNTIME_API_LOST: Duration = Duration::from_millis(500);
 
 /// The time that Lambda gives at SHUTDOWN if the event has no deadline (Lambda Developer
 /// Guide, Extensions API, shutdown phase).
-const SHUTDOWN: Duration = Duration::from_secs(2);
+const DEFAULT_SHUTDOWN_TIME: Duration = Duration::from_secs(2);
 
 impl Extension {
     /// Runs until SHUTDOWN is done.
@@ -107,7 +107,7 @@ impl Extension {
         match event {
             Some(lifecycle::Event::Invoke(invoke)) => {
                 let documents = self.platform.record_invoke(&invoke);
-                self.accept_own(documents);
+                self.accept_platform_documents(documents);
                 let deadline = instant(invoke.deadline_ms);
                 self.input(Input::Invoke {
                     request_id: &invoke.request_id,
@@ -118,7 +118,7 @@ impl Extension {
             Some(lifecycle::Event::Shutdown { deadline_ms }) => {
                 self.read_all_documents();
                 let deadline = if deadline_ms == 0 {
-                    Instant::now() + SHUTDOWN
+                    Instant::now() + DEFAULT_SHUTDOWN_TIME
                 } else {
                     instant(deadline_ms)
                 };
@@ -126,7 +126,7 @@ impl Extension {
             }
             Some(lifecycle::Event::Unknown) => self.next.call(),
             None => self.input(Input::Shutdown {
-                deadline: Instant::now() + ORPHANED,
+                deadline: Instant::now() + RUNTIME_API_LOST,
             }),
         }
     }
@@ -186,7 +186,7 @@ impl Extension {
                 _ => {}
             }
             let documents = self.platform.record(event);
-            self.accept_own(documents);
+            self.accept_platform_documents(documents);
         }
         if !done.is_empty() {
             self.read_all_documents();
@@ -200,7 +200,7 @@ impl Extension {
     }
 
     /// Takes documents that the extension made itself through the stages.
-    fn accept_own(&mut self, documents: Vec<Document>) {
+    fn accept_platform_documents(&mut self, documents: Vec<Document>) {
         let mut buffered = false;
         for document in documents {
             match document.to_json() {

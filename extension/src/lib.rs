@@ -29,5 +29,5 @@ pub mod telemetry;
 
 pub use config::{Config, SinkChoice, VARIABLES, Variable};
 pub use extension::Extension;
-pub use log::{Log, keep_panics_short};
+pub use log::{Log, install_panic_hook};
 pub use pipeline::Pipeline;

@@ -3,18 +3,18 @@ use std::fmt::Display;
 use std::io::Write;
 
 /// The extension's voice: lines on standard error, which Lambda puts into the
-/// function's log. Each reason is said once, however often it comes about.
+/// function's log. Each reason is written once, however often it comes about.
 #[derive(Debug, Default)]
 pub struct Log {
-    said: HashSet<String>,
+    written: HashSet<String>,
 }
 
 /// Reasons that are remembered. One that carries a varying part must not turn the
-/// memory of what was said into a leak, nor the log into a flood.
-const MAX_REASONS: usize = 64;
+/// memory of what was written into a leak, nor the log into a flood.
+const MAX_LINES: usize = 64;
 
 impl Log {
-    /// Says a line that has not been said before.
+    /// Says a line that has not been written before.
     pub fn once(&mut self, line: impl Display) {
         let line = line.to_string();
         if self.is_new(&line) {
@@ -23,7 +23,7 @@ impl Log {
     }
 
     fn is_new(&mut self, line: &str) -> bool {
-        self.said.len() < MAX_REASONS && self.said.insert(line.to_owned())
+        self.written.len() < MAX_LINES && self.written.insert(line.to_owned())
     }
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn write_line(line: impl Display) {
 
 /// Makes a panic one line that says where, and not what: a panic's message may hold
 /// a part of a document.
-pub fn keep_panics_short() {
+pub fn install_panic_hook() {
     std::panic::set_hook(Box::new(|panic| match panic.location() {
         Some(at) => write_line(format_args!(
             "a bug at {}:{}, please report it",
@@ -54,7 +54,7 @@ mod tests {
         let mut log = Log::default();
         assert!(log.is_new("the same"));
         assert!(!log.is_new("the same"));
-        let said = (0..1_000).filter(|n| log.is_new(&n.to_string())).count();
-        assert_eq!(said, MAX_REASONS - 1);
+        let written = (0..1_000).filter(|n| log.is_new(&n.to_string())).count();
+        assert_eq!(written, MAX_LINES - 1);
     }
 }

@@ -11,14 +11,14 @@ use xray_lambda_extension::keep::KeepAll;
 use xray_lambda_extension::lifecycle::{self, ExtensionsApi};
 use xray_lambda_extension::policy::AllowAll;
 use xray_lambda_extension::telemetry::{self, PlatformRecorder};
-use xray_lambda_extension::{Config, Extension, Log, Pipeline, SinkChoice, keep_panics_short};
+use xray_lambda_extension::{Config, Extension, Log, Pipeline, SinkChoice, install_panic_hook};
 
 fn main() -> ExitCode {
-    keep_panics_short();
+    install_panic_hook();
     let config = Config::from_env();
     let mut log = Log::default();
-    for remark in &config.remarks {
-        log.once(remark);
+    for warning in &config.warnings {
+        log.once(warning);
     }
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -9,7 +9,7 @@ fn the_readme_lists_every_setting_with_its_default() {
     let rows = VARIABLES.iter().map(|variable| {
         format!(
             "| `{}` | `{}` | {} |\n",
-            variable.name, variable.default, variable.what
+            variable.name, variable.default, variable.description
         )
     });
     let table = format!(

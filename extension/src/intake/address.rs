@@ -11,7 +11,7 @@ pub(crate) const DEFAULT_ADDRESS: SocketAddr =
 /// # Errors
 /// A form that the SDKs refuse, and an address that is not of this sandbox: that is
 /// another daemon's, and not for us to take.
-pub(crate) fn address(value: Option<&str>) -> Result<SocketAddr, AddressError> {
+pub(crate) fn parse_address(value: Option<&str>) -> Result<SocketAddr, AddressError> {
     let Some(value) = value.map(str::trim).filter(|value| !value.is_empty()) else {
         return Ok(DEFAULT_ADDRESS);
     };
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn both_forms_of_the_sdks_are_read() {
-        let port = |text| address(Some(text)).map(|address| address.port());
+        let port = |text| parse_address(Some(text)).map(|address| address.port());
         assert_eq!(port("127.0.0.1:2100"), Ok(2100));
         assert_eq!(port("localhost:2100"), Ok(2100));
         assert_eq!(port("tcp:127.0.0.1:2001 udp:127.0.0.2:2002"), Ok(2002));
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn another_host_is_not_ours_and_nonsense_is_malformed() {
         assert_eq!(
-            address(Some("169.254.79.129:2000")),
+            parse_address(Some("169.254.79.129:2000")),
             Err(AddressError::NotLoopback)
         );
         for text in [
@@ -83,7 +83,11 @@ mod tests {
             "daemon:2000",
             "tcp:127.0.0.1:1 tcp:127.0.0.1:2",
         ] {
-            assert_eq!(address(Some(text)), Err(AddressError::Malformed), "{text}");
+            assert_eq!(
+                parse_address(Some(text)),
+                Err(AddressError::Malformed),
+                "{text}"
+            );
         }
     }
 }

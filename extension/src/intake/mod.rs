@@ -2,9 +2,10 @@
 //! wrapper's signals on the same socket.
 
 mod address;
-mod read;
+mod datagram;
+
 mod socket;
 
-pub(crate) use address::{DEFAULT_ADDRESS, address};
-pub(crate) use read::Received;
+pub(crate) use address::{DEFAULT_ADDRESS, parse_address};
+pub(crate) use datagram::Received;
 pub use socket::Intake;

@@ -6,7 +6,7 @@ use tokio::net::UdpSocket;
 use xray_daemon_socket::{dropped_datagrams, enlarge_receive_buffer};
 use xray_document::limits::DAEMON_RECEIVE_BUFFER_BYTES;
 
-use super::read::{Received, read};
+use super::datagram::{self, Received};
 
 /// The daemon's UDP port. If the port could not be bound, no document arrives and all other
 /// work continues.
@@ -74,7 +74,7 @@ impl Intake {
             let length = received.ok()?;
             // The daemon ignores an empty datagram (aws-xray-daemon 3.6).
             if length > 0 {
-                return Some(read(&self.buffer[..length]));
+                return Some(datagram::parse(&self.buffer[..length]));
             }
         }
     }

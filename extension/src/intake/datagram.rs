@@ -31,7 +31,7 @@ pub(crate) enum Rejection {
 
 /// Reads a datagram just closely enough to know that X-Ray will not refuse its document for
 /// a reason that can be seen here: one pass, and nothing is copied before it passes.
-pub(crate) fn read(datagram: &[u8]) -> Received {
+pub(crate) fn parse(datagram: &[u8]) -> Received {
     let json = match Datagram::parse(datagram) {
         Ok(Datagram::Document(json)) => json,
         Ok(Datagram::Done { request_id }) => {
@@ -104,7 +104,7 @@ mod tests {
     fn datagram(body: &str) -> Received {
         let mut datagram = Vec::new();
         Datagram::Document(body).write_to(&mut datagram);
-        read(&datagram)
+        parse(&datagram)
     }
 
     fn rejection(body: &str) -> Option<Rejection> {
