@@ -1,40 +1,49 @@
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::export::xray::{CredentialSource, Credentials, endpoint};
 use crate::intake;
 
-/// Everything that the environment says, read once at the start.
+/// The environment variables, read once at the start.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The name to register: the file's own, as Lambda demands.
+    /// The name to register. Lambda requires the name of the program's file (Lambda Developer
+    /// Guide, Extensions API).
     pub name: String,
-    /// `host:port`, or a URL with a path where an emulator says so.
+    /// `AWS_LAMBDA_RUNTIME_API`: `host:port`, or from some emulators a URL with a path.
     pub runtime_api: Option<String>,
-    /// Managed Instances run requests side by side and tell extensions of SHUTDOWN only.
+    /// Whether Lambda Managed Instances run the function. They run several invocations at a
+    /// time and send extensions no INVOKE.
     pub managed_instances: bool,
+    /// The function's name.
     pub function_name: Option<String>,
-    /// Where documents arrive by UDP; always a loopback address.
+    /// The UDP address that documents are sent to; always a loopback address.
     pub intake: SocketAddr,
+    /// The AWS Region.
     pub region: Option<String>,
-    /// X-Ray's base URL; `None` without a region and without an override.
+    /// X-Ray's base URL; `None` if neither an endpoint nor a Region is set.
     pub endpoint: Option<String>,
+    /// The source of credentials; `None` if no variable names one.
     pub credentials: Option<CredentialSource>,
+    /// The most bytes of documents that wait to be sent, in all sinks together.
     pub buffer_bytes: usize,
+    /// The longest time that a flush may delay `/next` after an invocation.
     pub flush_timeout: Duration,
-    /// The destinations of documents, at least one, each at most once.
+    /// The destinations of documents: at least one, each at most once.
     pub sinks: Vec<SinkChoice>,
-    /// Draw the function's own segment where Lambda draws none.
+    /// Whether to record the function's own segment if Lambda records none.
     pub function_segment: bool,
-    /// What was wrong with the environment and what is used in its place.
+    /// One line for each variable with a wrong value: the reason and the value used instead.
     pub warnings: Vec<String>,
 }
 
 /// A destination of documents, as `XRAY_LAMBDA_SINKS` names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SinkChoice {
+    /// `xray`: AWS X-Ray.
     XRay,
+    /// `file:PATH`: JSON Lines in a file.
     File(PathBuf),
 }
 
@@ -48,15 +57,19 @@ impl SinkChoice {
     }
 }
 
-/// A variable of our own. Standard ones are not listed.
+/// An environment variable of this project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Variable {
+    /// Its name, which begins with `XRAY_LAMBDA_`.
     pub name: &'static str,
+    /// The value used if it is unset or empty.
     pub default: &'static str,
+    /// Its row in the README.
     pub description: &'static str,
 }
 
-/// Every variable that begins with `XRAY_LAMBDA_`, as the README lists them.
+/// The environment variables of this project, as the README lists them. The extension also
+/// reads variables of AWS and of HTTP proxies.
 pub const VARIABLES: &[Variable] = &[BUFFER_BYTES, FLUSH_TIMEOUT_MS, FUNCTION_SEGMENT, SINKS];
 
 const BUFFER_BYTES: Variable = Variable {
@@ -64,11 +77,13 @@ const BUFFER_BYTES: Variable = Variable {
     default: "4194304",
     description: "Bytes of documents kept while X-Ray cannot take them; beyond, the oldest are dropped and counted",
 };
+
 const FLUSH_TIMEOUT_MS: Variable = Variable {
     name: "XRAY_LAMBDA_FLUSH_TIMEOUT_MS",
     default: "2000",
     description: "The most milliseconds that sending may hold the sandbox after an invocation; never beyond the function's deadline",
 };
+
 const FUNCTION_SEGMENT: Variable = Variable {
     name: "XRAY_LAMBDA_FUNCTION_SEGMENT",
     default: "false",
@@ -82,89 +97,23 @@ const SINKS: Variable = Variable {
 };
 
 impl Config {
+    /// Reads the environment of this process. A wrong value becomes a line of
+    /// [`warnings`](Self::warnings), and its default is used.
     pub fn from_env() -> Self {
-        let name = std::env::args_os()
-            .next()
-            .or_else(|| Some(std::env::current_exe().ok()?.into()));
-        let file = name
-            .as_deref()
-            .map(std::path::Path::new)
-            .and_then(std::path::Path::file_name);
-        let name = file.map_or_else(
-            || env!("CARGO_PKG_NAME").to_owned(),
-            |file| file.to_string_lossy().into_owned(),
-        );
-        Self::from(name, |variable| std::env::var(variable).ok())
+        Self::from_variables(program_name(), |variable| std::env::var(variable).ok())
     }
 
-    /// Reads the variables through `get`; an empty one counts as unset.
-    pub fn from(name: String, get: impl Fn(&str) -> Option<String>) -> Self {
+    /// Reads the variables through `get`. An empty variable counts as unset.
+    fn from_variables(name: String, get: impl Fn(&str) -> Option<String>) -> Self {
         let get = |variable: &str| get(variable).filter(|value| !value.is_empty());
         let mut warnings = Vec::new();
-
-        let address = get("AWS_XRAY_DAEMON_ADDRESS");
-        let intake = intake::parse_address(address.as_deref()).unwrap_or_else(|problem| {
-            warnings.push(format!(
-                "AWS_XRAY_DAEMON_ADDRESS {problem}; listening on {} instead",
-                intake::DEFAULT_ADDRESS
-            ));
-            intake::DEFAULT_ADDRESS
-        });
+        let intake = intake_address(&get, &mut warnings);
         let region = get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION"));
         let endpoint = get("AWS_ENDPOINT_URL_XRAY")
             .or_else(|| get("AWS_ENDPOINT_URL"))
             .or_else(|| region.as_deref().map(endpoint::for_region));
-        let credentials = get("AWS_ACCESS_KEY_ID")
-            .zip(get("AWS_SECRET_ACCESS_KEY"))
-            .map(|(access_key_id, secret_access_key)| {
-                CredentialSource::Environment(Credentials {
-                    access_key_id,
-                    secret_access_key,
-                    session_token: get("AWS_SESSION_TOKEN"),
-                })
-            })
-            .or_else(|| {
-                Some(CredentialSource::Container {
-                    url: get("AWS_CONTAINER_CREDENTIALS_FULL_URI")?,
-                    token: get("AWS_CONTAINER_AUTHORIZATION_TOKEN"),
-                })
-            });
-        let mut number = |variable: Variable| -> usize {
-            let given = get(variable.name);
-            let wanted = given.as_deref().unwrap_or(variable.default);
-            wanted.trim().parse().unwrap_or_else(|_| {
-                let Variable { name, default, .. } = variable;
-                warnings.push(format!("{name} is not a whole number; using {default}"));
-                default.parse().unwrap_or_default()
-            })
-        };
-        let buffer_bytes = number(BUFFER_BYTES);
-        let flush_timeout = Duration::from_millis(number(FLUSH_TIMEOUT_MS) as u64);
-        let function_segment = match get(FUNCTION_SEGMENT.name).as_deref().map(str::trim) {
-            Some(value)
-                if ["true", "1"]
-                    .iter()
-                    .any(|yes| value.eq_ignore_ascii_case(yes)) =>
-            {
-                true
-            }
-            Some(value)
-                if ["false", "0"]
-                    .iter()
-                    .any(|no| value.eq_ignore_ascii_case(no)) =>
-            {
-                false
-            }
-            None => false,
-            Some(_) => {
-                let name = FUNCTION_SEGMENT.name;
-                warnings.push(format!("{name} is neither true nor false; using false"));
-                false
-            }
-        };
-
-        let sinks = sinks(get(SINKS.name).as_deref(), &mut warnings);
-
+        let buffer_bytes = number(BUFFER_BYTES, &get, &mut warnings);
+        let flush_timeout_ms = number(FLUSH_TIMEOUT_MS, &get, &mut warnings) as u64;
         Self {
             name,
             runtime_api: get("AWS_LAMBDA_RUNTIME_API"),
@@ -174,21 +123,103 @@ impl Config {
             intake,
             region,
             endpoint,
-            credentials,
+            credentials: credentials(&get),
             buffer_bytes,
-            flush_timeout,
-            sinks,
-            function_segment,
+            flush_timeout: Duration::from_millis(flush_timeout_ms),
+            function_segment: boolean(FUNCTION_SEGMENT, &get, &mut warnings),
+            sinks: sinks(&get, &mut warnings),
             warnings,
         }
     }
 }
 
-/// Reads a list of sinks. An unknown one is remarked and left out.
-fn sinks(value: Option<&str>, warnings: &mut Vec<String>) -> Vec<SinkChoice> {
+/// The file name of this program.
+fn program_name() -> String {
+    let path = std::env::args_os()
+        .next()
+        .or_else(|| Some(std::env::current_exe().ok()?.into()));
+    let file = path.as_deref().map(Path::new).and_then(Path::file_name);
+    file.map_or_else(
+        || env!("CARGO_PKG_NAME").to_owned(),
+        |file| file.to_string_lossy().into_owned(),
+    )
+}
+
+fn intake_address(get: impl Fn(&str) -> Option<String>, warnings: &mut Vec<String>) -> SocketAddr {
+    let address = get("AWS_XRAY_DAEMON_ADDRESS");
+    intake::parse_address(address.as_deref()).unwrap_or_else(|error| {
+        warnings.push(format!(
+            "AWS_XRAY_DAEMON_ADDRESS {error}; listening on {} instead",
+            intake::DEFAULT_ADDRESS
+        ));
+        intake::DEFAULT_ADDRESS
+    })
+}
+
+fn credentials(get: impl Fn(&str) -> Option<String>) -> Option<CredentialSource> {
+    let keys = get("AWS_ACCESS_KEY_ID").zip(get("AWS_SECRET_ACCESS_KEY"));
+    if let Some((access_key_id, secret_access_key)) = keys {
+        return Some(CredentialSource::Environment(Credentials {
+            access_key_id,
+            secret_access_key,
+            session_token: get("AWS_SESSION_TOKEN"),
+        }));
+    }
+    Some(CredentialSource::Container {
+        url: get("AWS_CONTAINER_CREDENTIALS_FULL_URI")?,
+        token: get("AWS_CONTAINER_AUTHORIZATION_TOKEN"),
+    })
+}
+
+fn number(
+    variable: Variable,
+    get: impl Fn(&str) -> Option<String>,
+    warnings: &mut Vec<String>,
+) -> usize {
+    let Variable { name, default, .. } = variable;
+    let value = get(name);
+    let value = value.as_deref().unwrap_or(default);
+    value.trim().parse().unwrap_or_else(|_| {
+        warnings.push(format!("{name} is not a whole number; using {default}"));
+        default.parse().unwrap_or_default()
+    })
+}
+
+fn boolean(
+    variable: Variable,
+    get: impl Fn(&str) -> Option<String>,
+    warnings: &mut Vec<String>,
+) -> bool {
+    let Variable { name, default, .. } = variable;
+    let value = get(name);
+    parse_boolean(value.as_deref().unwrap_or(default)).unwrap_or_else(|| {
+        warnings.push(format!("{name} is neither true nor false; using {default}"));
+        parse_boolean(default).unwrap_or_default()
+    })
+}
+
+fn parse_boolean(text: &str) -> Option<bool> {
+    let text = text.trim();
+    let is = |word| text.eq_ignore_ascii_case(word);
+    if is("true") || is("1") {
+        Some(true)
+    } else if is("false") || is("0") {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+fn sinks(get: impl Fn(&str) -> Option<String>, warnings: &mut Vec<String>) -> Vec<SinkChoice> {
     let Variable { name, default, .. } = SINKS;
+    let value = get(name);
     let mut sinks = Vec::new();
-    for text in value.unwrap_or(default).split(',').map(str::trim) {
+    for text in value
+        .as_deref()
+        .unwrap_or(default)
+        .split(',')
+        .map(str::trim)
+    {
         match SinkChoice::parse(text) {
             Some(sink) if !sinks.contains(&sink) => sinks.push(sink),
             Some(_) => {}
@@ -210,7 +241,7 @@ mod tests {
     use super::*;
 
     fn config(variables: &[(&str, &str)]) -> Config {
-        Config::from("x".to_owned(), |name| {
+        Config::from_variables("x".to_owned(), |name| {
             variables
                 .iter()
                 .find(|(key, _)| *key == name)
