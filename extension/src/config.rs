@@ -75,25 +75,25 @@ pub const VARIABLES: &[Variable] = &[BUFFER_BYTES, FLUSH_TIMEOUT_MS, FUNCTION_SE
 const BUFFER_BYTES: Variable = Variable {
     name: "XRAY_LAMBDA_BUFFER_BYTES",
     default: "4194304",
-    description: "Bytes of documents kept while X-Ray cannot take them; beyond, the oldest are dropped and counted",
+    description: "The most bytes of unsent documents; above this limit, the oldest are dropped and counted",
 };
 
 const FLUSH_TIMEOUT_MS: Variable = Variable {
     name: "XRAY_LAMBDA_FLUSH_TIMEOUT_MS",
     default: "2000",
-    description: "The most milliseconds that sending may hold the sandbox after an invocation; never beyond the function's deadline",
+    description: "The longest time, in milliseconds, that sending may delay the end of an invocation, within the function's deadline",
 };
 
 const FUNCTION_SEGMENT: Variable = Variable {
     name: "XRAY_LAMBDA_FUNCTION_SEGMENT",
     default: "false",
-    description: "With `true`, draw the function's segment where Lambda draws none (tracing mode PassThrough)",
+    description: "`true` records a segment for the function if Lambda records none (tracing mode PassThrough)",
 };
 
 const SINKS: Variable = Variable {
     name: "XRAY_LAMBDA_SINKS",
     default: "xray",
-    description: "Where documents are sent, separated by commas: `xray`, and `file:PATH` for JSON Lines (64 MB at most) in a file of the sandbox",
+    description: "Destinations of documents, separated by commas: `xray`, and `file:PATH` for a file of JSON Lines, 64 MB at most, in the sandbox",
 };
 
 impl Config {
@@ -105,15 +105,15 @@ impl Config {
 
     /// Reads the variables through `get`. An empty variable counts as unset.
     fn from_variables(name: String, get: impl Fn(&str) -> Option<String>) -> Self {
-        let get = |variable: &str| get(variable).filter(|value| !value.is_empty());
+        let get = &|variable: &str| get(variable).filter(|value| !value.is_empty());
         let mut warnings = Vec::new();
-        let intake = intake_address(&get, &mut warnings);
+        let intake = intake_address(get, &mut warnings);
         let region = get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION"));
         let endpoint = get("AWS_ENDPOINT_URL_XRAY")
             .or_else(|| get("AWS_ENDPOINT_URL"))
             .or_else(|| region.as_deref().map(endpoint::for_region));
-        let buffer_bytes = number(BUFFER_BYTES, &get, &mut warnings);
-        let flush_timeout_ms = number(FLUSH_TIMEOUT_MS, &get, &mut warnings) as u64;
+        let buffer_bytes = number(BUFFER_BYTES, get, &mut warnings);
+        let flush_timeout_ms = number(FLUSH_TIMEOUT_MS, get, &mut warnings) as u64;
         Self {
             name,
             runtime_api: get("AWS_LAMBDA_RUNTIME_API"),
@@ -123,15 +123,18 @@ impl Config {
             intake,
             region,
             endpoint,
-            credentials: credentials(&get),
+            credentials: credentials(get),
             buffer_bytes,
             flush_timeout: Duration::from_millis(flush_timeout_ms),
-            function_segment: boolean(FUNCTION_SEGMENT, &get, &mut warnings),
-            sinks: sinks(&get, &mut warnings),
+            function_segment: boolean(FUNCTION_SEGMENT, get, &mut warnings),
+            sinks: sinks(get, &mut warnings),
             warnings,
         }
     }
 }
+
+/// Returns the value of a variable that is set and not empty.
+type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The file name of this program.
 fn program_name() -> String {
@@ -145,7 +148,7 @@ fn program_name() -> String {
     )
 }
 
-fn intake_address(get: impl Fn(&str) -> Option<String>, warnings: &mut Vec<String>) -> SocketAddr {
+fn intake_address(get: Variables<'_>, warnings: &mut Vec<String>) -> SocketAddr {
     let address = get("AWS_XRAY_DAEMON_ADDRESS");
     intake::parse_address(address.as_deref()).unwrap_or_else(|error| {
         warnings.push(format!(
@@ -156,7 +159,7 @@ fn intake_address(get: impl Fn(&str) -> Option<String>, warnings: &mut Vec<Strin
     })
 }
 
-fn credentials(get: impl Fn(&str) -> Option<String>) -> Option<CredentialSource> {
+fn credentials(get: Variables<'_>) -> Option<CredentialSource> {
     let keys = get("AWS_ACCESS_KEY_ID").zip(get("AWS_SECRET_ACCESS_KEY"));
     if let Some((access_key_id, secret_access_key)) = keys {
         return Some(CredentialSource::Environment(Credentials {
@@ -171,29 +174,25 @@ fn credentials(get: impl Fn(&str) -> Option<String>) -> Option<CredentialSource>
     })
 }
 
-fn number(
-    variable: Variable,
-    get: impl Fn(&str) -> Option<String>,
-    warnings: &mut Vec<String>,
-) -> usize {
+fn number(variable: Variable, get: Variables<'_>, warnings: &mut Vec<String>) -> usize {
     let Variable { name, default, .. } = variable;
     let value = get(name);
     let value = value.as_deref().unwrap_or(default);
     value.trim().parse().unwrap_or_else(|_| {
-        warnings.push(format!("{name} is not a whole number; using {default}"));
+        warnings.push(format!(
+            "{name} is not a whole number; using {default} instead"
+        ));
         default.parse().unwrap_or_default()
     })
 }
 
-fn boolean(
-    variable: Variable,
-    get: impl Fn(&str) -> Option<String>,
-    warnings: &mut Vec<String>,
-) -> bool {
+fn boolean(variable: Variable, get: Variables<'_>, warnings: &mut Vec<String>) -> bool {
     let Variable { name, default, .. } = variable;
     let value = get(name);
     parse_boolean(value.as_deref().unwrap_or(default)).unwrap_or_else(|| {
-        warnings.push(format!("{name} is neither true nor false; using {default}"));
+        warnings.push(format!(
+            "{name} is neither true nor false; using {default} instead"
+        ));
         parse_boolean(default).unwrap_or_default()
     })
 }
@@ -210,7 +209,7 @@ fn parse_boolean(text: &str) -> Option<bool> {
     }
 }
 
-fn sinks(get: impl Fn(&str) -> Option<String>, warnings: &mut Vec<String>) -> Vec<SinkChoice> {
+fn sinks(get: Variables<'_>, warnings: &mut Vec<String>) -> Vec<SinkChoice> {
     let Variable { name, default, .. } = SINKS;
     let value = get(name);
     let mut sinks = Vec::new();
@@ -230,7 +229,7 @@ fn sinks(get: impl Fn(&str) -> Option<String>, warnings: &mut Vec<String>) -> Ve
         }
     }
     if sinks.is_empty() {
-        warnings.push(format!("{name} names no sink; using {default}"));
+        warnings.push(format!("{name} contains no sink; using {default} instead"));
         sinks.push(SinkChoice::XRay);
     }
     sinks
@@ -250,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_environment_has_working_defaults_and_no_warnings() {
+    fn an_empty_environment_gives_defaults_and_no_warnings() {
         let config = config(&[]);
         assert_eq!(config.intake, intake::DEFAULT_ADDRESS);
         assert_eq!(config.buffer_bytes, 4 * 1024 * 1024);
@@ -260,12 +259,12 @@ mod tests {
     }
 
     #[test]
-    fn the_xray_endpoint_wins_over_the_general_one_and_that_over_the_region() {
+    fn the_xray_endpoint_precedes_the_general_endpoint_and_the_region() {
         let region = ("AWS_REGION", "cn-north-1");
         let general = ("AWS_ENDPOINT_URL", "http://general");
-        let own = ("AWS_ENDPOINT_URL_XRAY", "http://own");
+        let xray = ("AWS_ENDPOINT_URL_XRAY", "http://xray");
         let endpoint = |variables: &[_]| config(variables).endpoint.unwrap();
-        assert_eq!(endpoint(&[region, general, own]), "http://own");
+        assert_eq!(endpoint(&[region, general, xray]), "http://xray");
         assert_eq!(endpoint(&[region, general]), "http://general");
         assert_eq!(
             endpoint(&[region]),
@@ -274,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_value_is_remarked_by_name_and_replaced_by_the_default() {
+    fn a_wrong_value_gives_a_warning_with_its_name_and_the_default() {
         let config = config(&[
             ("XRAY_LAMBDA_BUFFER_BYTES", "4MB"),
             ("XRAY_LAMBDA_FUNCTION_SEGMENT", "maybe"),
@@ -283,17 +282,17 @@ mod tests {
         assert_eq!(config.buffer_bytes, 4 * 1024 * 1024);
         assert_eq!(config.intake, intake::DEFAULT_ADDRESS);
         assert_eq!(config.warnings.len(), 3, "{:?}", config.warnings);
-        for (remark, name) in config.warnings.iter().zip([
+        for (warning, name) in config.warnings.iter().zip([
             "AWS_XRAY_DAEMON_ADDRESS",
             "XRAY_LAMBDA_BUFFER_BYTES",
             "XRAY_LAMBDA_FUNCTION_SEGMENT",
         ]) {
-            assert!(remark.starts_with(name), "{remark}");
+            assert!(warning.starts_with(name), "{warning}");
         }
     }
 
     #[test]
-    fn sinks_are_a_list_and_an_unknown_one_is_left_out_with_a_remark() {
+    fn an_unknown_sink_is_ignored_with_a_warning() {
         let sinks = |value| {
             let config = config(&[("XRAY_LAMBDA_SINKS", value)]);
             (config.sinks, config.warnings.len())
@@ -309,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn every_variable_of_ours_begins_with_our_prefix() {
+    fn every_variable_of_this_project_has_its_prefix() {
         assert!(
             VARIABLES
                 .iter()
@@ -318,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_never_show_in_debug_output() {
+    fn debug_output_contains_no_credentials() {
         let config = config(&[
             ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
             ("AWS_SECRET_ACCESS_KEY", "secret-example"),

@@ -1,4 +1,4 @@
-//! The README says what the code does.
+//! The README lists the same settings as the code.
 
 use xray_lambda_extension::VARIABLES;
 
@@ -13,7 +13,7 @@ fn the_readme_lists_every_setting_with_its_default() {
         )
     });
     let table = format!(
-        "| variable | default | what |\n|---|---|---|\n{}",
+        "| variable | default | description |\n|---|---|---|\n{}",
         rows.collect::<String>()
     );
     let (_, after) = README.split_once("<!-- settings -->\n").unwrap();
