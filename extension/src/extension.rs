@@ -10,35 +10,41 @@ use crate::pipeline::Pipeline;
 use crate::raw_document::RawDocument;
 use crate::telemetry::{PlatformEvent, PlatformRecorder, Subscription};
 
-/// The parts of a registered extension, connected. Each part knows nothing of the others:
-/// this loop passes the output of one to the next, on one task, so that nothing is shared.
+/// A registered extension with its parts connected. No part uses another: this loop passes
+/// the output of one to the next, on one task, so nothing needs a lock.
 #[derive(Debug)]
 pub struct Extension {
+    /// Calls `/next` and receives its events.
     pub next: Next,
+    /// Receives documents by UDP.
     pub intake: Intake,
-    /// `None` if Lambda refused the subscription.
+    /// Receives platform events; `None` if there is no subscription.
     pub telemetry: Option<Subscription>,
+    /// Turns platform events into documents.
     pub platform: PlatformRecorder,
+    /// Decides when to send and when to call `/next`.
     pub flush_control: FlushControl,
+    /// Filters, buffers and sends documents.
     pub pipeline: Pipeline,
+    /// Writes the log.
     pub log: Log,
 }
 
-/// Datagrams read in one round, so that a flood does not hide a deadline.
+/// The most datagrams read in one round, so that a flood of them does not delay a deadline.
 const DATAGRAMS_PER_ROUND: usize = 1_024;
 
 /// Rounds needed to empty a full receive buffer.
 const MAX_READ_ROUNDS: usize = 8;
 
-/// The time left if the Runtime API ends without a SHUTDOWN event.
+/// The time for the last flush if the Runtime API is gone and no SHUTDOWN was received.
 const RUNTIME_API_LOST: Duration = Duration::from_millis(500);
 
-/// The time that Lambda gives at SHUTDOWN if the event has no deadline (Lambda Developer
-/// Guide, Extensions API, shutdown phase).
+/// The time for the last flush if SHUTDOWN has no deadline (Lambda Developer Guide,
+/// Extensions API, shutdown phase).
 const DEFAULT_SHUTDOWN_TIME: Duration = Duration::from_secs(2);
 
 impl Extension {
-    /// Runs until SHUTDOWN is done.
+    /// Runs until the last flush after SHUTDOWN has ended.
     pub async fn run(mut self) {
         let start = self.flush_control.start();
         self.perform(start);
@@ -79,17 +85,18 @@ impl Extension {
                 exporters.flush(until);
                 self.report_idle();
             }
-            // The loop checks the state.
+            // The loop in `run` ends by itself.
             Action::Exit => {}
         }
     }
 
+    /// Reports [`Input::Idle`] if nothing is in flight.
     fn report_idle(&mut self) {
         if !self.pipeline.exporters.is_idle() {
             return;
         }
         if self.flush_control.is_shutting_down() {
-            // Later nobody reads the socket.
+            // No datagram is read after the last flush.
             self.read_all_documents();
         }
         let exporters = &self.pipeline.exporters;
@@ -100,7 +107,7 @@ impl Extension {
         });
     }
 
-    /// Handles an event of Lambda; `None` if the Runtime API is gone.
+    /// Handles an event of `/next`; `None` means that the Runtime API is gone.
     fn handle_event(&mut self, event: Option<lifecycle::Event>) {
         let exporters = &mut self.pipeline.exporters;
         exporters.thaw(SystemTime::now(), &mut self.log);
@@ -108,7 +115,7 @@ impl Extension {
             Some(lifecycle::Event::Invoke(invoke)) => {
                 let documents = self.platform.record_invoke(&invoke);
                 self.accept_platform_documents(documents);
-                let deadline = instant(invoke.deadline_ms);
+                let deadline = monotonic(invoke.deadline_ms);
                 self.input(Input::Invoke {
                     request_id: &invoke.request_id,
                     deadline,
@@ -120,7 +127,7 @@ impl Extension {
                 let deadline = if deadline_ms == 0 {
                     Instant::now() + DEFAULT_SHUTDOWN_TIME
                 } else {
-                    instant(deadline_ms)
+                    monotonic(deadline_ms)
                 };
                 self.input(Input::Shutdown { deadline });
             }
@@ -131,20 +138,21 @@ impl Extension {
         }
     }
 
-    /// Reads one round of datagrams. A wrapper's signal is handled after all documents of the
-    /// round, including those from other sockets. Returns whether more datagrams may wait.
+    /// Reads one round of datagrams. Handles signals after all documents of the round, because
+    /// documents from other sockets may arrive behind a signal. Returns whether more datagrams
+    /// may wait.
     fn read_documents(&mut self) -> bool {
-        let (mut buffered, mut ended, mut more) = (false, Vec::new(), true);
+        let (mut buffered, mut done, mut more) = (false, Vec::new(), true);
         for _ in 0..DATAGRAMS_PER_ROUND {
             match self.intake.try_read() {
                 Some(Received::Document(document)) => {
                     buffered |= self.pipeline.accept(document, &mut self.log);
                 }
-                Some(Received::Done { request_id }) => ended.push(request_id),
+                Some(Received::Done { request_id }) => done.push(request_id),
                 Some(Received::Rejected(rejection)) => {
                     self.pipeline.exporters.count_rejected();
                     self.log
-                        .once(format_args!("a datagram rejected: {rejection}"));
+                        .once(format_args!("rejected a datagram: {rejection}"));
                 }
                 None => {
                     more = false;
@@ -153,7 +161,7 @@ impl Extension {
             }
         }
         self.report_buffered(buffered);
-        for request_id in ended {
+        for request_id in done {
             self.input(Input::Done {
                 request_id: &request_id,
             });
@@ -173,14 +181,16 @@ impl Extension {
     /// reported.
     fn handle_telemetry(&mut self, events: Vec<PlatformEvent>) {
         self.input(Input::Telemetry);
-        let (mut done, mut reported) = (Vec::new(), Vec::new());
+        let (mut runtime_done, mut reported) = (Vec::new(), Vec::new());
         for event in events {
             match &event {
-                PlatformEvent::RuntimeDone(report) => done.push(report.request_id.clone()),
+                PlatformEvent::RuntimeDone(report) => {
+                    runtime_done.push(report.request_id.clone());
+                }
                 PlatformEvent::Report(report) => reported.push(report.request_id.clone()),
                 PlatformEvent::LogsDropped { records } => {
                     self.log.once(format_args!(
-                        "Lambda dropped {records} records of telemetry"
+                        "Lambda dropped {records} telemetry records; platform subsegments may be missing"
                     ));
                 }
                 _ => {}
@@ -188,10 +198,10 @@ impl Extension {
             let documents = self.platform.record(event);
             self.accept_platform_documents(documents);
         }
-        if !done.is_empty() {
+        if !runtime_done.is_empty() {
             self.read_all_documents();
         }
-        for request_id in &done {
+        for request_id in &runtime_done {
             self.input(Input::RuntimeDone { request_id });
         }
         for request_id in &reported {
@@ -199,13 +209,13 @@ impl Extension {
         }
     }
 
-    /// Takes documents that the extension made itself through the stages.
+    /// Passes documents made from platform events to the pipeline.
     fn accept_platform_documents(&mut self, documents: Vec<Document>) {
         let mut buffered = false;
         for document in documents {
             match document.to_json() {
                 Ok(json) => {
-                    // Platform documents are made when their span is over: none is in progress.
+                    // The span has ended, so the document is not in progress.
                     let document =
                         RawDocument::new(document.trace_id(), document.id(), false, json);
                     buffered |= self.pipeline.accept(document, &mut self.log);
@@ -213,7 +223,7 @@ impl Extension {
                 Err(error) => {
                     self.pipeline.exporters.count_rejected();
                     self.log.once(format_args!(
-                        "a platform subsegment rejected: {:?}",
+                        "rejected a platform subsegment: {:?}",
                         error.code
                     ));
                 }
@@ -246,8 +256,8 @@ async fn sleep_until(due: Option<Instant>) {
     }
 }
 
-/// The monotonic time of a deadline that Lambda gives as wall-clock time.
-fn instant(deadline_ms: u64) -> Instant {
+/// Converts a deadline, which Lambda states as wall-clock time, to monotonic time.
+fn monotonic(deadline_ms: u64) -> Instant {
     let wall = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

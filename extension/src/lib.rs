@@ -1,17 +1,21 @@
-//! A Lambda extension that takes the X-Ray daemon's place inside the sandbox.
+//! A Lambda extension that replaces the X-Ray daemon inside the sandbox.
 //!
-//! Documents move one way through a line of stages:
-//! [`intake`] → [`policy`] → [`keep`] → [`buffer`] → [`export`]. [`telemetry`] adds documents
-//! of its own to that line, made from the platform's events. [`lifecycle`] speaks to Lambda's
-//! Extensions API, and [`flush`] alone decides when to send and when to ask Lambda for the
-//! next event. [`Extension`] connects the parts.
+//! Documents pass through five stages, always in this order:
+//! [`intake`] → [`policy`] → [`keep`] → [`buffer`] → [`export`]. [`telemetry`] turns platform
+//! events into documents, which enter at `policy`. [`lifecycle`] calls Lambda's Extensions
+//! API. [`flush`] alone decides when documents are sent and when `/next` is called.
+//! [`Extension`] connects these parts.
 //!
-//! Every part keeps these rules:
-//! - The function is never hurt: whatever fails, the extension calls `/next` again.
-//! - Memory is bounded in bytes, and each sink's account adds up:
+//! Four rules hold everywhere:
+//! - The function keeps working: after any failure the extension still calls `/next`.
+//! - Memory is bounded in bytes, and the ledger of each sink balances:
 //!   `received = sent + rejected + dropped + replaced + filtered + buffered`.
-//! - Nothing outlives the invocation's deadline less a margin.
-//! - Neither documents nor credentials are ever logged.
+//! - No flush lasts longer than the invocation's deadline minus a margin.
+//! - Neither documents nor credentials are logged.
+//!
+//! The program's binary and tests use this library; its interface may change in any version.
+
+#![warn(missing_docs)]
 
 mod buffer;
 mod config;

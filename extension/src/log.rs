@@ -2,19 +2,19 @@ use std::collections::HashSet;
 use std::fmt::Display;
 use std::io::Write;
 
-/// The extension's voice: lines on standard error, which Lambda puts into the
-/// function's log. Each reason is written once, however often it comes about.
+/// Writes lines to standard error, which Lambda copies to the function's log. Each distinct
+/// line is written once.
 #[derive(Debug, Default)]
 pub struct Log {
     written: HashSet<String>,
 }
 
-/// Reasons that are remembered. One that carries a varying part must not turn the
-/// memory of what was written into a leak, nor the log into a flood.
+/// The most lines that a [`Log`] writes. It bounds memory and log if a line has a varying
+/// part.
 const MAX_LINES: usize = 64;
 
 impl Log {
-    /// Says a line that has not been written before.
+    /// Writes a line, unless this log has written it before or has reached its 64 lines.
     pub fn once(&mut self, line: impl Display) {
         let line = line.to_string();
         if self.is_new(&line) {
@@ -27,21 +27,21 @@ impl Log {
     }
 }
 
-/// Says a line. A closed standard error is no reason to stop tracing.
+/// Writes a line to standard error, and ignores a closed standard error.
 pub(crate) fn write_line(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "xray-lambda-extension: {line}");
 }
 
-/// Makes a panic one line that says where, and not what: a panic's message may hold
-/// a part of a document.
+/// Logs each panic as one line with its place in the code. The panic's message is left out,
+/// because it may contain a part of a document.
 pub fn install_panic_hook() {
     std::panic::set_hook(Box::new(|panic| match panic.location() {
         Some(at) => write_line(format_args!(
-            "a bug at {}:{}, please report it",
+            "bug at {}:{}; please report it",
             at.file(),
             at.line()
         )),
-        None => write_line("a bug, please report it"),
+        None => write_line("bug; please report it"),
     }));
 }
 
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_is_remembered_once_and_varying_ones_do_not_grow_without_end() {
+    fn a_line_is_written_once_and_the_number_of_lines_is_bounded() {
         let mut log = Log::default();
         assert!(log.is_new("the same"));
         assert!(!log.is_new("the same"));

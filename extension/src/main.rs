@@ -1,4 +1,4 @@
-//! Started by Lambda from `/opt/extensions`, before the function.
+//! Lambda starts this program from `/opt/extensions`, before the function.
 
 use std::process::ExitCode;
 
@@ -26,14 +26,14 @@ fn main() -> ExitCode {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            log.once(format_args!("cannot start: {error}"));
+            log.once(format_args!("cannot start the async runtime: {error}"));
             return ExitCode::FAILURE;
         }
     };
-    let ended = runtime.block_on(run(&config, log));
-    // A name lookup that hangs in its own thread must not outlive SHUTDOWN.
+    let exit_code = runtime.block_on(run(&config, log));
+    // A name lookup that hangs in its own thread must not delay the end of the process.
     runtime.shutdown_background();
-    ended
+    exit_code
 }
 
 async fn run(config: &Config, mut log: Log) -> ExitCode {
@@ -46,7 +46,7 @@ async fn run(config: &Config, mut log: Log) -> ExitCode {
     let intake = Intake::bind(config.intake).unwrap_or_else(|error| {
         let address = config.intake;
         log.once(format_args!(
-            "no documents will be received: cannot listen on UDP {address}: {error}"
+            "no documents will be received: cannot listen on UDP {address}: {error}; set AWS_XRAY_DAEMON_ADDRESS to a free port"
         ));
         Intake::closed()
     });
@@ -56,7 +56,7 @@ async fn run(config: &Config, mut log: Log) -> ExitCode {
     let receives_invokes = match registered {
         Ok(receives_invokes) => receives_invokes,
         Err(error) => {
-            log.once(format_args!("cannot register: {error}"));
+            log.once(format_args!("cannot register the extension: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -78,14 +78,14 @@ async fn run(config: &Config, mut log: Log) -> ExitCode {
         log,
     };
     if tokio::spawn(extension.run()).await.is_err() {
-        // A bug of ours must not become the function's: the poller goes on calling
-        // `/next` by itself until SHUTDOWN.
+        // A bug here must not harm the function: the poll task keeps calling `/next`
+        // until SHUTDOWN.
         let _ = polling.await;
     }
     ExitCode::SUCCESS
 }
 
-/// One exporter for each configured sink. Together they buffer `buffer_bytes` at most.
+/// One exporter for each configured sink. Together they buffer at most `buffer_bytes`.
 fn exporters(config: &Config) -> Exporters {
     let max_bytes = config.buffer_bytes / config.sinks.len().max(1);
     let exporters = config.sinks.iter().map(|sink| match sink {

@@ -4,7 +4,7 @@ use crate::keep::Keep;
 use crate::policy::Policy;
 use crate::raw_document::RawDocument;
 
-/// The stages between arrival and sending: policy → keep → buffer and export.
+/// The stages after intake: policy → keep → buffer → export.
 #[derive(Debug)]
 pub struct Pipeline {
     policy: Box<dyn Policy>,
@@ -13,6 +13,7 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
+    /// Connects the stages.
     pub fn new(policy: impl Policy, keep: impl Keep, exporters: Exporters) -> Self {
         Self {
             policy: Box::new(policy),
@@ -21,7 +22,8 @@ impl Pipeline {
         }
     }
 
-    /// Takes a document through the stages. Returns whether it was buffered.
+    /// Passes a document through policy and keep to every buffer. Returns whether it was
+    /// buffered.
     pub(crate) fn accept(&mut self, document: RawDocument, log: &mut Log) -> bool {
         let allowed = self.policy.apply(document);
         let Some(document) = allowed.filter(|document| self.keep.is_kept(document)) else {
@@ -43,7 +45,7 @@ mod tests {
     use crate::keep::KeepAll;
     use crate::policy::AllowAll;
 
-    /// A policy and a rule of keeping that filter out one document each.
+    /// Filters out the document with this id.
     #[derive(Debug)]
     struct Without(SegmentId);
 
@@ -72,12 +74,12 @@ mod tests {
     }
 
     #[test]
-    fn every_sink_accounts_for_what_policy_and_keep_filter_out() {
+    fn every_sink_counts_documents_that_policy_and_keep_filter_out() {
         let (first, third) = (SegmentId::from_u64(1), SegmentId::from_u64(3));
         let mut pipeline = Pipeline::new(Without(first), Without(third), exporters());
         assert_eq!(accepted(&mut pipeline), [2, 4]);
         for ledger in pipeline.exporters.ledgers() {
-            assert!(ledger.adds_up());
+            assert!(ledger.balances());
             assert_eq!(
                 (ledger.received(), ledger.filtered(), ledger.buffered()),
                 (4, 2, 2)
@@ -86,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn by_default_everything_is_allowed_and_kept() {
+    fn by_default_every_document_is_buffered() {
         let mut pipeline = Pipeline::new(AllowAll, KeepAll, exporters());
         assert_eq!(accepted(&mut pipeline), [1, 2, 3, 4]);
     }

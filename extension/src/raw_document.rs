@@ -2,13 +2,14 @@ use std::sync::Arc;
 
 use xray_document::{SegmentId, TraceId};
 
-/// A document on its way through the stages, as it was received. Cloning shares the text.
+/// A document as it was received, with the fields that the stages need. A clone shares the
+/// text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawDocument {
-    /// Its trace; X-Ray identifies a document by trace and id.
+    /// Together with `id`, identifies the document in X-Ray.
     pub(crate) trace_id: Option<TraceId>,
     pub(crate) id: SegmentId,
-    /// Whether a complete version is to follow, which replaces this one.
+    /// Whether a complete version, which replaces this one, will follow.
     pub(crate) in_progress: bool,
     pub(crate) json: Arc<str>,
 }
@@ -28,7 +29,7 @@ impl RawDocument {
         }
     }
 
-    /// Bytes of memory: an empty document is not free.
+    /// The memory that the document takes, in bytes, including this struct.
     pub(crate) fn bytes(&self) -> usize {
         self.json.len() + size_of::<Self>()
     }

@@ -5,16 +5,17 @@ use xray_document::{SegmentId, TraceId};
 use super::{BatchLimits, Ledger};
 use crate::raw_document::RawDocument;
 
-/// The documents that wait for one sink, oldest first, bounded in bytes. Documents in
-/// flight count until the sink has answered, since they may come back.
+/// The documents that wait for one sink, oldest first. The limit in bytes includes documents
+/// in flight, because they may have to wait again.
 #[derive(Debug)]
 pub(crate) struct DocumentBuffer {
     waiting: VecDeque<Pending>,
     waiting_bytes: usize,
-    /// The number of in-progress documents that wait. Usually 0, which spares a search.
+    /// The number of waiting in-progress documents. Usually 0, which makes a search unnecessary.
     waiting_in_progress: usize,
-    /// The in-progress documents in flight, and whether a newer version has arrived since.
-    /// Such a document must not come back: the sink keeps the version it receives last.
+    /// For each in-progress document in flight: whether a newer version was received since. If
+    /// so, the document must not be sent again, because X-Ray keeps the version it receives
+    /// last.
     superseded_in_flight: HashMap<Key, bool>,
     in_flight_bytes: usize,
     max_bytes: usize,
@@ -22,14 +23,14 @@ pub(crate) struct DocumentBuffer {
     pub(crate) ledger: Ledger,
 }
 
-/// X-Ray identifies a document by its trace and its id.
+/// X-Ray identifies a document by its trace id and its id.
 type Key = (Option<TraceId>, SegmentId);
 
 /// A document in the buffer.
 #[derive(Debug, Clone)]
 struct Pending {
     document: RawDocument,
-    /// Its place in the order of arrival, which it keeps if it comes back.
+    /// Its position in the order of arrival, which it keeps if it has to wait again.
     sequence: u64,
 }
 
@@ -43,7 +44,8 @@ impl Pending {
     }
 }
 
-/// Documents that are sent together. The buffer counts them until it gets the batch back.
+/// Documents that are sent together. The buffer counts them until the batch is completed or
+/// put back.
 #[derive(Debug)]
 pub struct Batch {
     pending: Vec<Pending>,
@@ -73,8 +75,8 @@ impl DocumentBuffer {
         }
     }
 
-    /// Adds a document. It replaces a waiting in-progress version of itself. Returns how many
-    /// old documents were dropped to make space.
+    /// Adds a document, and removes its in-progress version if that waits. Returns how many old
+    /// documents were dropped to make space.
     pub(crate) fn push(&mut self, document: RawDocument) -> usize {
         self.ledger.receive();
         let pending = Pending {
@@ -101,10 +103,11 @@ impl DocumentBuffer {
         self.drop_oldest()
     }
 
-    /// The next batch within `limits`, oldest documents first; `None` if nothing waits. It
-    /// counts as buffered until [`complete`](Self::complete) or [`put_back`](Self::put_back).
+    /// Takes the next batch within `limits`, oldest documents first; `None` if nothing waits.
+    /// Its documents count as buffered until [`complete`](Self::complete) or
+    /// [`put_back`](Self::put_back).
     ///
-    /// A single document over the limit in bytes is a batch of its own.
+    /// A document over the limit in bytes is a batch of its own.
     pub(crate) fn take_batch(&mut self, limits: BatchLimits) -> Option<Batch> {
         let mut bytes = 0;
         let fit = self.waiting.iter().take(limits.documents);
@@ -124,9 +127,9 @@ impl DocumentBuffer {
         (!pending.is_empty()).then_some(Batch { pending })
     }
 
-    /// Books the sink's answer to a batch: it refused as many documents as `refused` for
-    /// good, those at the indexes `later` wait again, and it has the rest. Returns how many
-    /// documents were dropped for want of space.
+    /// Counts the result of a batch: the sink rejected `rejected` documents, those at the indexes
+    /// `later` wait again, and the sink accepted the rest. Returns how many documents were
+    /// dropped to make space.
     pub(crate) fn complete(&mut self, batch: &Batch, rejected: usize, later: &[usize]) -> usize {
         self.ledger.reject(rejected);
         self.ledger
@@ -134,8 +137,8 @@ impl DocumentBuffer {
         self.remove_in_flight(batch, later.iter().copied())
     }
 
-    /// Books a batch without an answer: all of it waits again, each document in its old
-    /// place. Returns how many documents were dropped for want of space.
+    /// Makes all documents of a batch wait again, each at its old position. Returns how many
+    /// documents were dropped to make space.
     pub(crate) fn put_back(&mut self, batch: &Batch) -> usize {
         self.remove_in_flight(batch, 0..batch.len())
     }
@@ -148,23 +151,23 @@ impl DocumentBuffer {
         self.waiting_in_progress = 0;
     }
 
-    /// Whether a full batch waits, so that no later document would join it.
+    /// Whether enough documents for a full batch wait.
     pub(crate) fn has_full_batch(&self, limits: BatchLimits) -> bool {
         self.waiting.len() >= limits.documents || self.waiting_bytes >= limits.bytes
     }
 
-    /// Whether nothing waits; documents may be in flight.
+    /// Whether no document waits; documents may be in flight.
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// The number of documents that wait, without those in flight.
+    /// The number of waiting documents, without those in flight.
     pub(crate) fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Ends a batch's flight. The documents at the indexes `back` wait again, unless a newer
-    /// version has arrived.
+    /// Removes a batch from the documents in flight. Those at the indexes `back` wait again,
+    /// unless a newer version was received.
     fn remove_in_flight(&mut self, batch: &Batch, back: impl Iterator<Item = usize>) -> usize {
         for pending in back.filter_map(|index| batch.pending.get(index)) {
             let superseded = self.superseded_in_flight.get(&pending.key()) == Some(&true);
@@ -240,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_ends_at_the_limit_of_documents_or_of_bytes() {
+    fn a_batch_ends_at_the_limit_of_documents_or_bytes() {
         let mut buffer = DocumentBuffer::new(1 << 30);
         for id in 0..60 {
             buffer.push(document(id, 10));
@@ -259,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_are_dropped_when_the_buffer_is_full_and_are_counted() {
+    fn a_full_buffer_drops_and_counts_the_oldest_documents() {
         let mut buffer = DocumentBuffer::new(1_200);
         let dropped: usize = (0..10).map(|id| buffer.push(document(id, 300))).sum();
         assert_eq!(dropped, 7);
@@ -268,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn documents_that_come_back_take_their_old_places_whichever_batch_comes_first() {
+    fn documents_that_wait_again_are_in_their_old_order() {
         let mut buffer = DocumentBuffer::new(1 << 20);
         buffer.push(document(0, 10));
         let first = buffer.take_batch(LIMITS).unwrap();
@@ -282,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_complete_document_replaces_its_in_progress_version_that_waits() {
+    fn a_complete_document_replaces_its_waiting_in_progress_version() {
         let mut buffer = DocumentBuffer::new(1 << 20);
         let trace_id = Some(TraceId::random(1_733_337_522));
         buffer.push(in_progress(1));
@@ -304,7 +307,7 @@ mod tests {
         );
         buffer.complete(&batch, 0, &[]);
         let ledger = &buffer.ledger;
-        assert!(ledger.adds_up());
+        assert!(ledger.balances());
         assert_eq!(
             (ledger.received(), ledger.sent(), ledger.replaced()),
             (4, 3, 1)
@@ -313,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn an_in_progress_document_that_comes_back_after_its_complete_version_is_not_sent_again() {
+    fn a_failed_in_progress_document_is_not_sent_again_after_its_complete_version() {
         let mut buffer = DocumentBuffer::new(1 << 20);
         buffer.push(in_progress(1));
         buffer.push(in_progress(2));
@@ -325,13 +328,13 @@ mod tests {
         let again = buffer.take_batch(LIMITS).unwrap();
         assert_eq!(ids(&again), [2]);
         buffer.complete(&again, 0, &[]);
-        assert!(buffer.ledger.adds_up());
+        assert!(buffer.ledger.balances());
         assert_eq!((buffer.ledger.sent(), buffer.ledger.replaced()), (2, 1));
     }
 
     proptest! {
         #[test]
-        fn the_ledger_adds_up_whatever_happens(
+        fn the_ledger_always_balances(
             steps in proptest::collection::vec((0..8_u8, 0..70_000_usize, 0..60_usize), 1..200),
             max_bytes in 0..500_000_usize,
         ) {
@@ -353,7 +356,7 @@ mod tests {
                 }
                 let in_flight: usize = in_flight.iter().map(Batch::len).sum();
                 let waiting = &buffer.waiting;
-                prop_assert!(buffer.ledger.adds_up());
+                prop_assert!(buffer.ledger.balances());
                 prop_assert_eq!(buffer.ledger.buffered() as usize, waiting.len() + in_flight);
                 prop_assert_eq!(buffer.waiting_bytes, waiting.iter().map(Pending::bytes).sum::<usize>());
                 let in_progress = waiting.iter().filter(|pending| pending.document.in_progress);

@@ -1,9 +1,7 @@
 use std::fmt;
 
-/// The account of one sink: the fate of every document that ever arrived.
-/// `received = sent + rejected + dropped + replaced + filtered + buffered` at any time.
-///
-/// Each method is one step of a document's life and keeps the sum.
+/// Counts what became of each document that was received for one sink. At any time
+/// `received = sent + rejected + dropped + replaced + filtered + buffered`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Ledger {
     received: u64,
@@ -13,51 +11,51 @@ pub(crate) struct Ledger {
     replaced: u64,
     filtered: u64,
     buffered: u64,
-    /// Datagrams that the kernel dropped because its buffer was full. Never read, so not
+    /// Datagrams that the kernel dropped because its receive buffer was full. Never read, so not
     /// counted as received.
     dropped_by_kernel: u64,
 }
 
 impl Ledger {
-    /// A document arrived and is buffered.
+    /// Counts a document that was received and buffered.
     pub(crate) fn receive(&mut self) {
         self.received += 1;
         self.buffered += 1;
     }
 
-    /// A datagram arrived that is not a document.
+    /// Counts a datagram or document that was rejected before the buffer.
     pub(crate) fn reject_on_arrival(&mut self) {
         self.received += 1;
         self.rejected += 1;
     }
 
-    /// A document arrived that the policy or the rules of keeping filtered out.
+    /// Counts a document that the policy or the keep stage filtered out.
     pub(crate) fn filter_on_arrival(&mut self) {
         self.received += 1;
         self.filtered += 1;
     }
 
-    /// The sink has these buffered documents.
+    /// Counts buffered documents that the sink accepted.
     pub(crate) fn send(&mut self, documents: usize) {
         self.sent += self.leave(documents);
     }
 
-    /// The sink will never accept these buffered documents.
+    /// Counts buffered documents that the sink rejected.
     pub(crate) fn reject(&mut self, documents: usize) {
         self.rejected += self.leave(documents);
     }
 
-    /// These buffered documents were given up for want of space or time.
+    /// Counts buffered documents that were dropped because space or time ran out.
     pub(crate) fn drop(&mut self, documents: usize) {
         self.dropped += self.leave(documents);
     }
 
-    /// A newer version replaced a buffered document.
+    /// Counts a buffered document that a newer version replaced.
     pub(crate) fn replace(&mut self) {
         self.replaced += self.leave(1);
     }
 
-    /// Sets the number of datagrams that the kernel has dropped so far.
+    /// Sets the number of datagrams that the kernel has dropped.
     pub(crate) fn set_dropped_by_kernel(&mut self, datagrams: u64) {
         self.dropped_by_kernel = datagrams;
     }
@@ -68,8 +66,8 @@ impl Ledger {
         leaving
     }
 
-    /// Whether a document that was meant to arrive did not and will not. Filtered documents
-    /// are not losses.
+    /// Whether a document will never arrive at the sink. Filtered and replaced documents are
+    /// not losses.
     pub(crate) fn has_losses(&self) -> bool {
         self.rejected + self.dropped + self.dropped_by_kernel > 0
     }
@@ -100,7 +98,7 @@ impl fmt::Display for Ledger {
         if *dropped_by_kernel > 0 {
             write!(
                 f,
-                "; and {dropped_by_kernel} datagrams lost before they could be read, since the kernel's buffer was full (net.core.rmem_max)"
+                "; the kernel dropped {dropped_by_kernel} more datagrams because its receive buffer was full (net.core.rmem_max limits its size)"
             )?;
         }
         Ok(())
@@ -109,32 +107,32 @@ impl fmt::Display for Ledger {
 
 #[cfg(test)]
 impl Ledger {
-    /// Documents and malformed datagrams that arrived.
+    /// Documents, and datagrams that were rejected.
     pub(crate) fn received(&self) -> u64 {
         self.received
     }
 
-    /// Documents that the sink has.
+    /// Documents that the sink accepted.
     pub(crate) fn sent(&self) -> u64 {
         self.sent
     }
 
-    /// Documents that the sink refused for good, and malformed datagrams.
+    /// Documents that the sink rejected, and datagrams that were rejected before the buffer.
     pub(crate) fn rejected(&self) -> u64 {
         self.rejected
     }
 
-    /// Documents given up because the buffer was full or the environment ended.
+    /// Documents dropped because the buffer was full or the environment ended.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    /// In-progress documents that were never sent, because their complete version came first.
+    /// In-progress documents that were replaced before they were sent.
     pub(crate) fn replaced(&self) -> u64 {
         self.replaced
     }
 
-    /// Documents that may not leave or were not worth keeping.
+    /// Documents that the policy or the keep stage filtered out.
     pub(crate) fn filtered(&self) -> u64 {
         self.filtered
     }
@@ -144,8 +142,8 @@ impl Ledger {
         self.buffered
     }
 
-    /// Whether the account is complete, which is an invariant.
-    pub(crate) fn adds_up(&self) -> bool {
+    /// Whether the sum is right, which is an invariant.
+    pub(crate) fn balances(&self) -> bool {
         let Self {
             received,
             sent,
@@ -170,7 +168,7 @@ mod tests {
         ledger.receive();
         ledger.filter_on_arrival();
         ledger.send(1);
-        assert!(ledger.adds_up() && !ledger.has_losses());
+        assert!(ledger.balances() && !ledger.has_losses());
         assert_eq!((ledger.received(), ledger.filtered()), (2, 1));
         assert!(ledger.to_string().ends_with("1 filtered out"), "{ledger}");
     }

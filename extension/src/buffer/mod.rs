@@ -1,18 +1,17 @@
-//! The fourth stage: documents that wait to be sent, bounded in bytes and counted without
-//! a gap. Each sink has a [`DocumentBuffer`] and a [`Ledger`] of its own.
+//! The fourth stage: documents that wait to be sent, bounded in bytes. Each sink has its own
+//! [`DocumentBuffer`], and a [`Ledger`] that counts what becomes of each document.
 
 mod document_buffer;
 mod ledger;
 
-pub(crate) use document_buffer::Batch;
-pub(crate) use document_buffer::DocumentBuffer;
+pub(crate) use document_buffer::{Batch, DocumentBuffer};
 pub(crate) use ledger::Ledger;
 
-/// The most that one batch may hold. Each sink sets its own limits.
+/// The limits of one batch. Each sink sets its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchLimits {
-    /// Documents of a batch.
+    /// The most documents.
     pub documents: usize,
-    /// Bytes of a batch's documents, as JSON.
+    /// The most bytes of documents, as JSON.
     pub bytes: usize,
 }

@@ -337,7 +337,7 @@ mod tests {
             complete_next(exporter).await;
         }
         let ledger = exporter.ledger();
-        assert!(ledger.adds_up());
+        assert!(ledger.balances());
         (ledger.sent(), ledger.rejected(), ledger.buffered())
     }
 
@@ -443,7 +443,7 @@ mod tests {
     async fn documents_left_at_the_end_are_counted_as_dropped() {
         let mut exporter = silent(3);
         exporter.drop_remaining(&mut Log::default());
-        assert!(exporter.ledger().adds_up() && exporter.ledger().dropped() == 3);
+        assert!(exporter.ledger().balances() && exporter.ledger().dropped() == 3);
     }
 
     #[tokio::test]

@@ -1,16 +1,16 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// The daemon's own address (X-Ray Developer Guide, daemon).
+/// The daemon's default address (X-Ray Developer Guide, daemon).
 pub(crate) const DEFAULT_ADDRESS: SocketAddr =
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 2000);
 
-/// Reads `AWS_XRAY_DAEMON_ADDRESS` as the SDKs do: `host:port`, or
-/// `tcp:host:port udp:host:port` in either order, of which the UDP one counts.
+/// Reads `AWS_XRAY_DAEMON_ADDRESS` as the X-Ray SDKs do: `host:port`, or
+/// `tcp:host:port udp:host:port` in either order, of which the UDP address is used.
 ///
 /// # Errors
-/// A form that the SDKs refuse, and an address that is not of this sandbox: that is
-/// another daemon's, and not for us to take.
+/// A form that the SDKs reject, or an address outside this sandbox: another daemon listens
+/// there.
 pub(crate) fn parse_address(value: Option<&str>) -> Result<SocketAddr, AddressError> {
     let Some(value) = value.map(str::trim).filter(|value| !value.is_empty()) else {
         return Ok(DEFAULT_ADDRESS);
@@ -39,6 +39,7 @@ pub(crate) fn parse_address(value: Option<&str>) -> Result<SocketAddr, AddressEr
     }
 }
 
+/// The reason why `AWS_XRAY_DAEMON_ADDRESS` cannot be used, as the end of a sentence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AddressError {
     Malformed,
@@ -49,7 +50,7 @@ impl fmt::Display for AddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Malformed => "is neither host:port nor tcp:host:port udp:host:port",
-            Self::NotLoopback => "is not a loopback address, so it is not ours to listen on",
+            Self::NotLoopback => "is not a loopback address",
         })
     }
 }
@@ -61,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_forms_of_the_sdks_are_read() {
+    fn both_forms_of_the_sdks_are_accepted() {
         let port = |text| parse_address(Some(text)).map(|address| address.port());
         assert_eq!(port("127.0.0.1:2100"), Ok(2100));
         assert_eq!(port("localhost:2100"), Ok(2100));
@@ -71,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn another_host_is_not_ours_and_nonsense_is_malformed() {
+    fn another_host_and_malformed_text_are_errors() {
         assert_eq!(
             parse_address(Some("169.254.79.129:2000")),
             Err(AddressError::NotLoopback)

@@ -9,28 +9,28 @@ use crate::raw_document::RawDocument;
 #[derive(Debug)]
 pub(crate) enum Received {
     Document(RawDocument),
-    /// The wrapper's signal: it has sent every document of this invocation.
+    /// The signal of the wrapper that it has sent every document of this invocation.
     Done {
         request_id: String,
     },
-    /// Not a document.
+    /// The datagram contains no document that X-Ray would accept.
     Rejected(Rejection),
 }
 
-/// Why a datagram is rejected. It never quotes the datagram, because it is logged.
+/// The reason why a datagram is rejected. It is logged, so it never quotes the datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rejection {
-    /// The daemon would reject the datagram as well.
+    /// The datagram is malformed; the daemon would reject it too.
     Datagram(DatagramError),
-    /// ADOT's SDKs send spans (`T1S`, `T1U`) and metrics (`M1`) to the daemon's port in
-    /// Lambda. X-Ray's API accepts neither.
+    /// Spans (`T1S`, `T1U`) or metrics (`M1`) of OpenTelemetry, which the ADOT SDKs send to
+    /// the daemon's port in Lambda. PutTraceSegments accepts neither.
     OpenTelemetry,
-    /// X-Ray would leave the document unprocessed.
+    /// PutTraceSegments would leave the document unprocessed with this error code.
     Document(ErrorCode),
 }
 
-/// Reads a datagram just closely enough to know that X-Ray will not refuse its document for
-/// a reason that can be seen here: one pass, and nothing is copied before it passes.
+/// Checks the fields that X-Ray requires, in one pass, and copies the document only if it
+/// passes.
 pub(crate) fn parse(datagram: &[u8]) -> Received {
     let json = match Datagram::parse(datagram) {
         Ok(Datagram::Document(json)) => json,
@@ -62,18 +62,18 @@ fn is_open_telemetry(body: &str) -> bool {
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Datagram(error) => write!(f, "a datagram that the daemon would refuse: {error}"),
+            Self::Datagram(error) => write!(f, "{error}"),
             Self::OpenTelemetry => f.write_str(
-                "an OpenTelemetry payload, which X-Ray's PutTraceSegments does not accept",
+                "it contains OpenTelemetry data, which PutTraceSegments does not accept; use an X-Ray SDK",
             ),
             Self::Document(code) => match code {
-                ErrorCode::ParseError => f.write_str("a document that is not a JSON object"),
+                ErrorCode::ParseError => f.write_str("its document is not a JSON object"),
                 ErrorCode::SegmentTooLarge => {
-                    write!(f, "a document over {MAX_DOCUMENT_BYTES} bytes")
+                    write!(f, "its document is larger than {MAX_DOCUMENT_BYTES} bytes")
                 }
                 code => write!(
                     f,
-                    "a document whose {} is missing or malformed",
+                    "its document has a missing or malformed {}",
                     field(*code)
                 ),
             },
@@ -81,7 +81,7 @@ impl fmt::Display for Rejection {
     }
 }
 
-/// The field that an error of X-Ray's is about.
+/// The field of the document that an error code of X-Ray refers to.
 fn field(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::MissingId | ErrorCode::InvalidId => "id",
@@ -99,7 +99,7 @@ fn field(code: ErrorCode) -> &'static str {
 mod tests {
     use super::*;
 
-    const GOOD: &str = r#"{"id":"53995c3f42cd8ad8","name":"a","trace_id":"1-5759e988-bd862e3fe1be46a994272793","start_time":1.5E9,"in_progress":true}"#;
+    const VALID: &str = r#"{"id":"53995c3f42cd8ad8","name":"a","trace_id":"1-5759e988-bd862e3fe1be46a994272793","start_time":1.5E9,"in_progress":true}"#;
 
     fn datagram(body: &str) -> Received {
         let mut datagram = Vec::new();
@@ -115,29 +115,29 @@ mod tests {
     }
 
     #[test]
-    fn a_good_document_keeps_its_text_and_gives_its_ids() {
-        let Received::Document(document) = datagram(GOOD) else {
+    fn a_valid_document_keeps_its_text() {
+        let Received::Document(document) = datagram(VALID) else {
             panic!("not a document")
         };
         let expected = RawDocument::new(
             Some("1-5759e988-bd862e3fe1be46a994272793".parse().unwrap()),
             "53995c3f42cd8ad8".parse().unwrap(),
             true,
-            GOOD,
+            VALID,
         );
         assert_eq!(document, expected);
     }
 
     #[test]
-    fn a_rejection_names_the_fault_and_never_quotes_the_datagram() {
-        let secret = GOOD.replace("53995c3f42cd8ad8", "secret");
+    fn a_rejection_names_the_reason_and_never_quotes_the_datagram() {
+        let secret = VALID.replace("53995c3f42cd8ad8", "secret");
         let rejected = rejection(&secret).unwrap();
         assert_eq!(rejected, Rejection::Document(ErrorCode::InvalidId));
         assert_eq!(
             rejected.to_string(),
-            "a document whose id is missing or malformed"
+            "its document has a missing or malformed id"
         );
-        let large = GOOD.replace("\"a\"", &format!("\"{}\"", "a".repeat(64 * 1024)));
+        let large = VALID.replace("\"a\"", &format!("\"{}\"", "a".repeat(64 * 1024)));
         assert_eq!(
             rejection(&large),
             Some(Rejection::Document(ErrorCode::SegmentTooLarge))

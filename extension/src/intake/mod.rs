@@ -1,5 +1,5 @@
-//! The first stage: the X-Ray daemon's UDP port, where documents arrive, followed by the
-//! wrapper's signals on the same socket.
+//! The first stage: the X-Ray daemon's UDP port. It receives documents, and the signal of
+//! the wrapper that an invocation is done.
 
 mod address;
 mod datagram;

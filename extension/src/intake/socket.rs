@@ -8,26 +8,27 @@ use xray_document::limits::DAEMON_RECEIVE_BUFFER_BYTES;
 
 use super::datagram::{self, Received};
 
-/// The daemon's UDP port. If the port could not be bound, no document arrives and all other
-/// work continues.
+/// The daemon's UDP port.
 #[derive(Debug)]
 pub struct Intake {
     socket: Option<UdpSocket>,
     buffer: Box<[u8]>,
-    /// Whether the last read failed with another error than "no datagram".
+    /// Whether the last read failed for another reason than that no datagram waits.
     failed: bool,
 }
 
-/// Pause after a read error, because a lasting error would otherwise take the CPU.
+/// The pause after a read error. Without it, a permanent error would use all CPU time.
 const ERROR_PAUSE: Duration = Duration::from_millis(20);
 
-/// Size of the kernel's buffer, which holds a burst from the handler while this process has
-/// no CPU. The kernel caps it at `net.core.rmem_max`.
+/// The size of the kernel's receive buffer, which holds a burst of documents while this
+/// process has no CPU time. The kernel limits it to `net.core.rmem_max`.
 const KERNEL_BUFFER_BYTES: usize = 2 * 1024 * 1024;
 
 impl Intake {
+    /// Listens on an address.
+    ///
     /// # Errors
-    /// The port is taken or may not be bound.
+    /// Another program listens there, or this process may not.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let socket = std::net::UdpSocket::bind(address)?;
         socket.set_nonblocking(true)?;
@@ -40,7 +41,8 @@ impl Intake {
         })
     }
 
-    /// An intake without a socket: nothing ever arrives.
+    /// An intake without a socket, which never receives a document. All other parts of the
+    /// extension work with it.
     pub fn closed() -> Self {
         Self {
             socket: None,
@@ -49,21 +51,21 @@ impl Intake {
         }
     }
 
-    /// Waits until a datagram may have arrived; forever without a socket.
+    /// Waits until a datagram may have arrived. Without a socket, waits forever.
     pub(crate) async fn readable(&self) {
         match &self.socket {
             Some(socket) => {
                 if self.failed {
                     tokio::time::sleep(ERROR_PAUSE).await;
                 }
-                // An error shows in the next read.
+                // The next read returns the same error.
                 let _ = socket.readable().await;
             }
             None => std::future::pending().await,
         }
     }
 
-    /// The next datagram that has already arrived.
+    /// Returns the next datagram that has already arrived.
     pub(crate) fn try_read(&mut self) -> Option<Received> {
         let socket = self.socket.as_ref()?;
         loop {
@@ -79,7 +81,8 @@ impl Intake {
         }
     }
 
-    /// Datagrams that the kernel has dropped so far. Never read, so not counted as received.
+    /// The number of datagrams that the kernel has dropped. Never read, so not counted as
+    /// received.
     pub(crate) fn dropped_by_kernel(&self) -> u64 {
         self.socket
             .as_ref()
@@ -97,8 +100,8 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_error_that_stays_does_not_take_the_cpu() {
-        // A listener is readable while a connection waits, and refuses to be read.
+    async fn a_permanent_error_does_not_use_all_cpu_time() {
+        // With a waiting connection, a listener is readable, and reading it is an error.
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let _waiting = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         listener.set_nonblocking(true).unwrap();

@@ -1,19 +1,19 @@
 //! The third stage: which traces are worth keeping.
 //!
-//! A document that may leave is kept or filtered out by what its trace is worth. There is
-//! one rule today, [`KeepAll`]: Lambda's own sampling has decided already.
+//! A rule sees each document that the policy passed on, and keeps it or filters it out. The
+//! only rule so far is [`KeepAll`], because X-Ray's sampling has already decided.
 
 use std::fmt;
 
 use crate::raw_document::RawDocument;
 
-/// Decides which documents are kept.
+/// Decides for each document whether it is kept.
 pub trait Keep: fmt::Debug + Send + 'static {
-    /// Whether the document is kept; if not, it is filtered out.
+    /// Returns whether to keep the document; otherwise it is filtered out.
     fn is_kept(&mut self, document: &RawDocument) -> bool;
 }
 
-/// Every document is kept.
+/// Keeps every document.
 #[derive(Debug)]
 pub struct KeepAll;
 

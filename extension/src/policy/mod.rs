@@ -1,19 +1,19 @@
-//! The second stage: what may leave the sandbox.
+//! The second stage: which documents may leave the sandbox.
 //!
-//! A policy sees each document before anything is kept of it. It may pass the document on,
-//! change it, or filter it out. There is one policy today, [`AllowAll`].
+//! A policy sees each document before it is buffered. It passes the document on, changes it,
+//! or filters it out. The only policy so far is [`AllowAll`].
 
 use std::fmt;
 
 use crate::raw_document::RawDocument;
 
-/// Decides what may leave, document by document.
+/// Decides for each document whether and how it may leave the sandbox.
 pub trait Policy: fmt::Debug + Send + 'static {
-    /// The document as it may leave, or `None` to filter it out.
+    /// Returns the document as it may leave, or `None` to filter it out.
     fn apply(&mut self, document: RawDocument) -> Option<RawDocument>;
 }
 
-/// Every document may leave as it is.
+/// Passes on every document unchanged.
 #[derive(Debug)]
 pub struct AllowAll;
 
