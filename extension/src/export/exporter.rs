@@ -10,53 +10,55 @@ use crate::Log;
 use crate::buffer::{Batch, BatchLimits, DocumentBuffer, Ledger};
 use crate::raw_document::RawDocument;
 
-/// Sends what is buffered for one sink, several batches side by side, and books every
-/// answer.
+/// Buffers and sends the documents of one sink, several batches at a time, and counts each
+/// result.
 #[derive(Debug)]
 pub struct Exporter {
     sink: Arc<dyn Sink>,
     limits: BatchLimits,
     buffer: DocumentBuffer,
     sends: JoinSet<Outcome>,
-    /// In the order of their sending.
+    /// In the order in which they were sent.
     in_flight: Vec<InFlight>,
-    /// Whether the last batch failed. The next attempt then waits for the next decision to
-    /// send, not for the next document.
+    /// Whether the last batch failed. If so, nothing is sent until the next call of `send` or
+    /// `flush`.
     failing: bool,
-    /// The number of documents that the last decision still wants sent, in full batches or not.
+    /// The number of documents still to send for the last call of `send` or `flush`, even if
+    /// they do not fill a batch.
     wanted: usize,
-    /// Whether only wanted documents are sent, so that a flush does not wait for documents
-    /// that arrive after it began.
+    /// Whether only `wanted` documents are sent, so that a flush does not wait for documents
+    /// that were received after it began.
     flushing: bool,
+    /// When batches that start now must end.
     until: Option<Instant>,
     warm: bool,
 }
 
-/// A batch on its way. It is kept until the answer arrives, so that nothing is lost if its
-/// task dies.
+/// A batch in flight. It is kept until its task ends, so that no document is lost if the task
+/// panics.
 #[derive(Debug)]
 struct InFlight {
     task: AbortHandle,
     batch: Arc<Batch>,
     sent: Instant,
-    /// The monotonic clock may stand still in a freeze.
+    /// Measures freezes; the monotonic clock may stop in a freeze.
     sent_wall: SystemTime,
 }
 
-/// The end of a batch's task, not yet booked.
+/// A batch whose task has ended, not yet counted.
 #[derive(Debug)]
 pub(super) struct Finished {
     task: Id,
-    /// `None` if the task panicked or was ended.
+    /// `None` if the task panicked or was aborted.
     outcome: Option<Outcome>,
 }
 
-/// A batch that is older than this at the arrival of an event was probably in flight during
-/// a freeze: sinks answer in tens of milliseconds.
+/// A batch in flight that is older than this when an event arrives was probably frozen:
+/// sinks respond within tens of milliseconds.
 const FROZEN: Duration = Duration::from_secs(1);
 
 impl Exporter {
-    /// An exporter that buffers at most `max_bytes` of documents for `sink`.
+    /// Creates an exporter that buffers at most `max_bytes` of documents for `sink`.
     pub fn new(sink: impl Sink, max_bytes: usize) -> Self {
         Self {
             limits: sink.limits(),
@@ -76,7 +78,7 @@ impl Exporter {
         self.sink.name()
     }
 
-    /// Prepares the sink beside other work, once.
+    /// Prepares the sink in a task of its own, once.
     pub(super) fn warm(&mut self) {
         if !std::mem::replace(&mut self.warm, true) {
             let sink = Arc::clone(&self.sink);
@@ -89,14 +91,15 @@ impl Exporter {
         log_full_buffer(dropped, log);
     }
 
-    /// Starts to send what is buffered now, and full batches that fill up meanwhile. A batch
-    /// that is in flight at `until` comes back.
+    /// Starts to send all documents buffered now, and each batch that becomes full meanwhile.
+    /// A batch that is still in flight at `until` waits again.
     pub(super) fn send(&mut self, until: Instant) {
         self.flushing = false;
         self.start(until);
     }
 
-    /// Sends what is buffered now, until [`is_idle`](Self::is_idle).
+    /// Starts to send all documents buffered now. [`is_idle`](Self::is_idle) becomes true when
+    /// the sink has responded to all of them.
     pub(super) fn flush(&mut self, until: Instant) {
         self.flushing = true;
         self.start(until);
@@ -116,8 +119,8 @@ impl Exporter {
         self.pump();
     }
 
-    /// Sends wanted documents, and full batches unless a flush is on, within the sink's limit
-    /// of batches in flight and while there is time.
+    /// Sends wanted documents, and full batches unless this is a flush, up to the sink's limit
+    /// of batches in flight and before `until`.
     fn pump(&mut self) {
         let Some(until) = self.until.filter(|until| *until > Instant::now()) else {
             self.wanted = 0;
@@ -143,7 +146,7 @@ impl Exporter {
         }
     }
 
-    /// Waits for the end of a batch's task; forever if none is in flight.
+    /// Polls for the end of a batch's task. Pending if no batch is in flight.
     pub(super) fn poll_finished(&mut self, context: &mut Context<'_>) -> Poll<Finished> {
         match self.sends.poll_join_next_with_id(context) {
             Poll::Ready(Some(Ok((task, outcome)))) => Poll::Ready(Finished {
@@ -154,16 +157,16 @@ impl Exporter {
                 task: error.id(),
                 outcome: None,
             }),
-            // `None`: no task runs. Whoever spawns one polls again.
+            // `None` means that no task runs. The event loop polls again after it starts one.
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
     }
 
-    /// Books an answer and sends what waits for it.
+    /// Counts the result of a batch, and sends the next one.
     pub(super) fn complete(&mut self, finished: Finished, log: &mut Log) {
-        let is_its = |in_flight: &InFlight| in_flight.task.id() == finished.task;
-        let Some(index) = self.in_flight.iter().position(is_its) else {
-            // The batch was ended after a freeze, and its documents wait already.
+        let is_finished = |in_flight: &InFlight| in_flight.task.id() == finished.task;
+        let Some(index) = self.in_flight.iter().position(is_finished) else {
+            // `thaw` has aborted the batch, and its documents already wait again.
             return;
         };
         let batch = self.in_flight.remove(index).batch;
@@ -174,7 +177,7 @@ impl Exporter {
                         Fate::Later => {
                             format!("not sent yet, kept for the next flush: {}", document.reason)
                         }
-                        Fate::Rejected => format!("a document rejected: {}", document.reason),
+                        Fate::Rejected => format!("rejected a document: {}", document.reason),
                     });
                 }
                 let later: Vec<usize> = left_out
@@ -187,7 +190,7 @@ impl Exporter {
                     .complete(&batch, left_out.len() - later.len(), &later)
             }
             Some(Outcome::Rejected(reason)) => {
-                log.once(format_args!("documents rejected: {reason}"));
+                log.once(format_args!("rejected documents: {reason}"));
                 self.buffer.complete(&batch, batch.len(), &[])
             }
             Some(Outcome::Later(reason)) => {
@@ -197,7 +200,7 @@ impl Exporter {
                 self.failing = true;
                 self.buffer.put_back(&batch)
             }
-            // The sink has a bug, which the panic hook has reported.
+            // The sink panicked, and the panic hook has logged it.
             None => {
                 self.failing = true;
                 self.buffer.put_back(&batch)
@@ -207,9 +210,8 @@ impl Exporter {
         self.pump();
     }
 
-    /// Ends the batches that were sent before a freeze, because their connections may be
-    /// dead without notice. Their documents wait again. `now` is the time of the event that
-    /// ended the freeze.
+    /// Aborts the batches that were sent before a freeze, because their connections may be
+    /// dead. Their documents wait again. `now` is the time of the event that ended the freeze.
     pub(super) fn thaw(&mut self, now: SystemTime, log: &mut Log) {
         let (frozen, live) =
             std::mem::take(&mut self.in_flight)
@@ -222,7 +224,7 @@ impl Exporter {
         self.put_back(frozen, log);
     }
 
-    /// Drops what is left, because the environment ends.
+    /// Drops all remaining documents, because the environment ends.
     pub(super) fn drop_remaining(&mut self, log: &mut Log) {
         if let Some(oldest) = self.in_flight.first() {
             let reason = no_response(self.name(), oldest.sent.elapsed());
@@ -233,19 +235,20 @@ impl Exporter {
         self.buffer.drop_waiting();
     }
 
-    fn put_back(&mut self, ended: Vec<InFlight>, log: &mut Log) {
-        for in_flight in ended {
+    fn put_back(&mut self, aborted: Vec<InFlight>, log: &mut Log) {
+        for in_flight in aborted {
             in_flight.task.abort();
             log_full_buffer(self.buffer.put_back(&in_flight.batch), log);
         }
     }
 
-    /// Whether nothing is in flight, and nothing will be without another decision.
+    /// Whether nothing is in flight, and nothing will be before the next call of `send`,
+    /// `send_full` or `flush`.
     pub(super) fn is_idle(&self) -> bool {
         self.in_flight.is_empty() && (self.failing || self.wanted == 0 || self.buffer.is_empty())
     }
 
-    /// Whether the sink did not take its last batch.
+    /// Whether the last batch failed.
     pub(super) fn is_failing(&self) -> bool {
         self.failing
     }
@@ -269,7 +272,7 @@ impl Exporter {
 
 fn log_full_buffer(dropped: usize, log: &mut Log) {
     if dropped > 0 {
-        log.once("the oldest documents dropped: the buffer is full (XRAY_LAMBDA_BUFFER_BYTES sets its size)");
+        log.once("dropped the oldest documents: the buffer is full; XRAY_LAMBDA_BUFFER_BYTES sets its size");
     }
 }
 
@@ -288,7 +291,7 @@ mod tests {
         bytes: 512 * 1024,
     };
 
-    /// A sink that answers as scripted, the last answer first; `None` is a panic.
+    /// A sink with scripted outcomes, taken from the end; `None` is a panic.
     #[derive(Debug)]
     struct Scripted(Mutex<Vec<Option<Outcome>>>);
 
@@ -308,7 +311,7 @@ mod tests {
         fn send<'a>(&'a self, _: &'a Batch, _: Instant) -> SendFuture<'a> {
             Box::pin(async {
                 let next = self.0.lock().unwrap().pop();
-                next.expect("a batch too many").expect("a bug in the sink")
+                next.expect("an outcome for each batch").expect("no panic")
             })
         }
     }
@@ -360,7 +363,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failed_batch_is_sent_once_per_flush_and_kept() {
+    async fn a_failed_batch_is_sent_once_in_each_flush() {
         let mut exporter = exporter(vec![
             Some(Outcome::Rejected("400".to_owned())),
             Some(Outcome::Later("429".to_owned())),
@@ -370,13 +373,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_in_the_sink_costs_no_document() {
+    async fn a_panic_in_the_sink_loses_no_document() {
         let mut exporter = exporter(vec![Some(Outcome::Accepted(Vec::new())), None]);
         assert_eq!(flush(&mut exporter).await, (0, 0, 3));
         assert_eq!(flush(&mut exporter).await, (3, 0, 0));
     }
 
-    /// A sink that never answers.
+    /// A sink that never responds.
     #[derive(Debug)]
     struct Silent;
 
@@ -398,7 +401,7 @@ mod tests {
         }
     }
 
-    /// As many batches in flight to a sink that never answers.
+    /// An exporter with this number of batches in flight, whose sink never responds.
     fn silent(batches: u64) -> Exporter {
         let mut exporter = Exporter::new(Silent, 1 << 20);
         let until = Instant::now() + Duration::from_secs(5);
@@ -411,10 +414,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn documents_in_flight_during_a_freeze_wait_again_in_their_order() {
+    async fn documents_frozen_in_flight_wait_again_in_their_old_order() {
         let mut exporter = silent(4);
         exporter.thaw(SystemTime::now(), &mut Log::default());
-        assert!(!exporter.has_waiting(), "not long enough for a freeze");
+        assert!(!exporter.has_waiting(), "too young to have been frozen");
         exporter.thaw(SystemTime::now() + FROZEN, &mut Log::default());
         assert!(
             exporter.is_idle(),
@@ -429,7 +432,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_answer_to_a_batch_that_was_ended_after_a_freeze_changes_nothing() {
+    async fn the_end_of_an_aborted_batch_changes_nothing() {
         let mut exporter = silent(2);
         exporter.thaw(SystemTime::now() + FROZEN, &mut Log::default());
         for _ in 0..2 {
@@ -440,17 +443,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn documents_left_at_the_end_are_counted_as_dropped() {
+    async fn remaining_documents_are_counted_as_dropped() {
         let mut exporter = silent(3);
         exporter.drop_remaining(&mut Log::default());
         assert!(exporter.ledger().balances() && exporter.ledger().dropped() == 3);
     }
 
     #[tokio::test]
-    async fn a_flush_does_not_wait_for_documents_that_arrive_after_it_began() {
+    async fn a_flush_does_not_wait_for_documents_received_after_it_began() {
         let mut exporter = exporter(vec![Some(Outcome::Accepted(Vec::new()))]);
         exporter.flush(Instant::now() + Duration::from_secs(5));
-        // A background task that sends faster than the sink answers.
+        // As from a background task that sends faster than the sink responds.
         for id in 10..100 {
             exporter.push(document(id), &mut Log::default());
         }

@@ -9,13 +9,13 @@ use crate::Log;
 use crate::buffer::Ledger;
 use crate::raw_document::RawDocument;
 
-/// All configured sinks, each with its buffer and its account.
+/// The exporters of all configured sinks.
 #[derive(Debug)]
 pub struct Exporters {
     exporters: Vec<Exporter>,
 }
 
-/// A batch that one of the exporters got an answer to.
+/// A batch of one of the exporters whose task has ended.
 #[derive(Debug)]
 pub(crate) struct FinishedBatch {
     exporter_index: usize,
@@ -23,6 +23,7 @@ pub(crate) struct FinishedBatch {
 }
 
 impl Exporters {
+    /// Holds these exporters. Each receives every document.
     pub fn new(exporters: Vec<Exporter>) -> Self {
         Self { exporters }
     }
@@ -34,7 +35,7 @@ impl Exporters {
         }
     }
 
-    /// Counts a datagram that is not a document.
+    /// Counts a datagram or document that was rejected before the buffers.
     pub(crate) fn count_rejected(&mut self) {
         for exporter in &mut self.exporters {
             exporter.ledger_mut().reject_on_arrival();
@@ -48,26 +49,27 @@ impl Exporters {
         }
     }
 
-    /// Sets the number of datagrams that the kernel has dropped so far.
+    /// Sets the number of datagrams that the kernel has dropped.
     pub(crate) fn set_dropped_by_kernel(&mut self, datagrams: u64) {
         for exporter in &mut self.exporters {
             exporter.ledger_mut().set_dropped_by_kernel(datagrams);
         }
     }
 
-    /// Prepares the sinks beside other work, once.
+    /// Prepares each sink in a task of its own, once.
     pub(crate) fn warm(&mut self) {
         self.exporters.iter_mut().for_each(Exporter::warm);
     }
 
-    /// Starts to send what is buffered now, and full batches that fill up meanwhile.
+    /// Starts to send all documents buffered now, and each batch that becomes full meanwhile.
     pub(crate) fn send(&mut self, until: Instant) {
         for exporter in &mut self.exporters {
             exporter.send(until);
         }
     }
 
-    /// Sends what is buffered now, until [`is_idle`](Self::is_idle).
+    /// Starts to send all documents buffered now. [`is_idle`](Self::is_idle) becomes true when
+    /// the sinks have responded to all of them.
     pub(crate) fn flush(&mut self, until: Instant) {
         for exporter in &mut self.exporters {
             exporter.flush(until);
@@ -81,7 +83,7 @@ impl Exporters {
         }
     }
 
-    /// Waits for the answer to any batch; forever if none is in flight.
+    /// Waits for the end of any batch's task. If no batch is in flight, waits forever.
     pub(crate) async fn finished(&mut self) -> FinishedBatch {
         poll_fn(|context| {
             for (index, exporter) in self.exporters.iter_mut().enumerate() {
@@ -97,33 +99,34 @@ impl Exporters {
         .await
     }
 
-    /// Books an answer, and sends what waits for it.
+    /// Counts the result of a batch, and sends the next one.
     pub(crate) fn complete(&mut self, batch: FinishedBatch, log: &mut Log) {
         if let Some(exporter) = self.exporters.get_mut(batch.exporter_index) {
             exporter.complete(batch.finished, log);
         }
     }
 
-    /// Ends batches that were in flight during a freeze; see [`Exporter::thaw`].
+    /// Aborts batches that were in flight during a freeze; see [`Exporter::thaw`].
     pub(crate) fn thaw(&mut self, now: SystemTime, log: &mut Log) {
         for exporter in &mut self.exporters {
             exporter.thaw(now, log);
         }
     }
 
-    /// Drops what is left, because the environment ends.
+    /// Drops all remaining documents, because the environment ends.
     pub(crate) fn drop_remaining(&mut self, log: &mut Log) {
         for exporter in &mut self.exporters {
             exporter.drop_remaining(log);
         }
     }
 
-    /// Whether nothing is in flight, and nothing will be without another decision.
+    /// Whether nothing is in flight, and nothing will be before the next call of `send`,
+    /// `send_full` or `flush`.
     pub(crate) fn is_idle(&self) -> bool {
         self.exporters.iter().all(Exporter::is_idle)
     }
 
-    /// Whether a sink did not take its last batch.
+    /// Whether the last batch of any sink failed.
     pub(crate) fn is_failing(&self) -> bool {
         self.exporters.iter().any(Exporter::is_failing)
     }
@@ -133,18 +136,18 @@ impl Exporters {
         self.exporters.iter().any(Exporter::has_waiting)
     }
 
-    /// Whether a full batch waits for a sink that accepts batches.
+    /// Whether a full batch waits for a sink whose last batch did not fail.
     pub(crate) fn has_full_batch(&self) -> bool {
         self.exporters.iter().any(Exporter::has_full_batch)
     }
 
-    /// The account of each sink.
+    /// The ledger of each sink.
     #[cfg(test)]
     pub(crate) fn ledgers(&self) -> impl Iterator<Item = &Ledger> {
         self.exporters.iter().map(Exporter::ledger)
     }
 
-    /// One line for each sink that did not get every document.
+    /// Returns one line for each sink that did not receive every document.
     pub(crate) fn losses(&self) -> impl Iterator<Item = String> {
         let lossy = self
             .exporters

@@ -1,7 +1,7 @@
-//! The last stage: sending what is buffered to every configured [`Sink`].
+//! The last stage: sends buffered documents to each configured [`Sink`].
 //!
-//! Each sink has a folder here, and an [`Exporter`] with a buffer and an account of its
-//! own, so that a slow sink does not hold back another. [`Exporters`] is all of them.
+//! Each sink has a folder here, and an [`Exporter`] with its own buffer and ledger, so a slow
+//! sink does not delay the others. [`Exporters`] holds all of them.
 
 mod exporter;
 mod exporters;

@@ -5,60 +5,64 @@ use std::time::{Duration, Instant};
 
 use crate::buffer::{Batch, BatchLimits};
 
-/// A destination of documents. It must be safe to send the same document twice, because a
-/// batch whose answer was lost is sent again.
+/// A destination of documents. A batch is sent again if its response was lost, so a sink must
+/// accept the same document twice.
 pub trait Sink: fmt::Debug + Send + Sync + 'static {
-    /// The name in log lines.
+    /// The sink's name in log lines.
     fn name(&self) -> &'static str;
 
-    /// The most that one batch may hold.
+    /// The limits of one batch.
     fn limits(&self) -> BatchLimits;
 
-    /// The number of batches that may be in flight at a time, at least 1.
+    /// The most batches in flight at a time, at least 1.
     fn batches_in_flight(&self) -> usize;
 
-    /// Prepares what the first batch will need, while the handler runs.
+    /// Prepares the first batch, for example a TLS client, while the handler runs.
     fn warm(&self) {}
 
-    /// Sends one batch, and ends by `until` whatever happens.
+    /// Sends one batch. Must end by `until`.
     fn send<'a>(&'a self, batch: &'a Batch, until: Instant) -> SendFuture<'a>;
 }
 
-/// A batch on its way to a sink.
+/// The future of [`Sink::send`].
 pub type SendFuture<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
-/// The result of sending a batch. Reasons are log lines: they hold no payload and no
-/// credentials.
+/// The result of sending a batch. Reasons are logged, so they must contain neither documents
+/// nor credentials.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The sink has all documents except these.
+    /// The sink accepted all documents except these.
     Accepted(Vec<LeftOut>),
-    /// The sink has none of them now; the same batch may be accepted later.
+    /// The sink accepted no document now, and may accept the same batch later.
     Later(String),
     /// The sink will never accept this batch.
     Rejected(String),
 }
 
-/// A document that the sink left out of a batch.
+/// A document that the sink did not accept, in a batch that it accepted.
 #[derive(Debug, PartialEq, Eq)]
 pub struct LeftOut {
-    /// Its index within the batch.
+    /// The document's index within the batch.
     pub index: usize,
+    /// Whether the document is sent again.
     pub fate: Fate,
+    /// The reason, for the log.
     pub reason: String,
 }
 
-/// Whether a document that was left out may be sent again.
+/// What becomes of a document that the sink did not accept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
+    /// The document waits and is sent again.
     Later,
+    /// The sink will never accept the document.
     Rejected,
 }
 
-/// The reason of a batch without an answer. The time is rounded to tenths of a second, so
-/// that the log shows the same reason once.
+/// The reason for a batch without a response. The time is rounded to tenths of a second, so
+/// that the log shows equal reasons once.
 pub(super) fn no_response(sink: &str, after: Duration) -> String {
     let tenths = (after.as_millis() as u64 + 50) / 100;
     let rounded = Duration::from_millis(tenths * 100);
-    format!("no answer from {sink} within {rounded:?}")
+    format!("no response from {sink} within {rounded:?}")
 }

@@ -102,7 +102,7 @@ async fn an_endpoint_that_gives_no_credentials_is_said_without_its_answer() {
     let (url, _requests) = endpoint(403, "").await;
     let (mut xray, said) = two_invocations(&url).await;
     assert!(
-        said.contains("AWS_CONTAINER_CREDENTIALS_FULL_URI: it answered 403"),
+        said.contains("AWS_CONTAINER_CREDENTIALS_FULL_URI: it responded with 403"),
         "{said}"
     );
     assert!(!said.contains("restored"), "{said}");

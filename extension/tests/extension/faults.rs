@@ -104,7 +104,7 @@ async fn a_silent_x_ray_holds_the_function_no_longer_than_the_flush_timeout() {
     );
     let (mut xray, said) = scene.shutdown().await;
     assert!(
-        said.contains("kept for the next flush: no answer from X-Ray within 300ms"),
+        said.contains("kept for the next flush: no response from X-Ray within 300ms"),
         "{said}"
     );
     let sent = xray
@@ -156,7 +156,7 @@ async fn a_silent_x_ray_does_not_keep_the_process_beyond_shutdown() {
         said.contains("1 documents received: 0 sent, 0 rejected, 1 dropped, 0 buffered"),
         "{said}"
     );
-    assert!(said.contains("no answer from X-Ray within"), "{said}");
+    assert!(said.contains("no response from X-Ray within"), "{said}");
 }
 
 #[tokio::test]
@@ -255,7 +255,7 @@ async fn a_batch_that_x_ray_calls_invalid_is_rejected_and_the_next_one_works() {
     let (mut xray, said) = scene.shutdown().await;
     assert_eq!(xray.so_far().len(), 2);
     assert!(
-        said.contains("documents rejected: X-Ray answered 400 InvalidRequestException"),
+        said.contains("rejected documents: X-Ray responded with 400 InvalidRequestException"),
         "{said}"
     );
     assert!(

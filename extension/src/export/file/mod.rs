@@ -1,4 +1,4 @@
-//! A file as a sink: JSON Lines, one document a line, for debugging and for tests.
+//! A file as a sink: JSON Lines, one document per line, for debugging and tests.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -9,25 +9,26 @@ use std::time::Instant;
 use super::{Outcome, SendFuture, Sink};
 use crate::buffer::{Batch, BatchLimits};
 
-/// Appends each document to a file, as one line. A document that is sent twice is there
-/// twice; the last line with its id counts.
+/// Appends each document to a file, as one line. A document that is sent twice has two lines,
+/// of which the last is valid.
 #[derive(Debug)]
 pub struct File {
     path: PathBuf,
 }
 
-/// A write needs no batches, except that a large one would block its thread for long.
+/// Bounds the time that one write takes.
 const LIMITS: BatchLimits = BatchLimits {
     documents: 1_000,
     bytes: 1024 * 1024,
 };
 
-/// The size at which the file is full: Lambda's `/tmp` holds 512 MB unless configured, and it
-/// belongs to the function.
+/// The largest size of the file. Lambda's `/tmp` has 512 MB by default (Lambda Developer Guide,
+/// ephemeral storage), and the function needs it.
 const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 impl File {
-    /// The file is created with the first document, readable by its owner only.
+    /// Sends documents to the file at `path`, which the first document creates. Only its owner
+    /// may read it.
     pub fn new(path: PathBuf) -> Self {
         Self { path }
     }
@@ -42,7 +43,7 @@ impl Sink for File {
         LIMITS
     }
 
-    /// One at a time, so that lines of two batches do not mix.
+    /// One, so that the lines of two batches do not mix.
     fn batches_in_flight(&self) -> usize {
         1
     }
@@ -54,7 +55,7 @@ impl Sink for File {
             match written {
                 Ok(Ok(true)) => Outcome::Accepted(Vec::new()),
                 Ok(Ok(false)) => Outcome::Rejected(format!(
-                    "{} is full at {MAX_FILE_BYTES} bytes; move it away",
+                    "{} has reached its limit of {MAX_FILE_BYTES} bytes; move or delete it",
                     self.path.display()
                 )),
                 Ok(Err(error)) => Outcome::Later(format!(
@@ -70,7 +71,7 @@ impl Sink for File {
 fn lines(batch: &Batch) -> Vec<u8> {
     let mut lines = Vec::new();
     for document in batch.documents() {
-        // A line break is white space in JSON: inside strings it is escaped.
+        // Inside JSON strings a line break is escaped; elsewhere it is white space.
         let line = document.json.bytes().map(|byte| match byte {
             b'\n' | b'\r' => b' ',
             byte => byte,
@@ -81,7 +82,7 @@ fn lines(batch: &Batch) -> Vec<u8> {
     lines
 }
 
-/// Appends all lines or none. Returns whether the file had space.
+/// Appends all lines or none. Returns false if the file has no space for them.
 fn append(path: &Path, lines: &[u8]) -> io::Result<bool> {
     let mut file = OpenOptions::new()
         .append(true)
@@ -93,7 +94,7 @@ fn append(path: &Path, lines: &[u8]) -> io::Result<bool> {
         return Ok(false);
     }
     file.write_all(lines).inspect_err(|_| {
-        // Half a line would spoil the next one. If this fails too, nothing better can be done.
+        // Removes the partial line. If this fails too, the partial line stays.
         let _ = file.set_len(before);
     })?;
     Ok(true)
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_document_is_one_line_and_batches_are_appended() {
+    async fn each_document_becomes_one_line_and_batches_are_appended() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("documents.jsonl");
         let accepted = Outcome::Accepted(Vec::new());
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_cannot_be_written_keeps_the_documents_for_later() {
+    async fn documents_wait_if_the_file_cannot_be_written() {
         let Outcome::Later(reason) = send(Path::new("/nonexistent/file"), &["{}"]).await else {
             panic!("not kept")
         };
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_file_refuses_and_stays_as_it_is() {
+    async fn a_full_file_rejects_documents_and_does_not_change() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("documents.jsonl");
         let file = std::fs::File::create(&path).unwrap();

@@ -4,11 +4,12 @@ use std::time::{Duration, SystemTime};
 use reqwest::Client;
 use rustls::{ClientConfig, RootCertStore};
 
-/// reqwest's client with its pool of connections, and when to trust it.
+/// The HTTP client, replaced if the connections in its pool are probably dead.
 ///
-/// Connections die in a freeze, and the monotonic clock, by which a pool would know,
-/// may stand still in one. So the pool is thrown away by the wall clock, or at the first
-/// sign of death; TLS sessions are kept and make the next handshake short.
+/// Connections may die in a freeze. The pool cannot notice it by the monotonic clock, which
+/// may stop in a freeze. The client is therefore replaced after a pause by the wall clock, or
+/// after the first failure of a connection. TLS sessions are kept, so the next handshake is
+/// short.
 #[derive(Debug)]
 pub(super) struct Connections {
     endpoint_is_loopback: bool,
@@ -26,15 +27,16 @@ struct State {
 #[derive(Debug)]
 pub(super) struct PooledClient {
     pub(super) client: Client,
-    /// The pool may hold a connection that died in a freeze.
+    /// Whether the pool may contain a connection that died in a freeze.
     pub(super) may_be_stale: bool,
 }
 
-/// A pause after which a kept connection is not worth a try: NAT gateways, proxies and
-/// load balancers may forget it without a word, and then only a timeout would tell.
+/// The pause after which kept connections are not used: NAT gateways, proxies and load
+/// balancers may have dropped them silently, which only a timeout would show.
 const MAX_IDLE: Duration = Duration::from_secs(30);
 
 impl Connections {
+    /// Connections to `endpoint`, a base URL.
     pub(super) fn new(endpoint: Option<&str>) -> Self {
         let host = endpoint.and_then(|url| reqwest::Url::parse(url).ok());
         let host = host.as_ref().and_then(|url| url.host_str());
@@ -51,8 +53,10 @@ impl Connections {
         }
     }
 
+    /// Returns the client, which may have kept connections.
+    ///
     /// # Errors
-    /// TLS or a proxy of the environment that cannot be set up.
+    /// The client cannot be built, for example because of a malformed proxy variable.
     pub(super) fn pooled(&self) -> Result<PooledClient, reqwest::Error> {
         let now = SystemTime::now();
         let mut state = self.lock();
@@ -71,10 +75,10 @@ impl Connections {
         })
     }
 
-    /// A client without old connections.
+    /// Returns a new client, without kept connections.
     ///
     /// # Errors
-    /// As [`pooled`](Self::pooled).
+    /// Those of [`pooled`](Self::pooled).
     pub(super) fn fresh(&self) -> Result<Client, reqwest::Error> {
         let mut state = self.lock();
         state.client = None;
@@ -82,9 +86,9 @@ impl Connections {
         self.client(&mut state)
     }
 
-    /// Builds the client ahead of its first use.
+    /// Builds the client before its first use.
     pub(super) fn warm(&self) {
-        // The first use meets the same error and reports it.
+        // The first use returns the same error.
         let _ = self.client(&mut self.lock());
     }
 
@@ -98,7 +102,7 @@ impl Connections {
             .http1_only()
             .tcp_nodelay(true);
         if self.endpoint_is_loopback {
-            // A proxy cannot reach this sandbox, whatever NO_PROXY forgot to say.
+            // A proxy cannot reach the loopback interface of this sandbox.
             builder = builder.no_proxy();
         }
         let tls = state.tls.get_or_insert_with(tls);
@@ -108,15 +112,15 @@ impl Connections {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        // After a panic elsewhere the state is still whole: each field is set at once.
+        // A panic cannot leave the state inconsistent: each field is set in one step.
         self.state
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
-/// The provider is named, not left to be found: another package of the same build may
-/// turn on a second one, and then rustls refuses to choose.
+/// Names the TLS provider, because rustls panics if the build contains two providers and none
+/// is named.
 fn tls() -> ClientConfig {
     let roots = RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
@@ -124,6 +128,6 @@ fn tls() -> ClientConfig {
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
     let versions = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .unwrap_or_else(|_| unreachable!("ring has cipher suites for the default versions of TLS"));
+        .unwrap_or_else(|_| unreachable!("ring supports the default versions of TLS"));
     versions.with_root_certificates(roots).with_no_client_auth()
 }

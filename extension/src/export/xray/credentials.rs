@@ -13,12 +13,12 @@ use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use xray_document::Timestamp;
 
-/// The function's own credentials.
+/// The credentials of the function's role.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    pub access_key_id: String,
-    pub secret_access_key: String,
-    pub session_token: Option<String>,
+    pub(crate) access_key_id: String,
+    pub(crate) secret_access_key: String,
+    pub(crate) session_token: Option<String>,
 }
 
 impl fmt::Debug for Credentials {
@@ -27,16 +27,17 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Where they come from.
+/// The source of credentials.
 #[derive(Clone, PartialEq, Eq)]
 pub enum CredentialSource {
-    /// The environment, as Lambda hands them to every process.
+    /// Environment variables, which Lambda sets for every process.
     Environment(Credentials),
-    /// An endpoint of the sandbox, where a snapshot outlives what stood in the environment
-    /// (Lambda Developer Guide, SnapStart, security: credentials after a restore).
+    /// An HTTP endpoint in the sandbox. Lambda uses it with SnapStart, because credentials in
+    /// the environment would expire with the snapshot (Lambda Developer Guide, SnapStart).
     Container {
+        /// The endpoint's URL.
         url: String,
-        /// What the `Authorization` header says.
+        /// The value of the `Authorization` header.
         token: Option<String>,
     },
 }
@@ -50,16 +51,16 @@ impl fmt::Debug for CredentialSource {
     }
 }
 
-/// Credentials, fetched when they are needed and kept until shortly before they expire.
+/// Fetches credentials at their first use, and again shortly before they expire.
 #[derive(Debug)]
 pub(super) struct CredentialsCache {
     source: Option<CredentialSource>,
     fetched: Mutex<Option<(Credentials, Timestamp)>>,
 }
 
-/// Left of the credentials' life when they are fetched anew.
+/// Credentials are fetched again this long before they expire.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(60);
-/// An answer is about 1.5 KB.
+/// The most bytes read of a response, which usually has 1.5 KB.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
 impl CredentialsCache {
@@ -70,8 +71,10 @@ impl CredentialsCache {
         }
     }
 
+    /// Returns valid credentials.
+    ///
     /// # Errors
-    /// No credentials can be had; the text gives the reason and holds no secret.
+    /// The reason why there are none. The text contains no secret.
     pub(super) async fn get(&self) -> Result<Credentials, String> {
         let (url, token) = match &self.source {
             Some(CredentialSource::Environment(credentials)) => return Ok(credentials.clone()),
@@ -83,7 +86,7 @@ impl CredentialsCache {
                 );
             }
         };
-        // Held while they are fetched: batches side by side fetch them once.
+        // The lock is held during the fetch, so concurrent batches fetch only once.
         let mut fetched = self.fetched.lock().await;
         if let Some((credentials, expires)) = &*fetched
             && expires.since(Timestamp::now()) > EXPIRY_MARGIN
@@ -93,7 +96,7 @@ impl CredentialsCache {
         let (credentials, expires) = fetch(url, token).await.map_err(|reason| {
             format!("no credentials from AWS_CONTAINER_CREDENTIALS_FULL_URI: {reason}")
         })?;
-        // Without a time they are used once.
+        // Credentials without an expiration are used once.
         *fetched = expires.map(|expires| (credentials.clone(), expires));
         Ok(credentials)
     }
@@ -117,15 +120,15 @@ async fn fetch(url: &str, token: Option<&str>) -> Result<(Credentials, Option<Ti
     }
     let request = request
         .body(Empty::<Bytes>::new())
-        .map_err(|_| "AWS_CONTAINER_AUTHORIZATION_TOKEN cannot stand in a header".to_owned())?;
+        .map_err(|_| "AWS_CONTAINER_AUTHORIZATION_TOKEN is not a valid header value".to_owned())?;
     let response = sender.send_request(request).await.map_err(broken)?;
     if !response.status().is_success() {
-        return Err(format!("it answered {}", response.status().as_u16()));
+        return Err(format!("it responded with {}", response.status().as_u16()));
     }
     let body = Limited::new(response.into_body(), MAX_RESPONSE_BYTES)
         .collect()
         .await
-        .map_err(|error| format!("the answer is cut short: {error}"))?
+        .map_err(|error| format!("the response is incomplete: {error}"))?
         .to_bytes();
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
@@ -135,9 +138,9 @@ async fn fetch(url: &str, token: Option<&str>) -> Result<(Credentials, Option<Ti
         token: Option<String>,
         expiration: Option<String>,
     }
-    // The parser's own words may repeat what it read.
-    let response: ResponseBody =
-        serde_json::from_slice(&body).map_err(|_| "its answer holds no keys".to_owned())?;
+    // The parser's error is left out, because it may quote a secret.
+    let response: ResponseBody = serde_json::from_slice(&body)
+        .map_err(|_| "its response contains no credentials".to_owned())?;
     let credentials = Credentials {
         access_key_id: response.access_key_id,
         secret_access_key: response.secret_access_key,
@@ -152,8 +155,8 @@ async fn fetch(url: &str, token: Option<&str>) -> Result<(Credentials, Option<Ti
     ))
 }
 
-/// The address, where it is one that plain HTTP may be spoken with: of this sandbox, or
-/// link-local (AWS SDKs and Tools Reference Guide, container credential provider).
+/// Returns the address of a URL if plain HTTP is allowed there: a loopback or link-local
+/// address (AWS SDKs and Tools Reference Guide, container credential provider).
 fn local_address(url: &Url) -> Result<(IpAddr, u16), String> {
     let host = url.host_str().unwrap_or_default();
     let ip = match host.trim_matches(['[', ']']) {
@@ -166,7 +169,7 @@ fn local_address(url: &Url) -> Result<(IpAddr, u16), String> {
     });
     match (ip, url.port_or_known_default()) {
         (Some(ip), Some(port)) if url.scheme() == "http" => Ok((ip, port)),
-        _ => Err("it is not http at an address of this sandbox".to_owned()),
+        _ => Err("it is not an http URL with a loopback or link-local address".to_owned()),
     }
 }
 
@@ -175,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_asked_for_in_the_clear_only_inside_the_sandbox() {
+    fn plain_http_is_used_only_inside_the_sandbox() {
         let is_local = |url: &str| local_address(&Url::parse(url).unwrap()).is_ok();
         assert!(is_local("http://127.0.0.1:9001/2021-04-23/credentials"));
         assert!(is_local("http://localhost/"));
@@ -187,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_never_shows_in_debug_output() {
+    fn debug_output_contains_no_secret() {
         let cache = CredentialsCache::new(Some(CredentialSource::Container {
             url: "http://127.0.0.1/secret-example".to_owned(),
             token: Some("token-example".to_owned()),

@@ -1,8 +1,8 @@
-//! Where X-Ray is in each partition.
+//! The endpoint of X-Ray in each AWS partition.
 
-/// The base URL of X-Ray in a region (AWS General Reference, X-Ray endpoints; suffixes
-/// of the partitions from the SDKs' public endpoint data).
-pub fn for_region(region: &str) -> String {
+/// Returns the base URL of X-Ray in a Region (AWS General Reference, X-Ray endpoints; the
+/// partitions' suffixes are from the public endpoint data of the AWS SDKs).
+pub(crate) fn for_region(region: &str) -> String {
     let suffix = SUFFIXES
         .iter()
         .find(|(prefix, _)| region.starts_with(prefix));
@@ -10,6 +10,7 @@ pub fn for_region(region: &str) -> String {
     format!("https://xray.{region}.{suffix}")
 }
 
+/// The prefix of a partition's Regions, and the suffix of its endpoints.
 const SUFFIXES: [(&str, &str); 6] = [
     ("cn-", "amazonaws.com.cn"),
     ("us-iso-", "c2s.ic.gov"),

@@ -2,7 +2,7 @@
 
 mod connections;
 mod credentials;
-pub mod endpoint;
+pub(crate) mod endpoint;
 mod response;
 mod sign;
 
@@ -24,36 +24,39 @@ use super::sink::no_response;
 use super::{Outcome, SendFuture, Sink};
 use crate::buffer::{Batch, BatchLimits};
 
-/// AWS X-Ray's PutTraceSegments, or another service with that operation at
+/// Sends documents with PutTraceSegments, to AWS X-Ray or to another service at
 /// `AWS_ENDPOINT_URL_XRAY`.
 #[derive(Debug)]
 pub struct XRay {
-    /// `None` if neither a region nor an endpoint is known.
+    /// The operation's URL; `None` if neither a Region nor an endpoint is known.
     url: Option<String>,
     region: String,
     credentials: CredentialsCache,
     connections: Connections,
 }
 
-/// Bytes of documents in one PutTraceSegments call. The API's model names no limit, and
-/// fifty documents may come to 3.2 MB, which no flush budget would see through a slow link;
-/// half a megabyte fits into one flush (docs/fidelity.md).
+/// The most bytes of documents in one request. The API's model has no such limit, but 50
+/// documents of 64 KB would be too large to send over a slow link within the flush timeout
+/// (docs/fidelity.md).
 const MAX_BATCH_BYTES: usize = 512 * 1024;
 
-/// The daemon has eight uploaders; four requests keep one core of a small sandbox busy.
+/// The most requests in flight. The daemon sends up to eight at a time; four are enough to
+/// keep the CPU of a small sandbox busy.
 const MAX_REQUESTS_IN_FLIGHT: usize = 4;
 
-/// An answer to 50 documents is a few KB even if all are unprocessed.
+/// The most bytes read of a response, which has a few KB even if all 50 documents are
+/// unprocessed.
 const MAX_RESPONSE_BYTES: usize = 256 * 1024;
 
-/// How long a kept connection may stay silent before a new one is tried beside it.
+/// The longest time that a request waits for a kept connection to respond before it is also
+/// sent on a new connection.
 const MAX_SILENCE: Duration = Duration::from_secs(1);
 
 const NAME: &str = "X-Ray";
 
 impl XRay {
-    /// `endpoint` is a base URL. Without one, nothing is sent and the log says why. The region
-    /// is the one to sign for; without one, `us-east-1`.
+    /// `endpoint` is a base URL. Without one, nothing is sent and the reason is logged. Requests
+    /// are signed for `region`, by default `us-east-1`.
     pub fn new(
         endpoint: Option<&str>,
         region: Option<&str>,
@@ -71,41 +74,41 @@ impl XRay {
     async fn put(&self, batch: &Batch, until: Instant) -> Outcome {
         let Some(url) = &self.url else {
             return Outcome::Later(
-                "no region: neither AWS_REGION nor AWS_ENDPOINT_URL_XRAY is set".to_owned(),
+                "the endpoint is unknown; set AWS_REGION or AWS_ENDPOINT_URL_XRAY".to_owned(),
             );
         };
         let Ok(body) = body(batch) else {
-            return Outcome::Rejected("a batch that cannot be written as JSON".to_owned());
+            return Outcome::Rejected("the batch cannot be written as JSON".to_owned());
         };
         let request = PutTraceSegments { url, body, batch };
         let begun = Instant::now();
         match timeout_at(until.into(), self.send_on_kept_or_new(&request, until)).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(Failure::Local(reason) | Failure::BeforeResponse(reason))) => {
+            Ok(Err(Failure::Other(reason) | Failure::BeforeResponse(reason))) => {
                 Outcome::Later(reason)
             }
             Err(_) => Outcome::Later(no_response(NAME, begun.elapsed())),
         }
     }
 
-    /// One request on one client.
+    /// Sends one request on one client.
     async fn attempt(
         &self,
         client: Client,
         put: &PutTraceSegments<'_>,
     ) -> Result<Outcome, Failure> {
         let PutTraceSegments { url, body, batch } = put;
-        let credentials = self.credentials.get().await.map_err(Failure::Local)?;
+        let credentials = self.credentials.get().await.map_err(Failure::Other)?;
         let signed =
-            sign::headers(&credentials, &self.region, url, body).map_err(Failure::Local)?;
+            sign::headers(&credentials, &self.region, url, body).map_err(Failure::Other)?;
         let mut request = client.post(*url).header("content-type", sign::CONTENT_TYPE);
         for (name, value) in signed {
             request = request.header(name, value);
         }
         let mut response = request.body(body.clone()).send().await.map_err(|error| {
-            // A new connection that cannot be made proves nothing about old ones.
+            // No kept connection was used, so a new client would not help.
             if error.is_connect() || error.is_builder() {
-                Failure::Local(reason(error))
+                Failure::Other(reason(error))
             } else {
                 Failure::BeforeResponse(reason(error))
             }
@@ -115,7 +118,7 @@ impl XRay {
             && let Some(chunk) = response
                 .chunk()
                 .await
-                .map_err(|error| Failure::Local(reason(error)))?
+                .map_err(|error| Failure::Other(reason(error)))?
         {
             read.extend_from_slice(&chunk);
         }
@@ -131,10 +134,10 @@ impl XRay {
         ))
     }
 
-    /// Sends on a kept connection if there is one. If that connection proves dead, sends at
-    /// once on a new one. If it is only silent, sends on a new one beside it after half the
-    /// time or after [`MAX_SILENCE`], because a connection that died in a freeze stays
-    /// silent forever. Sending twice is safe.
+    /// Sends on a kept connection if the pool has one. If that connection is closed, sends
+    /// again on a new one at once. If it does not respond within half of the time or
+    /// [`MAX_SILENCE`], also sends on a new one, because a connection that died in a freeze
+    /// never responds. X-Ray accepts the same document twice.
     async fn send_on_kept_or_new(
         &self,
         put: &PutTraceSegments<'_>,
@@ -143,24 +146,24 @@ impl XRay {
         let pooled = self
             .connections
             .pooled()
-            .map_err(|error| Failure::Local(reason(error)))?;
+            .map_err(|error| Failure::Other(reason(error)))?;
         let first = self.attempt(pooled.client, put);
         if !pooled.may_be_stale {
             return first.await;
         }
         tokio::pin!(first);
-        let max_silence = (until.saturating_duration_since(Instant::now()) / 2).min(MAX_SILENCE);
+        let wait = (until.saturating_duration_since(Instant::now()) / 2).min(MAX_SILENCE);
         let silent = tokio::select! {
             result = &mut first => match result {
                 Err(Failure::BeforeResponse(_)) => false,
                 result => return result,
             },
-            () = sleep_until((Instant::now() + max_silence).into()) => true,
+            () = sleep_until((Instant::now() + wait).into()) => true,
         };
         let fresh = self
             .connections
             .fresh()
-            .map_err(|error| Failure::Local(reason(error)))?;
+            .map_err(|error| Failure::Other(reason(error)))?;
         let second = self.attempt(fresh, put);
         if !silent {
             return second.await;
@@ -204,18 +207,19 @@ impl Sink for XRay {
     }
 }
 
-/// One request, which may be sent on several connections.
+/// A request, which may be sent on several connections.
 struct PutTraceSegments<'a> {
     url: &'a str,
     body: Bytes,
     batch: &'a Batch,
 }
 
+/// The reason why a request has no response.
 enum Failure {
-    /// The connection ended before a byte of an answer, as after a freeze.
+    /// The connection was closed before the first byte of the response, as after a freeze.
     BeforeResponse(String),
-    /// A failure that another connection would not mend.
-    Local(String),
+    /// A failure that a new connection would not prevent.
+    Other(String),
 }
 
 fn body(batch: &Batch) -> serde_json::Result<Bytes> {
@@ -231,10 +235,10 @@ fn body(batch: &Batch) -> serde_json::Result<Bytes> {
     .map(Bytes::from)
 }
 
-/// The error and its causes, without the URL, which may hold a password.
+/// Describes the error and its causes, without the URL, which may contain a password.
 fn reason(error: reqwest::Error) -> String {
     let error = error.without_url();
-    let mut text = format!("X-Ray cannot be reached: {error}");
+    let mut text = format!("cannot reach X-Ray: {error}");
     let mut source = error.source();
     while let Some(cause) = source {
         let _ = write!(text, ": {cause}");

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use crate::buffer::Batch;
 use crate::export::{Fate, LeftOut, Outcome};
 
-/// Reads X-Ray's answer to PutTraceSegments.
+/// Reads X-Ray's response to PutTraceSegments.
 pub(super) fn outcome(
     status: u16,
     error_type: Option<&str>,
@@ -14,9 +14,9 @@ pub(super) fn outcome(
     if (200..300).contains(&status) {
         match unprocessed(body) {
             Some(unprocessed) => Outcome::Accepted(find_left_out(&unprocessed, batch)),
-            // A proxy's page, or an answer cut short: X-Ray may have taken nothing.
+            // A proxy's page or an incomplete response: X-Ray may have accepted nothing.
             None => Outcome::Later(format!(
-                "an answer of {status} that is not one of X-Ray's; check AWS_ENDPOINT_URL_XRAY and the proxy"
+                "the response {status} is not from X-Ray; check AWS_ENDPOINT_URL_XRAY and the proxy"
             )),
         }
     } else {
@@ -24,16 +24,16 @@ pub(super) fn outcome(
     }
 }
 
-/// A document that X-Ray left out of a batch that it took.
+/// An entry of `UnprocessedTraceSegments`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
 struct Unprocessed {
-    /// Absent if X-Ray could not read it.
+    /// The document's id; absent if X-Ray could not read it.
     id: Option<String>,
     error_code: Option<String>,
 }
 
-/// The entries of `UnprocessedTraceSegments`; `None` if the body is not an answer of X-Ray.
+/// Returns the entries of `UnprocessedTraceSegments`; `None` if the body is not from X-Ray.
 fn unprocessed(body: &[u8]) -> Option<Vec<Unprocessed>> {
     #[derive(Deserialize, Default)]
     struct ResponseBody<'a> {
@@ -44,7 +44,7 @@ fn unprocessed(body: &[u8]) -> Option<Vec<Unprocessed>> {
         return Some(Vec::new());
     }
     let response: ResponseBody<'_> = serde_json::from_slice(body).ok()?;
-    // An entry that cannot be read names no document, like one without an id.
+    // A malformed entry counts as an entry without an id.
     let entries = response.unprocessed.unwrap_or_default().into_iter();
     Some(
         entries
@@ -53,8 +53,8 @@ fn unprocessed(body: &[u8]) -> Option<Vec<Unprocessed>> {
     )
 }
 
-/// Finds the documents of the batch that the entries name. An entry that names no document
-/// of the batch still stands for one, which is rejected: only the count matters then.
+/// Finds the documents that the entries name. An entry that names no document of the batch
+/// rejects any other document, so that the count of rejected documents is right.
 fn find_left_out(unprocessed: &[Unprocessed], batch: &Batch) -> Vec<LeftOut> {
     let mut ids: Vec<_> = batch
         .documents()
@@ -65,7 +65,7 @@ fn find_left_out(unprocessed: &[Unprocessed], batch: &Batch) -> Vec<LeftOut> {
         .iter()
         .map(|entry| {
             let id = entry.id.as_deref().and_then(|id| id.parse().ok())?;
-            // Of two versions of a document the newer one must not be lost.
+            // Two versions of a document have the same id; the newer one must not be lost.
             let index = ids.iter().rposition(|candidate| *candidate == Some(id))?;
             ids[index] = None;
             Some(index)
@@ -76,13 +76,7 @@ fn find_left_out(unprocessed: &[Unprocessed], batch: &Batch) -> Vec<LeftOut> {
         .enumerate()
         .filter_map(|(index, id)| id.map(|_| index));
     let left_out = unprocessed.iter().zip(named).filter_map(|(entry, index)| {
-        let code: String = entry
-            .error_code
-            .iter()
-            .flat_map(|code| code.chars())
-            .filter(char::is_ascii_alphanumeric)
-            .take(64)
-            .collect();
+        let code = printable(entry.error_code.as_deref().unwrap_or_default());
         let fate = if index.is_some() && is_transient(&code) {
             Fate::Later
         } else {
@@ -91,7 +85,7 @@ fn find_left_out(unprocessed: &[Unprocessed], batch: &Batch) -> Vec<LeftOut> {
         Some(LeftOut {
             index: index.or_else(|| others.next())?,
             fate,
-            reason: format!("X-Ray left it unprocessed: {code}"),
+            reason: format!("X-Ray did not process it: {code}"),
         })
     });
     left_out.collect()
@@ -99,41 +93,46 @@ fn find_left_out(unprocessed: &[Unprocessed], batch: &Batch) -> Vec<LeftOut> {
 
 fn failure(status: u16, error_type: Option<&str>, body: &[u8]) -> Outcome {
     #[derive(Deserialize, Default)]
-    struct Failure {
+    struct ErrorBody {
         #[serde(rename = "__type")]
         kind: Option<String>,
     }
-    let failure: Failure = serde_json::from_slice(body).unwrap_or_default();
+    let body: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
     // `Name`, `Name:http://…` or `namespace#Name` (AWS REST JSON protocol, errors).
     let kind = error_type
         .map(str::to_owned)
-        .or(failure.kind)
+        .or(body.kind)
         .unwrap_or_default();
     let kind = kind
         .split(':')
         .next()
         .and_then(|kind| kind.rsplit('#').next())
         .unwrap_or_default();
-    let kind: String = kind
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .take(64)
-        .collect();
-    let reason = format!("X-Ray answered {status} {kind}")
+    let kind = printable(kind);
+    let reason = format!("X-Ray responded with {status} {kind}")
         .trim_end()
         .to_owned();
     match status {
         403 | 401 => Outcome::Later(format!(
             "{reason}; the function's role needs xray:PutTraceSegments"
         )),
-        // 408, 429, 5xx, and redirects and other answers of something between us and X-Ray.
+        // 408, 429, 5xx, redirects, and errors of a proxy.
         400 | 413 | 415 if !is_transient(&kind) => Outcome::Rejected(reason),
         _ => Outcome::Later(reason),
     }
 }
 
-/// Whether an error does not concern the document: a throttle, the service's own failure,
-/// or credentials or a clock that may be right the next time.
+/// The name of an error without characters that could forge a log line, at most 64 of them.
+fn printable(error: &str) -> String {
+    error
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(64)
+        .collect()
+}
+
+/// Whether the same request may succeed later: throttling, a failure of the service, or wrong
+/// credentials or a wrong clock.
 fn is_transient(code: &str) -> bool {
     const TRANSIENT: [&str; 13] = [
         "throttl",
@@ -175,7 +174,7 @@ mod tests {
         buffer.take_batch(limits).unwrap()
     }
 
-    /// Index and fate of each document that an answer of 200 leaves out.
+    /// The index and fate of each document that a response with status 200 does not accept.
     fn left_out(ids: &[u64], body: &str) -> Vec<(usize, Fate)> {
         let Outcome::Accepted(left) = outcome(200, None, body.as_bytes(), &batch(ids)) else {
             panic!("not accepted")
@@ -184,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn unprocessed_documents_are_read_with_null_ids_and_without_a_list() {
+    fn unprocessed_documents_may_have_null_ids_or_no_list() {
         let body = r#"{"UnprocessedTraceSegments":[{"Id":null,"ErrorCode":"MissingId","Message":"m"},{"Id":"0000000000000001","ErrorCode":"ThrottledException"}]}"#;
         assert_eq!(
             left_out(&[1, 2, 3], body),
@@ -205,13 +204,13 @@ mod tests {
     }
 
     #[test]
-    fn of_two_versions_of_a_document_the_newer_one_waits() {
+    fn the_newer_of_two_versions_of_a_document_waits() {
         let body = r#"{"UnprocessedTraceSegments":[{"Id":"0000000000000001","ErrorCode":"ThrottledException"}]}"#;
         assert_eq!(left_out(&[1, 1], body), [(1, Fate::Later)]);
     }
 
     #[test]
-    fn more_entries_than_documents_refuse_no_document_twice() {
+    fn more_entries_than_documents_reject_no_document_twice() {
         let body = r#"{"UnprocessedTraceSegments":[{},{},{}]}"#;
         assert_eq!(
             left_out(&[1, 2], body),
@@ -220,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_200_that_is_not_an_answer_of_x_ray_took_nothing() {
+    fn a_200_that_is_not_from_x_ray_accepts_no_document() {
         for body in [
             "<html>log in</html>",
             r#"{"UnprocessedTraceSegments":[{"Id":"53"#,
@@ -232,14 +231,14 @@ mod tests {
     }
 
     #[test]
-    fn only_an_error_of_the_request_itself_is_final() {
-        let is_final = |status, kind| {
+    fn only_an_error_in_the_request_rejects_the_batch() {
+        let is_rejected = |status, kind| {
             matches!(
                 outcome(status, Some(kind), b"", &batch(&[1])),
                 Outcome::Rejected(_)
             )
         };
-        assert!(is_final(400, "InvalidRequestException"));
+        assert!(is_rejected(400, "InvalidRequestException"));
         for (status, kind) in [
             (429, "ThrottledException"),
             (400, "ThrottlingException:http://internal.amazon.com/"),
@@ -249,16 +248,16 @@ mod tests {
             (503, "ServiceUnavailable"),
             (302, ""),
         ] {
-            assert!(!is_final(status, kind), "{status} {kind}");
+            assert!(!is_rejected(status, kind), "{status} {kind}");
         }
     }
 
     #[test]
-    fn a_reason_names_the_error_and_never_repeats_the_body() {
+    fn a_reason_names_the_error_and_never_quotes_the_body() {
         let body = br#"{"__type":"com.amazonaws.xray#InvalidRequestException","Message":"secret"}"#;
         assert_eq!(
             outcome(400, None, body, &batch(&[1])),
-            Outcome::Rejected("X-Ray answered 400 InvalidRequestException".to_owned())
+            Outcome::Rejected("X-Ray responded with 400 InvalidRequestException".to_owned())
         );
     }
 }

@@ -6,10 +6,10 @@ use aws_sigv4::sign::v4::SigningParams;
 
 use super::Credentials;
 
-/// The headers that make a POST of `body` to `url` a signed one (SigV4, service `xray`).
+/// Returns the headers that sign a POST of `body` to `url` (SigV4, service `xray`).
 ///
 /// # Errors
-/// An endpoint that is not a URL; the text says so, and holds no secret.
+/// `url` is not a URL. The text contains no secret.
 pub(super) fn headers(
     credentials: &Credentials,
     region: &str,
@@ -31,13 +31,13 @@ pub(super) fn headers(
         .time(SystemTime::now())
         .settings(SigningSettings::default())
         .build()
-        .map_err(|error| format!("cannot sign: {error}"))?
+        .map_err(|error| format!("cannot sign the request: {error}"))?
         .into();
     let unsigned = std::iter::once(("content-type", CONTENT_TYPE));
     let request = SignableRequest::new("POST", url, unsigned, SignableBody::Bytes(body))
         .map_err(|_| "the X-Ray endpoint is not a URL; check AWS_ENDPOINT_URL_XRAY".to_owned())?;
     let (instructions, _) = sign(request, &params)
-        .map_err(|error| format!("cannot sign: {error}"))?
+        .map_err(|error| format!("cannot sign the request: {error}"))?
         .into_parts();
     let headers = instructions.headers();
     Ok(headers
@@ -47,7 +47,7 @@ pub(super) fn headers(
 
 pub(super) const CONTENT_TYPE: &str = "application/json";
 
-/// The names that SigV4 adds are few and known; a static one needs no parsing later.
+/// Maps the headers that SigV4 adds to static names, which need no further check.
 fn name_of(name: &str) -> &'static str {
     match name {
         "x-amz-date" => "x-amz-date",
