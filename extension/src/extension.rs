@@ -46,8 +46,7 @@ const DEFAULT_SHUTDOWN_TIME: Duration = Duration::from_secs(2);
 impl Extension {
     /// Runs until the last flush after SHUTDOWN has ended.
     pub async fn run(mut self) {
-        let start = self.flush_control.start();
-        self.perform(start);
+        self.perform(FlushControl::start());
         while *self.flush_control.state() != State::Ended {
             let due = self.flush_control.due();
             let awaits_events = !self.flush_control.is_shutting_down();

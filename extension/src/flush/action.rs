@@ -1,15 +1,16 @@
 use std::time::Instant;
 
-/// What to do about it.
+/// An action that [`FlushControl`](super::FlushControl) asks for. Batches must end by `until`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
     /// Call `/next`.
     Next,
-    /// Start to send what is buffered, beside whatever runs.
+    /// Start to send all buffered documents.
     Send { until: Instant },
-    /// Start to send the batches that are full.
+    /// Start to send full batches.
     SendFull { until: Instant },
-    /// Send everything that is buffered and tell when that is [`Input::Idle`](super::Input::Idle).
+    /// Start to send all buffered documents, and report [`Input::Idle`](super::Input::Idle)
+    /// when nothing is in flight any more.
     Flush { until: Instant },
     /// End the process.
     Exit,

@@ -5,45 +5,48 @@ use super::input::Input;
 use super::limits::Limits;
 use super::state::{State, TelemetryState};
 
-/// Decides when to flush and when to call `/next`: one state, and what each input makes
-/// of it. Pure: the time is passed in, and the actions are for others to do.
+/// Decides when to send documents and when to call `/next`. A state machine without a clock:
+/// each input has its time, and the caller performs the actions.
 ///
 /// ```text
 ///            start: Next
 ///               │
-///               ▼         Invoke, an end will be announced
-///   ┌──────► Waiting ───────────────────────────────► Held ──── end not announced: Next ───┐
+///               ▼         Invoke, its end will be reported
+///   ┌──────► Waiting ───────────────────────────────► Held ──── end not reported: Next ────┐
 ///   │           │ ▲                                    │                                   │
 ///   │           │ └── end: Send ──── Released ◄────────┼───────────────────────────────────┘
 ///   │           │                       ▲              │ Done or runtimeDone: Flush
-///   │           └── Invoke, no end will │              ▼
-///   │               be announced: Next ─┘           Flushing
+///   │           └── Invoke, its end will│              ▼
+///   │            not be reported: Next ─┘           Flushing
 ///   └──────────────── idle or out of time: Next ───────┘
 ///
 ///   any ── Shutdown: Send ──► AwaitingReport ── Report: Flush ──► FinalFlush ── idle: Exit ──► Ended
 /// ```
+///
+/// If no report is due, Shutdown leads to `FinalFlush` at once.
 #[derive(Debug)]
 pub struct FlushControl {
     state: State,
     limits: Limits,
-    /// The wrapper has signalled an end before: it will again.
+    /// Whether the wrapper has signalled an end. It then signals every end.
     wrapper_signals: bool,
     telemetry: TelemetryState,
-    /// Many invocations at a time, of which none is announced to us.
+    /// Managed Instances run several invocations at a time and send no INVOKE.
     managed_instances: bool,
-    /// When documents that wait for company go anyway.
+    /// When documents are sent even if they do not fill a batch.
     send_at: Option<Instant>,
-    /// The last INVOKE. An asynchronous invocation is tried again under the same id.
+    /// The request id of the last INVOKE, until `platform.runtimeDone`. A retry of an
+    /// asynchronous invocation has the same id.
     last_invoke: Option<String>,
-    /// An invocation whose end was heard before its INVOKE, which travels on another
-    /// connection.
+    /// The request id of an end that arrived before its INVOKE, which uses another connection.
     early_end: Option<String>,
-    /// The invocation whose `platform.report` has not come.
+    /// The request id of the last invocation, until its `platform.report`.
     unreported: Option<String>,
 }
 
 impl FlushControl {
-    /// `telemetry`: the subscription was accepted.
+    /// `telemetry` is whether the subscription was accepted. `managed_instances` is whether no
+    /// INVOKE will arrive.
     pub fn new(limits: Limits, telemetry: bool, managed_instances: bool) -> Self {
         let telemetry = if telemetry {
             TelemetryState::Subscribed
@@ -63,8 +66,8 @@ impl FlushControl {
         }
     }
 
-    /// The first action: the extension is ready.
-    pub(crate) fn start(&self) -> Action {
+    /// The first action.
+    pub(crate) fn start() -> Action {
         Action::Next
     }
 
@@ -72,7 +75,7 @@ impl FlushControl {
         &self.state
     }
 
-    /// After SHUTDOWN no further event comes.
+    /// Whether SHUTDOWN has arrived. No event follows it.
     pub(crate) fn is_shutting_down(&self) -> bool {
         matches!(
             self.state,
@@ -80,7 +83,7 @@ impl FlushControl {
         )
     }
 
-    /// When to come back with [`Input::Tick`], if nothing happens before.
+    /// When the caller must pass [`Input::Tick`], unless another input changes the time.
     pub(crate) fn due(&self) -> Option<Instant> {
         let (first, second) = match &self.state {
             State::Waiting | State::Released { .. } => (None, None),
@@ -98,7 +101,7 @@ impl FlushControl {
         [first, second, self.send_at].into_iter().flatten().min()
     }
 
-    /// Takes in what happened at `now`. The actions are to be done in order.
+    /// Handles an input at the time `now`. The caller performs the actions in order.
     pub(crate) fn on(&mut self, input: Input<'_>, now: Instant) -> Vec<Action> {
         match input {
             Input::Invoke {
@@ -153,7 +156,7 @@ impl FlushControl {
             },
             None => State::Released { request_id },
         };
-        // What the last invocation left goes beside this one's handler.
+        // Documents of the last invocation are sent while this one's handler runs.
         let send = self.send(now);
         if hold.is_some() {
             vec![send]
@@ -162,7 +165,7 @@ impl FlushControl {
         }
     }
 
-    /// An invocation's end was announced.
+    /// Handles the end of an invocation, from the wrapper or from telemetry.
     fn end(&mut self, request_id: &str, now: Instant) -> Vec<Action> {
         match &self.state {
             State::Held {
@@ -213,7 +216,7 @@ impl FlushControl {
         self.send_at = None;
         let until = until.min(now + self.limits.flush_timeout);
         if until <= now {
-            // No time, or none that sending may hold: it goes on beside whatever comes.
+            // Sending must not delay `/next`.
             self.state = State::Waiting;
             return vec![Action::Next, self.send(now)];
         }
@@ -305,8 +308,8 @@ impl FlushControl {
         let passed = |time: Instant| time <= now;
         match &mut self.state {
             State::Held { until, .. } if passed(*until) => {
-                // Whoever announced ends before does so no more, or the function hangs:
-                // the next invocation is not held on their word.
+                // The end was not reported, or the function hangs. The next invocation is not
+                // held until an end is reported again.
                 self.wrapper_signals = false;
                 self.telemetry = match self.telemetry {
                     TelemetryState::Arriving | TelemetryState::WithoutEnds => {
@@ -326,7 +329,7 @@ impl FlushControl {
                 self.release()
             }
             State::Flushing { until } if passed(*until) => {
-                // What is on the wire ends by itself, and says why.
+                // The batches in flight end by themselves, and their exporter logs the reason.
                 self.state = State::Waiting;
                 vec![Action::Next]
             }
@@ -364,12 +367,12 @@ impl FlushControl {
         }
     }
 
-    /// Until when a batch that starts now may be on the wire, where sending holds nothing.
+    /// When a batch that starts now and delays nothing must end.
     fn send_until(&self, now: Instant) -> Instant {
         let until = now + self.limits.send_timeout;
         match &self.state {
             State::Held { until: held, .. } => until.min(*held),
-            // `/next` has been called: nothing waits for this batch.
+            // `/next` is outstanding, so the batch delays nothing.
             _ => until,
         }
     }
@@ -380,7 +383,7 @@ impl FlushControl {
             .unwrap_or(deadline)
     }
 
-    /// Whether documents may wait for company: no flush is under way that takes them.
+    /// Whether documents may wait for a batch to become full, because no flush sends them.
     fn is_between_flushes(&self) -> bool {
         matches!(
             self.state,

@@ -1,39 +1,34 @@
 use std::time::Instant;
 
-/// What happened.
+/// An input of [`FlushControl`](super::FlushControl).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Input<'a> {
+    /// The event INVOKE.
     Invoke {
         request_id: &'a str,
         deadline: Instant,
     },
-    Shutdown {
-        deadline: Instant,
-    },
-    /// The wrapper's signal: this invocation's documents have all been sent.
-    Done {
-        request_id: &'a str,
-    },
+    /// The event SHUTDOWN, or the loss of the Runtime API.
+    Shutdown { deadline: Instant },
+    /// The wrapper's signal that it has sent all documents of this invocation.
+    Done { request_id: &'a str },
     /// `platform.runtimeDone`.
-    RuntimeDone {
-        request_id: &'a str,
-    },
-    /// `platform.report`: no more is to be told of this invocation.
-    Report {
-        request_id: &'a str,
-    },
-    /// Telemetry came, whatever it told.
+    RuntimeDone { request_id: &'a str },
+    /// `platform.report`, the last telemetry of this invocation.
+    Report { request_id: &'a str },
+    /// Any batch of telemetry, before its events.
     Telemetry,
-    /// A document was put into the buffer.
+    /// A document was buffered.
     Buffered,
-    /// The buffer holds a batch that no later document would make fuller.
+    /// A full batch waits.
     BatchFull,
-    /// Nothing is on the wire any more. `has_waiting`: documents wait; `is_failing`: X-Ray did not
-    /// take the last batch, so that it is too early for them.
+    /// Nothing is in flight any more.
     Idle {
+        /// Whether documents wait.
         has_waiting: bool,
+        /// Whether the last batch failed, so that sending again at once would fail too.
         is_failing: bool,
     },
-    /// The time of [`FlushControl::due`] has come.
+    /// The time of [`FlushControl::due`](super::FlushControl::due) has come.
     Tick,
 }

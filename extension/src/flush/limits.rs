@@ -1,28 +1,27 @@
 use std::time::Duration;
 
-/// The durations that the decision rests on.
+/// The durations that [`FlushControl`](super::FlushControl) uses.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// The most that sending may take after an invocation (`XRAY_LAMBDA_FLUSH_TIMEOUT_MS`).
+    /// The longest flush after an invocation (`XRAY_LAMBDA_FLUSH_TIMEOUT_MS`).
     pub(super) flush_timeout: Duration,
-    /// The most that a batch may take that goes beside other work and holds nothing.
+    /// The longest time for a batch that delays nothing.
     pub(super) send_timeout: Duration,
-    /// Left between the end of sending and the deadline: `/next` must still be on its way.
+    /// The time between the end of sending and the deadline, for the request to `/next`.
     pub(super) deadline_margin: Duration,
-    /// How long documents wait for company while an invocation runs.
+    /// How long documents wait for a batch to become full while an invocation runs.
     pub(super) linger: Duration,
-    /// How long the first invocation is held for telemetry that was promised and has
-    /// never come.
+    /// How long the first invocation is held until the first telemetry arrives.
     pub(super) first_telemetry: Duration,
-    /// How long SHUTDOWN waits for telemetry that is on its way: four times the least
-    /// buffering that Lambda takes, 25 ms.
+    /// How long SHUTDOWN waits for the last report: four times 25 ms, the shortest buffering
+    /// that Lambda allows.
     pub(super) last_report: Duration,
     /// First retry delay at SHUTDOWN, the last chance to send.
     pub(super) first_retry_delay: Duration,
 }
 
 impl Limits {
-    /// The defaults around a flush timeout.
+    /// The defaults, with this flush timeout.
     pub const fn with_flush_timeout(flush_timeout: Duration) -> Self {
         Self {
             flush_timeout,

@@ -1,9 +1,8 @@
-//! When to send, and when to ask Lambda for the next event.
+//! Decides when to send documents and when to call `/next`.
 //!
-//! Between the function's response and this extension's `/next` every millisecond is
-//! billed and keeps the environment from its next invocation. After `/next` the sandbox may
-//! freeze at any moment. [`FlushControl`] decides and does nothing else: time and events are
-//! its input, [`Action`]s its output.
+//! Between the function's response and this extension's `/next`, each millisecond is billed and
+//! delays the environment's next invocation. After `/next` the sandbox may freeze at any time.
+//! [`FlushControl`] only decides: times and events are its input, [`Action`]s its output.
 
 mod action;
 mod flush_control;

@@ -1,49 +1,51 @@
 use std::time::{Duration, Instant};
 
-/// Where the environment stands.
+/// The state of an environment, as far as [`FlushControl`](super::FlushControl) needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum State {
-    /// `/next` is outstanding and no invocation is known to run; Lambda may have frozen
-    /// us. Managed Instances are always here.
+    /// `/next` is outstanding and no invocation is known to run, so the sandbox may be frozen.
+    /// On Managed Instances the state is always this one until SHUTDOWN.
     Waiting,
-    /// An invocation runs, and `/next` is held back for its end, at most until `until`.
-    /// `telemetry_due` ends sooner where that end has never been announced before.
+    /// An invocation runs, and `/next` is delayed until its end.
     Held {
         request_id: String,
+        /// The latest time of `/next`: the deadline minus a margin.
         until: Instant,
+        /// An earlier latest time of `/next`, if no telemetry has ever arrived.
         telemetry_due: Option<Instant>,
     },
-    /// An invocation runs whose end nobody announces in time: `/next` is outstanding.
-    Released {
-        request_id: String,
-    },
-    /// The invocation is over; what is left is being sent, then `/next`.
-    Flushing {
-        until: Instant,
-    },
-    /// SHUTDOWN: telemetry of the last invocation may still be on its way.
+    /// An invocation runs whose end will not be reported in time, and `/next` is outstanding.
+    Released { request_id: String },
+    /// The invocation has ended. `/next` follows when its documents are sent, or at `until`.
+    Flushing { until: Instant },
+    /// After SHUTDOWN: the last report may still arrive.
     AwaitingReport {
+        /// When the final flush starts without the report.
         until: Instant,
+        /// When the final flush ends.
         flush_until: Instant,
     },
-    /// SHUTDOWN: the last flush, tried again while there is time.
+    /// After SHUTDOWN: the last flush, repeated after a failure.
     FinalFlush {
         until: Instant,
         retry_at: Option<Instant>,
+        /// The pause after the next failure.
         retry_delay: Duration,
     },
+    /// The process ends.
     Ended,
 }
 
 /// Whether telemetry reports the ends of invocations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TelemetryState {
-    /// Refused, or promised and never delivered.
+    /// The subscription was rejected, or no telemetry arrived in time.
     Unavailable,
-    /// The subscription was accepted; nothing has come yet.
+    /// The subscription was accepted, and no telemetry has arrived yet.
     Subscribed,
+    /// Telemetry arrives.
     Arriving,
-    /// It comes, but an end that it should have told was not told: only a
-    /// `platform.runtimeDone` shows that it tells ends at all.
+    /// Telemetry arrives, but the end of an invocation was not reported. Only a
+    /// `platform.runtimeDone` shows that ends are reported again.
     WithoutEnds,
 }

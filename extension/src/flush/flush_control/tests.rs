@@ -8,30 +8,32 @@ fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// A flush control and its clock.
+/// A flush control and its clock. Times are milliseconds since `zero`.
 struct Fixture {
     control: FlushControl,
     zero: Instant,
 }
 
 impl Fixture {
-    /// A function without the wrapper, whose telemetry subscription was refused.
-    fn silent() -> Self {
+    /// Without an accepted subscription.
+    fn unsubscribed() -> Self {
         Self {
             control: FlushControl::new(LIMITS, false, false),
             zero: Instant::now(),
         }
     }
 
-    fn promised() -> Self {
+    /// With an accepted subscription, before its first telemetry.
+    fn subscribed() -> Self {
         Self {
             control: FlushControl::new(LIMITS, true, false),
-            ..Self::silent()
+            ..Self::unsubscribed()
         }
     }
 
-    fn arriving() -> Self {
-        let mut fixture = Self::promised();
+    /// With telemetry that arrives.
+    fn with_telemetry() -> Self {
+        let mut fixture = Self::subscribed();
         assert_eq!(fixture.on(0, Input::Telemetry), []);
         fixture
     }
@@ -84,16 +86,16 @@ const IDLE: Input<'_> = Input::Idle {
     has_waiting: false,
     is_failing: false,
 };
-/// X-Ray did not take it.
+/// The last batch failed.
 const FAILED: Input<'_> = Input::Idle {
     has_waiting: true,
     is_failing: true,
 };
 
 #[test]
-fn it_starts_by_calling_next() {
-    let fixture = Fixture::silent();
-    assert_eq!(fixture.control.start(), Action::Next);
+fn the_first_action_is_next() {
+    let fixture = Fixture::unsubscribed();
+    assert_eq!(FlushControl::start(), Action::Next);
     assert_eq!(
         (fixture.control.state(), fixture.due()),
         (&State::Waiting, None)
@@ -102,7 +104,7 @@ fn it_starts_by_calling_next() {
 
 #[test]
 fn without_telemetry_and_wrapper_an_invocation_is_not_held() {
-    let mut fixture = Fixture::silent();
+    let mut fixture = Fixture::unsubscribed();
     assert_eq!(
         fixture.invoke(0, "r-1"),
         [Action::Next, fixture.send(5_000)]
@@ -113,7 +115,7 @@ fn without_telemetry_and_wrapper_an_invocation_is_not_held() {
 
 #[test]
 fn the_wrappers_signal_flushes_and_the_flush_calls_next() {
-    let mut fixture = Fixture::arriving();
+    let mut fixture = Fixture::with_telemetry();
     assert_eq!(fixture.invoke(0, "r-1"), [fixture.send(5_000)]);
     assert_eq!(fixture.on(40, DONE), [fixture.flush(2_040)]);
     assert_eq!(fixture.on(60, IDLE), [Action::Next]);
@@ -124,8 +126,8 @@ fn the_wrappers_signal_flushes_and_the_flush_calls_next() {
 }
 
 #[test]
-fn runtime_done_flushes_where_there_is_no_wrapper_and_a_second_end_does_nothing() {
-    let mut fixture = Fixture::arriving();
+fn runtime_done_flushes_and_a_second_end_does_nothing() {
+    let mut fixture = Fixture::with_telemetry();
     fixture.invoke(0, "r-1");
     assert_eq!(fixture.on(40, RUNTIME_DONE), [fixture.flush(2_040)]);
     assert_eq!(fixture.on(41, DONE), []);
@@ -134,33 +136,37 @@ fn runtime_done_flushes_where_there_is_no_wrapper_and_a_second_end_does_nothing(
 
 #[test]
 fn another_invocations_end_does_not_end_this_one() {
-    let mut fixture = Fixture::arriving();
+    let mut fixture = Fixture::with_telemetry();
     fixture.invoke(0, "r-2");
     assert_eq!(fixture.on(40, DONE), []);
     assert!(matches!(fixture.control.state(), State::Held { .. }));
 }
 
 #[test]
-fn an_end_that_is_heard_before_its_invoke_flushes_at_once() {
-    let mut fixture = Fixture::arriving();
+fn an_invoke_after_its_end_flushes_at_once() {
+    let mut fixture = Fixture::with_telemetry();
     assert_eq!(fixture.on(0, DONE), []);
     assert_eq!(fixture.invoke(1, "r-1"), [fixture.flush(2_001)]);
 }
 
 #[test]
-fn an_invocation_that_lambda_tries_again_under_the_same_id_is_held_again() {
-    let mut fixture = Fixture::arriving();
+fn a_retry_with_the_same_request_id_is_held_again() {
+    let mut fixture = Fixture::with_telemetry();
     fixture.invoke(0, "r-1");
     fixture.on(40, DONE);
     fixture.on(60, IDLE);
-    assert_eq!(fixture.on(65, RUNTIME_DONE), [], "of the first try");
+    assert_eq!(
+        fixture.on(65, RUNTIME_DONE),
+        [],
+        "the end of the first attempt"
+    );
     fixture.invoke(60_000, "r-1");
     assert!(matches!(fixture.control.state(), State::Held { .. }));
 }
 
 #[test]
-fn telemetry_that_was_promised_is_waited_for_a_little_and_then_no_more() {
-    let mut fixture = Fixture::promised();
+fn an_invocation_is_held_100_ms_for_the_first_telemetry() {
+    let mut fixture = Fixture::subscribed();
     assert_eq!(fixture.invoke(0, "r-1"), [fixture.send(5_000)]);
     assert_eq!(fixture.due(), Some(100));
     assert_eq!(fixture.on(100, Input::Tick), [Action::Next]);
@@ -175,8 +181,8 @@ fn telemetry_that_was_promised_is_waited_for_a_little_and_then_no_more() {
 }
 
 #[test]
-fn telemetry_that_arrives_in_time_ends_the_impatience() {
-    let mut fixture = Fixture::promised();
+fn an_invocation_is_held_until_its_end_if_telemetry_arrives_in_time() {
+    let mut fixture = Fixture::subscribed();
     fixture.invoke(0, "r-1");
     fixture.on(50, Input::Telemetry);
     assert_eq!(fixture.due(), Some(9_900));
@@ -184,8 +190,8 @@ fn telemetry_that_arrives_in_time_ends_the_impatience() {
 }
 
 #[test]
-fn a_wrapper_that_was_heard_once_is_waited_for_without_telemetry() {
-    let mut fixture = Fixture::silent();
+fn after_the_wrappers_first_signal_invocations_are_held_without_telemetry() {
+    let mut fixture = Fixture::unsubscribed();
     fixture.invoke(0, "r-1");
     assert_eq!(fixture.on(40, DONE), [fixture.send(5_040)]);
     assert_eq!(fixture.control.state(), &State::Waiting);
@@ -198,8 +204,8 @@ fn a_wrapper_that_was_heard_once_is_waited_for_without_telemetry() {
 }
 
 #[test]
-fn an_end_that_is_never_announced_releases_before_the_deadline_and_is_not_trusted_again() {
-    let mut fixture = Fixture::arriving();
+fn an_unreported_end_releases_before_the_deadline_and_the_next_invocation_is_not_held() {
+    let mut fixture = Fixture::with_telemetry();
     fixture.invoke(0, "r-1");
     assert_eq!(fixture.due(), Some(9_900));
     assert_eq!(fixture.on(9_900, Input::Tick), [Action::Next]);
@@ -207,8 +213,8 @@ fn an_end_that_is_never_announced_releases_before_the_deadline_and_is_not_truste
 }
 
 #[test]
-fn a_platform_that_tells_no_ends_is_waited_for_once_and_only_an_end_earns_trust_again() {
-    let mut fixture = Fixture::arriving();
+fn after_an_unreported_end_invocations_are_held_only_after_another_end() {
+    let mut fixture = Fixture::with_telemetry();
     fixture.invoke(0, "r-1");
     fixture.on(9_900, Input::Tick);
     // `platform.report`, and the next `platform.start`.
@@ -225,8 +231,8 @@ fn a_platform_that_tells_no_ends_is_waited_for_once_and_only_an_end_earns_trust_
 }
 
 #[test]
-fn the_report_of_a_function_that_timed_out_is_waited_for_at_shutdown() {
-    let mut fixture = Fixture::arriving();
+fn shutdown_waits_for_the_report_of_a_timeout() {
+    let mut fixture = Fixture::with_telemetry();
     fixture.invoke(0, "r-1");
     fixture.on(9_900, Input::Tick);
     fixture.shutdown(10_000);
@@ -237,8 +243,8 @@ fn the_report_of_a_function_that_timed_out_is_waited_for_at_shutdown() {
 }
 
 #[test]
-fn the_end_of_a_retry_is_heard_before_its_invoke_too() {
-    let mut fixture = Fixture::arriving();
+fn the_end_of_a_retry_may_arrive_before_its_invoke() {
+    let mut fixture = Fixture::with_telemetry();
     fixture.invoke(0, "r-1");
     fixture.on(40, DONE);
     fixture.on(60, IDLE);
@@ -248,8 +254,8 @@ fn the_end_of_a_retry_is_heard_before_its_invoke_too() {
 }
 
 #[test]
-fn a_flush_timeout_of_nothing_holds_nothing_and_still_sends() {
-    let mut fixture = Fixture::arriving();
+fn with_a_flush_timeout_of_zero_nothing_is_held_and_documents_are_sent() {
+    let mut fixture = Fixture::with_telemetry();
     fixture.control = FlushControl::new(Limits::with_flush_timeout(Duration::ZERO), true, false);
     fixture.on(0, Input::Telemetry);
     assert_eq!(fixture.invoke(0, "r-1"), [fixture.send(5_000)]);
@@ -264,8 +270,8 @@ fn a_flush_timeout_of_nothing_holds_nothing_and_still_sends() {
 }
 
 #[test]
-fn a_flush_ends_at_its_timeout_or_before_the_deadline_and_then_calls_next() {
-    let mut fixture = Fixture::arriving();
+fn a_flush_out_of_time_calls_next() {
+    let mut fixture = Fixture::with_telemetry();
     fixture.invoke(0, "r-1");
     assert_eq!(fixture.on(9_000, DONE), [fixture.flush(9_900)]);
     assert_eq!(fixture.on(9_899, Input::Tick), []);
@@ -274,8 +280,8 @@ fn a_flush_ends_at_its_timeout_or_before_the_deadline_and_then_calls_next() {
 }
 
 #[test]
-fn an_end_without_any_time_left_calls_next_first_and_sends_beside_it() {
-    let mut fixture = Fixture::arriving();
+fn an_end_without_time_left_calls_next_and_then_sends() {
+    let mut fixture = Fixture::with_telemetry();
     fixture.invoke(0, "r-1");
     assert_eq!(
         fixture.on(9_950, DONE),
@@ -285,7 +291,7 @@ fn an_end_without_any_time_left_calls_next_first_and_sends_beside_it() {
 
 #[test]
 fn an_invocation_shorter_than_the_margin_is_not_held() {
-    let mut fixture = Fixture::arriving();
+    let mut fixture = Fixture::with_telemetry();
     let deadline = fixture.at(50);
     let actions = fixture.on(
         0,
@@ -298,8 +304,8 @@ fn an_invocation_shorter_than_the_margin_is_not_held() {
 }
 
 #[test]
-fn documents_wait_a_second_for_company_and_a_full_batch_goes_at_once() {
-    let mut fixture = Fixture::arriving();
+fn documents_wait_a_second_and_a_full_batch_is_sent_at_once() {
+    let mut fixture = Fixture::with_telemetry();
     fixture.invoke(0, "r-1");
     assert_eq!(fixture.on(10, Input::Buffered), []);
     assert_eq!(fixture.on(500, Input::Buffered), []);
@@ -313,8 +319,8 @@ fn documents_wait_a_second_for_company_and_a_full_batch_goes_at_once() {
 }
 
 #[test]
-fn what_a_flush_took_does_not_wait_for_company_any_more() {
-    let mut fixture = Fixture::arriving();
+fn documents_of_a_flush_do_not_wait_for_a_full_batch() {
+    let mut fixture = Fixture::with_telemetry();
     fixture.invoke(0, "r-1");
     fixture.on(10, Input::Buffered);
     fixture.on(40, DONE);
@@ -325,8 +331,8 @@ fn what_a_flush_took_does_not_wait_for_company_any_more() {
 }
 
 #[test]
-fn what_could_not_be_sent_is_tried_again_a_second_later_and_holds_nothing() {
-    let mut fixture = Fixture::arriving();
+fn failed_documents_are_sent_again_after_a_second_and_hold_nothing() {
+    let mut fixture = Fixture::with_telemetry();
     fixture.invoke(0, "r-1");
     fixture.on(40, DONE);
     assert_eq!(fixture.on(60, FAILED), [Action::Next]);
@@ -337,16 +343,16 @@ fn what_could_not_be_sent_is_tried_again_a_second_later_and_holds_nothing() {
 }
 
 #[test]
-fn a_send_beside_the_handler_never_outlives_the_deadline_less_the_margin() {
-    let mut fixture = Fixture::arriving();
+fn a_batch_sent_while_the_handler_runs_ends_before_the_deadline() {
+    let mut fixture = Fixture::with_telemetry();
     fixture.invoke(0, "r-1");
     fixture.on(8_500, Input::Buffered);
     assert_eq!(fixture.on(9_500, Input::Tick), [fixture.send(9_900)]);
 }
 
 #[test]
-fn managed_instances_send_by_the_clock_alone() {
-    let mut fixture = Fixture::silent();
+fn on_managed_instances_only_the_clock_sends() {
+    let mut fixture = Fixture::unsubscribed();
     fixture.control = FlushControl::new(LIMITS, true, true);
     fixture.on(0, Input::Buffered);
     assert_eq!(fixture.on(5, DONE), []);
@@ -356,7 +362,7 @@ fn managed_instances_send_by_the_clock_alone() {
 
 #[test]
 fn shutdown_flushes_and_exits() {
-    let mut fixture = Fixture::silent();
+    let mut fixture = Fixture::unsubscribed();
     assert_eq!(fixture.shutdown(0), [fixture.flush(1_900)]);
     assert_eq!(fixture.on(30, IDLE), [Action::Exit]);
     assert_eq!(
@@ -366,8 +372,8 @@ fn shutdown_flushes_and_exits() {
 }
 
 #[test]
-fn shutdown_waits_for_the_last_report_but_not_for_long() {
-    let mut fixture = Fixture::arriving();
+fn shutdown_waits_100_ms_for_the_last_report() {
+    let mut fixture = Fixture::with_telemetry();
     fixture.invoke(0, "r-1");
     fixture.on(40, RUNTIME_DONE);
     fixture.on(50, IDLE);
@@ -378,22 +384,22 @@ fn shutdown_waits_for_the_last_report_but_not_for_long() {
 }
 
 #[test]
-fn the_last_report_ends_the_wait_at_shutdown_and_one_that_came_before_avoids_it() {
-    let reported = Input::Report { request_id: "r-1" };
-    let mut fixture = Fixture::arriving();
+fn shutdown_does_not_wait_after_the_last_report() {
+    let report = Input::Report { request_id: "r-1" };
+    let mut fixture = Fixture::with_telemetry();
     fixture.invoke(0, "r-1");
     fixture.shutdown(1_000);
-    assert_eq!(fixture.on(1_020, reported), [fixture.flush(2_900)]);
+    assert_eq!(fixture.on(1_020, report), [fixture.flush(2_900)]);
 
-    let mut fixture = Fixture::arriving();
+    let mut fixture = Fixture::with_telemetry();
     fixture.invoke(0, "r-1");
-    assert_eq!(fixture.on(500, reported), []);
+    assert_eq!(fixture.on(500, report), []);
     assert_eq!(fixture.shutdown(1_000), [fixture.flush(2_900)]);
 }
 
 #[test]
-fn at_shutdown_a_failed_flush_is_tried_again_with_growing_pauses_until_the_time_is_up() {
-    let mut fixture = Fixture::silent();
+fn at_shutdown_a_failed_flush_is_repeated_with_growing_pauses() {
+    let mut fixture = Fixture::unsubscribed();
     fixture.shutdown(0);
     assert_eq!(fixture.on(10, FAILED), []);
     assert_eq!(fixture.due(), Some(110));
@@ -404,21 +410,21 @@ fn at_shutdown_a_failed_flush_is_tried_again_with_growing_pauses_until_the_time_
 }
 
 #[test]
-fn what_comes_during_the_last_flush_is_sent_at_once_while_there_is_time() {
+fn documents_received_during_the_final_flush_are_sent_at_once() {
     let more = Input::Idle {
         has_waiting: true,
         is_failing: false,
     };
-    let mut fixture = Fixture::silent();
+    let mut fixture = Fixture::unsubscribed();
     fixture.shutdown(0);
     assert_eq!(fixture.on(10, more), [fixture.flush(1_900)]);
     assert_eq!(fixture.on(1_900, more), [Action::Exit]);
 }
 
 #[test]
-fn shutdown_interrupts_whatever_runs() {
+fn shutdown_flushes_in_every_state() {
     for prepare in [0, 1, 2] {
-        let mut fixture = Fixture::arriving();
+        let mut fixture = Fixture::with_telemetry();
         fixture.on(0, Input::Buffered);
         if prepare > 0 {
             fixture.invoke(0, "r-1");
@@ -433,8 +439,8 @@ fn shutdown_interrupts_whatever_runs() {
 }
 
 #[test]
-fn a_shutdown_whose_time_is_up_exits_at_once() {
-    let mut fixture = Fixture::arriving();
+fn a_shutdown_without_time_left_exits_at_once() {
+    let mut fixture = Fixture::with_telemetry();
     let deadline = fixture.at(50);
     assert_eq!(fixture.on(0, Input::Shutdown { deadline }), [Action::Exit]);
 }
