@@ -11,27 +11,27 @@ use tokio::net::TcpStream;
 
 use super::Event;
 
-/// A client of the Extensions API and of the Telemetry API's subscription, over one
-/// kept connection. Nothing here has a timeout: the process may be frozen in the
-/// middle of `/next` for hours.
+/// A client of the Extensions API and of the Telemetry API's subscription, over one kept
+/// connection. Requests have no timeout, because `/next` may last for hours in a freeze.
 #[derive(Debug)]
 pub struct ExtensionsApi {
     /// `host:port`.
     authority: String,
-    /// A path before the API's own, which cargo-lambda's emulator has.
+    /// A path before the API's path; the emulator of cargo-lambda has one.
     prefix: String,
     connection: Option<SendRequest<Full<Bytes>>>,
-    /// What `register` gave and every later call shows.
+    /// From the response to `register`; every later request needs it.
     identifier: Option<HeaderValue>,
 }
 
 const REGISTER: &str = "/2020-01-01/extension/register";
 const NEXT: &str = "/2020-01-01/extension/event/next";
-/// The path says 2022-07-01 for every schema version (Lambda Developer Guide, Telemetry API).
+/// The path is the same for every schema version (Lambda Developer Guide, Telemetry API).
 const TELEMETRY: &str = "/2022-07-01/telemetry";
 
 impl ExtensionsApi {
-    /// For the address in `AWS_LAMBDA_RUNTIME_API`.
+    /// Creates a client for an address as in `AWS_LAMBDA_RUNTIME_API`: `host:port`, or a URL with
+    /// a path. Connects with the first request.
     pub fn new(address: &str) -> Self {
         let address = address.strip_prefix("http://").unwrap_or(address);
         let (authority, prefix) = match address.split_once('/') {
@@ -49,30 +49,32 @@ impl ExtensionsApi {
         }
     }
 
-    /// The host without its port.
-    pub fn host(&self) -> &str {
+    /// The host of the API, without the port.
+    pub(crate) fn host(&self) -> &str {
         self.authority
             .rsplit_once(':')
             .map_or(self.authority.as_str(), |(host, _)| host)
     }
 
-    pub fn port(&self) -> Option<u16> {
+    /// The port of the API; `None` if the address has none.
+    pub(crate) fn port(&self) -> Option<u16> {
         self.authority.rsplit_once(':')?.1.parse().ok()
     }
 
-    /// Registers the extension `name`, which is its file's, for events.
+    /// Registers the extension for SHUTDOWN, and with `invoke` for INVOKE too. `name` must be
+    /// the name of the program's file.
     ///
     /// # Errors
-    /// Without a registration there is no extension; see [`ApiError::forbids_invoke`]
-    /// for the one refusal that another try with fewer events answers.
+    /// Lambda did not register the extension. If Lambda allows no registration for INVOKE, a
+    /// second call without `invoke` succeeds.
     pub async fn register(&mut self, name: &str, invoke: bool) -> Result<(), ApiError> {
-        let name = HeaderValue::from_str(name).map_err(|_| ApiError::Name)?;
+        let name = HeaderValue::from_str(name).map_err(|_| ApiError::InvalidName)?;
         let body = if invoke {
             r#"{"events":["INVOKE","SHUTDOWN"]}"#
         } else {
             r#"{"events":["SHUTDOWN"]}"#
         };
-        // Lambda does not ask for the type; stricter stand-ins of it do.
+        // Lambda does not require the content type, but some emulators do.
         let json = HeaderValue::from_static("application/json");
         let headers = [("lambda-extension-name", name), ("content-type", json)];
         let response = self
@@ -88,15 +90,15 @@ impl ExtensionsApi {
         Ok(())
     }
 
-    /// Subscribes to the telemetry of the platform; the listener must be up. Returns
-    /// the status: 200 is the only one after which events come.
+    /// Subscribes to platform events, which Lambda posts to `listener_port`. Something must
+    /// listen there already. Returns the response's status: only after 200 will events arrive.
     ///
     /// # Errors
-    /// The Runtime API could not be reached.
-    pub async fn subscribe(&mut self, listener_port: u16) -> Result<u16, ApiError> {
-        // 25 ms, 1,000 events and 256 KB are the least that Lambda takes; 2025-01-29 is
-        // the one schema of Managed Instances and an addition elsewhere (Lambda
-        // Developer Guide, Telemetry API reference).
+    /// The Runtime API cannot be reached.
+    pub(crate) async fn subscribe(&mut self, listener_port: u16) -> Result<u16, ApiError> {
+        // 25 ms, 1,000 events and 256 KB are the smallest values that Lambda allows. Managed
+        // Instances support schema 2025-01-29 only; elsewhere it extends the older ones
+        // (Lambda Developer Guide, Telemetry API reference).
         let body = format!(
             r#"{{"schemaVersion":"2025-01-29","types":["platform"],"buffering":{{"maxItems":1000,"maxBytes":262144,"timeoutMs":25}},"destination":{{"protocol":"HTTP","URI":"http://sandbox.localdomain:{listener_port}/"}}}}"#
         );
@@ -107,12 +109,13 @@ impl ExtensionsApi {
         Ok(response.status.as_u16())
     }
 
-    /// Asks for the next event, and by asking tells Lambda that this extension is done
-    /// with the last one. `None` is an answer that is no event.
+    /// Reports to Lambda that this extension is done with the last event, and waits for the
+    /// next one. Returns `None` if the response is not an event.
     ///
     /// # Errors
-    /// The Runtime API is gone, or does not know this extension: nothing more will come.
-    pub async fn next(&mut self) -> Result<Option<Event>, ApiError> {
+    /// The Runtime API cannot be reached, or responds with an error; see
+    /// [`ApiError::is_final`].
+    pub(super) async fn next(&mut self) -> Result<Option<Event>, ApiError> {
         let response = self.call(Method::GET, NEXT, &[], Bytes::new()).await?;
         Ok(Event::parse(&response.into_success()?.body))
     }
@@ -124,7 +127,7 @@ impl ExtensionsApi {
         headers: &[(&'static str, HeaderValue)],
         body: Bytes,
     ) -> Result<Response, ApiError> {
-        // A kept connection may have died in a freeze; a new one may not.
+        // A kept connection may have died in a freeze. If so, a new one is tried.
         if let Some(connection) = self.connection.take()
             && let Ok(response) = self
                 .send(connection, &method, path, headers, body.clone())
@@ -159,7 +162,9 @@ impl ExtensionsApi {
         for (name, value) in headers {
             request = request.header(*name, value);
         }
-        let request = request.body(Full::new(body)).map_err(ApiError::Request)?;
+        let request = request
+            .body(Full::new(body))
+            .map_err(ApiError::InvalidAddress)?;
         connection.ready().await?;
         let (head, body) = connection.send_request(request).await?.into_parts();
         let body = body.collect().await?.to_bytes();
@@ -196,33 +201,39 @@ impl Response {
     }
 }
 
-/// Why the Extensions API did not do as asked.
+/// An error of a request to the Extensions API.
 #[derive(Debug)]
 pub enum ApiError {
+    /// No connection could be opened.
     Connect(std::io::Error),
+    /// The connection failed before the end of the response.
     Connection(hyper::Error),
-    /// The file's name, or an address, that cannot stand in a request.
-    Name,
-    Request(hyper::http::Error),
+    /// The extension's name is not a valid header value.
+    InvalidName,
+    /// The address of the Runtime API is not valid in a request.
+    InvalidAddress(hyper::http::Error),
+    /// Lambda responded with an error.
     ErrorResponse {
+        /// The response's status.
         status: u16,
+        /// The response's `errorType`; empty if it has none.
         error_type: String,
     },
 }
 
 impl ApiError {
-    /// Managed Instances tell extensions of SHUTDOWN only.
-    pub fn forbids_invoke(&self) -> bool {
+    /// Whether Lambda allows no registration for INVOKE, as on Managed Instances.
+    pub(super) fn forbids_invoke(&self) -> bool {
         matches!(self, Self::ErrorResponse { error_type, .. } if error_type == "Extension.InvalidEventType")
     }
 
-    /// Whether Lambda answered, and trying again would bring the same answer: 403 does not
-    /// know this extension, and after 500 it must end (Lambda Developer Guide, Extensions
-    /// API reference). 429 and 502 to 504 are of something in between.
-    pub fn is_final(&self) -> bool {
+    /// Whether the same request would fail again. After 403 Lambda does not know this
+    /// extension, and after 500 the extension must exit (Lambda Developer Guide, Extensions API
+    /// reference). 429 and 502 to 504 are from a proxy and may be temporary.
+    pub(super) fn is_final(&self) -> bool {
         match self {
             Self::ErrorResponse { status, .. } => !matches!(status, 429 | 502..=504),
-            Self::Name | Self::Request(_) => true,
+            Self::InvalidName | Self::InvalidAddress(_) => true,
             Self::Connect(_) | Self::Connection(_) => false,
         }
     }
@@ -232,13 +243,17 @@ impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connect(error) => write!(f, "cannot connect to the Runtime API: {error}"),
-            Self::Connection(error) => write!(f, "the Runtime API closed the connection: {error}"),
-            Self::Name => f.write_str(
-                "the extension's file name is not one that a header can hold; rename the file",
+            Self::Connection(error) => {
+                write!(f, "the connection to the Runtime API failed: {error}")
+            }
+            Self::InvalidName => f.write_str(
+                "the extension's file name is not a valid header value; rename the file",
             ),
-            Self::Request(error) => write!(f, "AWS_LAMBDA_RUNTIME_API is not an address: {error}"),
+            Self::InvalidAddress(error) => {
+                write!(f, "AWS_LAMBDA_RUNTIME_API is not a valid address: {error}")
+            }
             Self::ErrorResponse { status, error_type } => {
-                write!(f, "the Extensions API answered {status} {error_type}")
+                write!(f, "the Extensions API responded with {status} {error_type}")
             }
         }
     }
@@ -249,8 +264,8 @@ impl std::error::Error for ApiError {
         match self {
             Self::Connect(error) => Some(error),
             Self::Connection(error) => Some(error),
-            Self::Request(error) => Some(error),
-            Self::Name | Self::ErrorResponse { .. } => None,
+            Self::InvalidAddress(error) => Some(error),
+            Self::InvalidName | Self::ErrorResponse { .. } => None,
         }
     }
 }

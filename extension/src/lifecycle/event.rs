@@ -1,31 +1,34 @@
 use serde::Deserialize;
 
-/// What `/next` answers.
+/// An event of `/next`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
+    /// INVOKE: an invocation begins.
     Invoke(Invoke),
-    /// The environment ends; at `deadline_ms` (epoch) it is killed.
+    /// SHUTDOWN: the environment ends.
     Shutdown {
+        /// When Lambda kills the environment, in milliseconds since the epoch; 0 if Lambda does
+        /// not state it.
         deadline_ms: u64,
     },
-    /// One that Lambda invented after this was written: skipped.
+    /// An event that this version does not know.
     Unknown,
 }
 
-/// An invocation has begun, or is about to: the runtime is told at the same time.
+/// An INVOKE event. Lambda sends the invocation to the runtime at the same time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invoke {
-    pub request_id: String,
-    /// When the function's timeout strikes, in epoch milliseconds.
-    pub deadline_ms: u64,
-    pub function_arn: String,
-    /// The sandbox's trace header; empty where Lambda gives none.
-    pub trace_header: String,
+    pub(crate) request_id: String,
+    /// When the function times out, in milliseconds since the epoch.
+    pub(crate) deadline_ms: u64,
+    pub(crate) function_arn: String,
+    /// The invocation's trace header; empty if Lambda sends none.
+    pub(crate) trace_header: String,
 }
 
 impl Event {
-    /// Reads `/next`'s body; `None` where it is not an event at all.
-    pub fn parse(body: &[u8]) -> Option<Self> {
+    /// Reads the body of a response of `/next`; `None` if it is not an event.
+    pub(super) fn parse(body: &[u8]) -> Option<Self> {
         let raw: RawEvent = serde_json::from_slice(body).ok()?;
         Some(match raw.event_type.as_str() {
             "INVOKE" => Self::Invoke(Invoke {
@@ -65,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_invoke_without_tracing_is_an_invoke() {
+    fn an_invoke_may_have_no_trace_header() {
         let body = br#"{"eventType":"INVOKE","deadlineMs":1733337530000,"requestId":"8b2c","invokedFunctionArn":"arn:x","new":{}}"#;
         let Some(Event::Invoke(invoke)) = Event::parse(body) else {
             panic!("not an invoke")
@@ -78,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shutdown_is_one_whatever_its_reason() {
+    fn a_shutdown_may_have_any_reason() {
         for reason in ["SPINDOWN", "SandboxTerminated", "new"] {
             let body =
                 format!(r#"{{"eventType":"SHUTDOWN","shutdownReason":"{reason}","deadlineMs":5}}"#);
@@ -90,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_of_the_future_is_unknown_and_nonsense_is_none() {
+    fn a_new_event_is_unknown_and_another_body_is_no_event() {
         assert_eq!(
             Event::parse(br#"{"eventType":"RESTORE"}"#),
             Some(Event::Unknown)

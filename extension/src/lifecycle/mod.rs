@@ -1,5 +1,5 @@
-//! Lambda's Extensions API: registering, asking for the next event, and going on to do
-//! so whatever becomes of the rest of this program.
+//! Lambda's Extensions API: registers the extension and calls `/next` for each event, even
+//! after a bug in another part of this program.
 
 mod api;
 mod event;

@@ -6,7 +6,7 @@ use tokio::task::JoinHandle;
 use super::{Event, ExtensionsApi};
 use crate::log::{Log, write_line};
 
-/// The one who decides when `/next` is called, and hears what it answers.
+/// Calls `/next` and receives its events, through the task of [`poll`].
 #[derive(Debug)]
 pub struct Next {
     calls: UnboundedSender<()>,
@@ -14,24 +14,23 @@ pub struct Next {
 }
 
 impl Next {
-    /// Calls `/next`: Lambda may freeze the sandbox from here on.
+    /// Calls `/next`. From now on Lambda may freeze the sandbox.
     pub fn call(&self) {
-        // The poller outlives this handle, but for a Runtime API that is gone.
+        // This fails only if the task has ended. `event` then returns `None`.
         let _ = self.calls.send(());
     }
 
-    /// The event that the call brought; `None` when no more can come.
+    /// Waits for the event of the last call; `None` if no event can arrive any more.
     pub async fn event(&mut self) -> Option<Event> {
         self.events.recv().await
     }
 }
 
-/// Starts the task that owns the connection to the Extensions API. It ends after
-/// SHUTDOWN, or when the Runtime API is gone.
+/// Starts the task that calls `/next`. It ends after SHUTDOWN, or when the Runtime API is
+/// gone.
 ///
-/// A bug must not end the function: when the holder of [`Next`] has panicked, nobody is
-/// left to decide, and the task goes on calling `/next` at once and by itself. The
-/// function then runs as if there were no extension.
+/// A bug in the extension must not stop the function. If the owner of [`Next`] panics, the
+/// task calls `/next` by itself and at once, and the function runs as without an extension.
 pub fn poll(api: ExtensionsApi) -> (Next, JoinHandle<()>) {
     let (calls, call_queue) = unbounded_channel();
     let (event_sender, events) = unbounded_channel();
@@ -39,11 +38,12 @@ pub fn poll(api: ExtensionsApi) -> (Next, JoinHandle<()>) {
     (Next { calls, events }, task)
 }
 
-/// The time before the second try of a `/next` that could not be asked; it doubles.
+/// The pause after the first failed call of `/next`. It doubles with each further failure.
 const FIRST_RETRY_DELAY: Duration = Duration::from_millis(50);
+/// The longest pause between two calls.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(1);
-/// How long the Runtime API may be away. An extension that ends takes its function's
-/// environment with it, so it ends only when there is none left to serve.
+/// The time after which the Runtime API counts as gone. If an extension exits, Lambda ends the
+/// environment, so it exits only if the environment has ended already.
 const MAX_OUTAGE: Duration = Duration::from_secs(30);
 
 async fn run(
@@ -53,17 +53,17 @@ async fn run(
 ) {
     let mut log = Log::default();
     loop {
-        // `None`, at once and for ever, when the one who decides is gone.
+        // Returns `None` at once if the owner of `Next` is gone.
         calls.recv().await;
         let (mut retry_delay, mut outage) = (FIRST_RETRY_DELAY, Duration::ZERO);
         let event = loop {
             match api.next().await {
                 Ok(Some(event)) => break event,
-                Ok(None) => log.once("/next answered what is no event; asking again"),
+                Ok(None) => log.once("the response of /next is not an event; calling it again"),
                 Err(error) if error.is_final() || outage >= MAX_OUTAGE => {
                     return write_line(format_args!("no more events: {error}"));
                 }
-                // The time that is slept through, since a freeze is none of it.
+                // Only the pauses count as outage, because a freeze may happen between them.
                 Err(_) => outage += retry_delay,
             }
             tokio::time::sleep(retry_delay).await;

@@ -4,15 +4,16 @@ use tokio::time::sleep;
 
 use super::{ApiError, ExtensionsApi};
 
-/// Tries of a registration that Lambda did not answer.
+/// The most requests if Lambda does not respond.
 const MAX_ATTEMPTS: u32 = 3;
+/// The pause between two requests.
 const RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// Registers the extension `name` for what there is to hear; returns whether that
-/// includes INVOKE, which Managed Instances tell no extension.
+/// Registers the extension for SHUTDOWN, and for INVOKE unless on Managed Instances. Returns
+/// whether it will receive INVOKE. `name` must be the name of the program's file.
 ///
 /// # Errors
-/// Lambda refused, or did not answer several times.
+/// Lambda rejected the registration, or did not respond to three requests.
 pub async fn register(
     api: &mut ExtensionsApi,
     name: &str,

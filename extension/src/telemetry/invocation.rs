@@ -10,24 +10,26 @@ use super::platform_event::{Metrics, Report, Status, Tracing};
 use super::startup::{MIN_DURATION, StartSubsegments, phase};
 use crate::lifecycle::Invoke;
 
-/// One invocation, from its first mention to its report. Where its subsegments hang is
-/// known once the platform has told of its start.
+/// One invocation, from its first event to its report. The parent of its subsegments is known
+/// after `platform.start`.
 #[derive(Debug)]
 pub(super) struct Invocation {
     pub(super) request_id: String,
+    /// From `platform.start`.
     start: Option<(Timestamp, Option<Tracing>)>,
     /// From INVOKE; Managed Instances have none.
     invoke: Option<Invoke>,
-    /// The environment's start, until there is a place to hang it.
+    /// The subsegments of the environment's start, until the parent is known.
     startup: StartSubsegments,
+    /// The trace and the parent of all subsegments.
     parent: Option<(TraceId, SegmentId)>,
-    /// The function's segment, where Lambda draws none and we do.
+    /// The function segment, if Lambda records none and the configuration asks for one.
     segment: Option<Box<Segment>>,
     fault_recorded: bool,
 }
 
-/// The metadata namespace of what is ours.
-const NAMESPACE: &str = "xray-lambda";
+/// The metadata namespace of this project.
+const METADATA_NAMESPACE: &str = "xray-lambda";
 
 impl Invocation {
     pub(super) fn new(request_id: &str) -> Self {
@@ -56,46 +58,44 @@ impl Invocation {
         self.startup = startup;
     }
 
-    /// Finds where to hang subsegments, once, and hangs the environment's start. With
-    /// `function`, its segment is drawn where Lambda draws none.
+    /// Finds the parent of all subsegments, and records the environment's start. With
+    /// `function`, creates the function segment if Lambda records none.
     pub(super) fn record_start(&mut self, function: Option<&str>) -> Vec<Document> {
         if self.parent.is_none() {
-            self.parent = match &self.start {
-                Some((_, Some(tracing))) => {
-                    // Managed Instances give no spanId: there Lambda's segment is what
-                    // the header calls the parent.
-                    let parent = tracing.span_id.or(tracing.header.parent);
-                    tracing.header.root.zip(parent)
-                }
-                Some((time, None)) => {
-                    self.segment = function
-                        .zip(self.invoke.as_ref())
-                        .and_then(|(function, invoke)| segment(function, invoke, *time));
-                    self.segment
-                        .as_ref()
-                        .map(|segment| (segment.trace_id, segment.id))
-                }
-                None => None,
-            };
+            self.parent = self.find_parent(function);
         }
         if self.parent.is_none() {
             return Vec::new();
         }
         let startup = std::mem::take(&mut self.startup);
-        // Under its own segment Lambda has drawn `Init` or `Restore` already.
+        // Under its own function segment, Lambda records `Init` or `Restore` itself.
         let init_or_restore = startup.init_or_restore.filter(|_| self.segment.is_some());
         init_or_restore
             .into_iter()
             .chain(startup.extension_init)
-            .filter_map(|part| self.attach(part))
+            .filter_map(|subsegment| self.attach(subsegment))
             .collect()
     }
 
-    /// `platform.runtimeDone`, and on Managed Instances, where there is none, the report.
+    fn find_parent(&mut self, function: Option<&str>) -> Option<(TraceId, SegmentId)> {
+        let (start, tracing) = self.start.as_ref()?;
+        if let Some(tracing) = tracing {
+            // Managed Instances send no span id. Their header has Lambda's function segment
+            // as its parent.
+            let parent = tracing.span_id.or(tracing.header.parent);
+            return tracing.header.root.zip(parent);
+        }
+        self.segment = segment(function?, self.invoke.as_ref()?, *start);
+        let segment = self.segment.as_ref()?;
+        Some((segment.trace_id, segment.id))
+    }
+
+    /// Records a `platform.runtimeDone`, or on Managed Instances, which send none, a
+    /// `platform.report`.
     pub(super) fn runtime_done(&mut self, report: &Report) -> Vec<Document> {
         let mut documents: Vec<Document> = spans(report)
             .into_iter()
-            .filter_map(|part| self.attach(part))
+            .filter_map(|subsegment| self.attach(subsegment))
             .collect();
         documents.extend(self.fault(report));
         if let Some(mut segment) = self.segment.take() {
@@ -106,16 +106,16 @@ impl Invocation {
         documents
     }
 
-    /// `platform.report`: the last word.
+    /// Records a `platform.report`, the last event of an invocation.
     pub(super) fn report(mut self, report: &Report) -> Vec<Document> {
         self.runtime_done(report)
     }
 
-    fn attach(&self, mut part: Subsegment) -> Option<Document> {
+    fn attach(&self, mut subsegment: Subsegment) -> Option<Document> {
         let (trace_id, parent_id) = self.parent?;
-        part.trace_id = Some(trace_id);
-        part.parent_id = Some(parent_id);
-        Some(Document::Subsegment(Box::new(part)))
+        subsegment.trace_id = Some(trace_id);
+        subsegment.parent_id = Some(parent_id);
+        Some(Document::Subsegment(Box::new(subsegment)))
     }
 
     fn fault(&mut self, report: &Report) -> Option<Document> {
@@ -132,6 +132,7 @@ impl Invocation {
         ))
     }
 
+    /// The end of the invocation, from its duration if Lambda reports one.
     fn end(&self, report: &Report) -> Timestamp {
         let length = report.metrics.duration_ms.and_then(milliseconds);
         match (&self.start, length) {
@@ -141,9 +142,9 @@ impl Invocation {
     }
 }
 
-/// The phases that Lambda measured, of a millisecond and more.
+/// Creates the subsegments of the spans that Lambda measured.
 fn spans(report: &Report) -> Vec<Subsegment> {
-    let parts = report.spans.iter().filter_map(|span| {
+    let subsegments = report.spans.iter().filter_map(|span| {
         let name = match span.name.as_str() {
             "responseLatency" => "Response latency",
             "responseDuration" => "Response duration",
@@ -152,16 +153,16 @@ fn spans(report: &Report) -> Vec<Subsegment> {
             _ => return None,
         };
         let duration = milliseconds(span.duration_ms).filter(|length| *length >= MIN_DURATION)?;
-        let mut part = phase(name, span.start, span.start + duration, &Status::default());
+        let mut subsegment = phase(name, span.start, span.start + duration, &Status::default());
         if span.name == "extensionOverhead" {
-            part.metadata = metadata(&report.metrics);
+            subsegment.metadata = metadata(&report.metrics);
         }
-        Some(part)
+        Some(subsegment)
     });
-    parts.collect()
+    subsegments.collect()
 }
 
-/// The function's own segment, as Lambda would draw it with active tracing.
+/// Creates the function segment, as Lambda would record it with active tracing.
 fn segment(function: &str, invoke: &Invoke, start: Timestamp) -> Option<Box<Segment>> {
     let header = TraceHeader::parse(&invoke.trace_header);
     if header.sampled == Sampled::No {
@@ -185,7 +186,7 @@ fn segment(function: &str, invoke: &Invoke, start: Timestamp) -> Option<Box<Segm
 fn metadata(metrics: &Metrics) -> Metadata {
     let metadata = to_raw_value(metrics)
         .ok()
-        .map(|value| (NAMESPACE.to_owned(), value));
+        .map(|value| (METADATA_NAMESPACE.to_owned(), value));
     BTreeMap::from_iter(metadata)
 }
 

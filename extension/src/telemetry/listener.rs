@@ -13,28 +13,30 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::platform_event::PlatformEvent;
 
-/// The HTTP server that the platform posts its events to.
+/// The HTTP server that Lambda posts platform events to.
 ///
-/// It answers 200 whatever came, since Lambda sends a batch again after any other
-/// answer, and what was not understood once will not be the next time.
+/// It responds with 200 to every request. After any other status Lambda would send the same
+/// batch again, and an event that cannot be read now can never be read.
 #[derive(Debug)]
 pub(crate) struct Listener {
     socket: TcpListener,
     port: u16,
 }
 
-/// Twice the buffering that is asked for, and room for metadata (Lambda Developer
-/// Guide, Telemetry API, buffering: batches may be up to 2 × maxBytes and metadata).
+/// The most bytes read of a batch. A batch may have 2 × `maxBytes`, here 512 KiB, plus metadata
+/// (Lambda Developer Guide, Telemetry API, buffering).
 const MAX_BATCH_BYTES: usize = 1024 * 1024;
-/// Batches that wait to be read. Beyond, the platform waits for its answer.
-const QUEUE: usize = 16;
+/// The most batches that wait to be handled. Lambda's next request waits until one is.
+const MAX_QUEUED_BATCHES: usize = 16;
+
+/// The pause after a failed accept. Without it, a permanent error would use all CPU time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 impl Listener {
     /// Listens on a free port, on loopback or on every interface of the sandbox.
     ///
     /// # Errors
-    /// No port could be had.
+    /// No port is free.
     pub(crate) async fn bind(loopback: bool) -> io::Result<Self> {
         let host = if loopback {
             Ipv4Addr::LOCALHOST
@@ -50,9 +52,9 @@ impl Listener {
         self.port
     }
 
-    /// Serves for as long as the process lives.
+    /// Serves until the process ends. Returns the batches of events.
     pub(crate) fn serve(self) -> Receiver<Vec<PlatformEvent>> {
-        let (batches, receiver) = channel(QUEUE);
+        let (batches, receiver) = channel(MAX_QUEUED_BATCHES);
         tokio::spawn(async move {
             loop {
                 match self.socket.accept().await {
@@ -61,7 +63,7 @@ impl Listener {
                         tokio::spawn(async move {
                             let service = service_fn(|request| receive(request, &batches));
                             let server = hyper::server::conn::http1::Builder::new();
-                            // A broken connection is the platform's to open again.
+                            // After an error Lambda opens a new connection.
                             let _ = server.serve_connection(TokioIo::new(stream), service).await;
                         });
                     }
@@ -83,7 +85,7 @@ async fn receive(
     let events = body
         .map(|body| PlatformEvent::parse_batch(&body.to_bytes()))
         .unwrap_or_default();
-    // Nobody listens any more: the extension is ending.
+    // Fails only if the extension is about to exit.
     let _ = batches.send(events).await;
     Ok(Response::new(Full::new(Bytes::new())))
 }

@@ -1,5 +1,5 @@
-//! Lambda's Telemetry API: what the platform says of init, invocations and restores,
-//! and the subsegments that are made of it.
+//! Lambda's Telemetry API: receives platform events about inits, invocations and restores, and
+//! turns them into documents.
 
 mod invocation;
 mod listener;

@@ -3,9 +3,8 @@ use serde_json::Number;
 use serde_json::value::RawValue;
 use xray_document::{Sampled, SegmentId, Timestamp, TraceHeader};
 
-/// An event of the platform that tells something to draw. Reading is tolerant: an
-/// unknown type, a missing member or one of another shape costs that event or member,
-/// never the batch.
+/// A platform event that the extension uses. An event of another type, and an event without a
+/// required field, is left out. An optional field with an unexpected value counts as absent.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum PlatformEvent {
     InitStart(Init),
@@ -25,23 +24,27 @@ pub(crate) enum PlatformEvent {
     },
     RuntimeDone(Report),
     Report(Report),
-    /// The platform had more to say than this extension could take.
+    /// Lambda dropped events because this extension did not accept them fast enough.
     LogsDropped {
+        /// The number of dropped events.
         records: u64,
     },
 }
 
+/// A `platform.initStart`, `platform.initRuntimeDone` or `platform.initReport`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Init {
     pub(crate) time: Timestamp,
-    /// Not provisioned concurrency, SnapStart or Managed Instances.
+    /// Whether the initialization type is on-demand: not provisioned concurrency, SnapStart or
+    /// Managed Instances.
     pub(crate) on_demand: bool,
-    /// Not repeated inside an invocation after it failed (Lambda's suppressed init).
+    /// Whether the init ran before the invocation. If it fails, Lambda repeats it inside the
+    /// invocation (suppressed init).
     pub(crate) before_invoke: bool,
     pub(crate) status: Status,
 }
 
-/// `platform.runtimeDone` or `platform.report`.
+/// A `platform.runtimeDone` or `platform.report`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Report {
     pub(crate) time: Timestamp,
@@ -51,28 +54,30 @@ pub(crate) struct Report {
     pub(crate) spans: Vec<Span>,
 }
 
-/// The `tracing` member: there where the invocation is traced and sampled.
+/// The field `tracing` of a sampled invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tracing {
     pub(crate) header: TraceHeader,
-    /// Lambda's own function segment; absent on Managed Instances.
+    /// The id of Lambda's function segment; absent on Managed Instances.
     pub(crate) span_id: Option<SegmentId>,
 }
 
 /// How a phase ended.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Status {
-    /// `error`, `failure` or `timeout`, with Lambda's `errorType` where it gave one.
+    /// `None` if the phase succeeded.
     pub(crate) fault: Option<Fault>,
 }
 
+/// The status of a phase that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fault {
+    /// `error`, `failure` or `timeout`.
     pub(crate) status: String,
     pub(crate) error_type: Option<String>,
 }
 
-/// Numbers of a report, under Lambda's names. Milliseconds and megabytes.
+/// The metrics of a report, in milliseconds and megabytes. They serialize under Lambda's names.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Metrics {
@@ -92,6 +97,7 @@ pub(crate) struct Metrics {
     pub(crate) billed_restore_duration_ms: Option<Number>,
 }
 
+/// A span of a report.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Span {
     pub(crate) name: String,
@@ -100,8 +106,8 @@ pub(crate) struct Span {
 }
 
 impl PlatformEvent {
-    /// Reads a request of the Telemetry API: an array of events. What is not understood
-    /// is skipped.
+    /// Reads the body of a request of the Telemetry API, an array of events. Events that cannot
+    /// be read are left out.
     pub(crate) fn parse_batch(body: &[u8]) -> Vec<Self> {
         let events: Vec<&RawValue> = serde_json::from_slice(body).unwrap_or_default();
         events
@@ -127,14 +133,14 @@ impl PlatformEvent {
                 let tracing = record.tracing();
                 Self::Start {
                     time: time?,
-                    request_id: member(record.request_id)?,
+                    request_id: field(record.request_id)?,
                     tracing,
                 }
             }
             "platform.runtimeDone" => Self::RuntimeDone(record.report(time?)?),
             "platform.report" => Self::Report(record.report(time?)?),
             "platform.logsDropped" => Self::LogsDropped {
-                records: member(record.dropped_records).unwrap_or(0),
+                records: field(record.dropped_records).unwrap_or(0),
             },
             _ => return None,
         })
@@ -151,7 +157,8 @@ struct Envelope<'a> {
     record: &'a RawValue,
 }
 
-/// The members of every record, unread, so that one of a new shape spoils no other.
+/// The fields of all records, not yet parsed, so that an unexpected value in one does not
+/// prevent reading the others.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Record<'a> {
@@ -177,7 +184,7 @@ struct Record<'a> {
 
 impl Record<'_> {
     fn init(&self, time: Timestamp) -> Init {
-        let is = |raw, value: &str| member::<String>(raw).is_some_and(|text| text == value);
+        let is = |raw, value: &str| field::<String>(raw).is_some_and(|text| text == value);
         Init {
             time,
             on_demand: is(self.initialization_type, "on-demand"),
@@ -203,7 +210,7 @@ impl Record<'_> {
                 name,
                 start,
                 duration_ms,
-            } = member(Some(raw))?;
+            } = field(Some(raw))?;
             Some(Span {
                 name,
                 start: Timestamp::from_iso8601(&start)?,
@@ -212,20 +219,20 @@ impl Record<'_> {
         });
         Some(Report {
             time,
-            request_id: member(self.request_id)?,
+            request_id: field(self.request_id)?,
             status: self.status(),
-            metrics: member(self.metrics).unwrap_or_default(),
+            metrics: field(self.metrics).unwrap_or_default(),
             spans: spans.collect(),
         })
     }
 
     fn status(&self) -> Status {
-        let status: String = member(self.status).unwrap_or_default();
+        let status: String = field(self.status).unwrap_or_default();
         let failed = ["error", "failure", "timeout"].contains(&status.as_str());
         Status {
             fault: failed.then(|| Fault {
                 status,
-                error_type: member(self.error_type),
+                error_type: field(self.error_type),
             }),
         }
     }
@@ -237,7 +244,7 @@ impl Record<'_> {
             value: String,
             span_id: Option<String>,
         }
-        let RawTracing { value, span_id } = member(self.tracing)?;
+        let RawTracing { value, span_id } = field(self.tracing)?;
         let header = TraceHeader::parse(&value);
         let sampled = header.sampled == Sampled::Yes && header.root.is_some();
         sampled.then(|| Tracing {
@@ -247,7 +254,8 @@ impl Record<'_> {
     }
 }
 
-fn member<T: serde::de::DeserializeOwned>(raw: Option<&RawValue>) -> Option<T> {
+/// Parses a field; `None` if it is absent or has an unexpected value.
+fn field<T: serde::de::DeserializeOwned>(raw: Option<&RawValue>) -> Option<T> {
     serde_json::from_str(raw?.get()).ok()
 }
 
@@ -256,7 +264,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unknown_events_and_members_of_another_shape_cost_nothing_else() {
+    fn unknown_events_and_unexpected_values_do_not_affect_other_events() {
         let batch = br#"[
             {"time":"2026-01-10T09:00:00.000Z","type":"platform.tomorrow","record":[1]},
             {"time":"2026-01-10T09:00:00.000Z","type":"function","record":"hello"},
@@ -275,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unsampled_or_untraced_start_has_no_tracing() {
+    fn a_start_without_sampling_has_no_tracing() {
         let start = |tracing: &str| {
             let json = format!(
                 r#"[{{"time":"2026-01-10T09:00:00.130Z","type":"platform.start","record":{{"requestId":"r-1"{tracing}}}}}]"#
@@ -298,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timeout_carries_its_error_type() {
+    fn a_timeout_has_its_error_type() {
         let json = br#"[{"time":"2026-01-10T09:00:03.000Z","type":"platform.report","record":{"requestId":"r-2","status":"timeout","errorType":"Sandbox.Timedout","metrics":{"durationMs":3000.0,"billedDurationMs":3000,"memorySizeMB":128,"maxMemoryUsedMB":40}}}]"#;
         let events = PlatformEvent::parse_batch(json);
         let [PlatformEvent::Report(report)] = events.as_slice() else {
@@ -311,7 +319,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_body_ends_the_reader(
+        fn no_body_panics(
             kind in "platform\\.(initStart|initReport|start|runtimeDone|report|restoreReport|logsDropped)",
             time in "[-0-9TZ:.]{0,30}",
             record in "(\\{(\"(requestId|status|spans|tracing|metrics)\":[\\[\\]{}0-9\"a-z,:]{0,20},?){0,4}\\}|.{0,40})",

@@ -7,22 +7,25 @@ use super::platform_event::PlatformEvent;
 use super::startup::Startup;
 use crate::lifecycle::Invoke;
 
-/// Turns what the platform tells into documents, without doubling what Lambda draws:
-/// independent subsegments under Lambda's function segment, or, where it draws none and
-/// this is asked for, that segment itself.
+/// Turns platform events into documents that Lambda does not record itself: subsegments under
+/// Lambda's function segment, or, if configured, the function segment of invocations for which
+/// Lambda records none.
 #[derive(Debug)]
 pub struct PlatformRecorder {
-    /// The function's name, where its segment is to be drawn in PassThrough.
+    /// The name of the function segment; `None` if none is to be recorded.
     function: Option<String>,
     startup: Startup,
+    /// The invocations whose `platform.report` has not arrived, oldest first.
     invocations: VecDeque<Invocation>,
 }
 
-/// Invocations whose report has not come. One at a time, but for Managed Instances.
+/// The most invocations without a report, so that missing reports do not use memory forever.
+/// Managed Instances have several at a time; elsewhere there is one.
 const MAX_INVOCATIONS: usize = 1_024;
 
 impl PlatformRecorder {
-    /// `function` is the name for segments of our own in PassThrough; `None` draws none.
+    /// `function` is the function's name, for a function segment if Lambda records none (tracing
+    /// mode PassThrough). `None` records no function segment.
     pub fn new(function: Option<String>) -> Self {
         Self {
             function,
@@ -31,7 +34,8 @@ impl PlatformRecorder {
         }
     }
 
-    /// INVOKE: the only place where an untraced invocation's header is seen.
+    /// Records an INVOKE. Only INVOKE has the trace header of an invocation that Lambda does not
+    /// trace.
     pub(crate) fn record_invoke(&mut self, invoke: &Invoke) -> Vec<Document> {
         if self.function.is_none() {
             return Vec::new();
@@ -41,7 +45,7 @@ impl PlatformRecorder {
         invocation.record_start(self.function.as_deref())
     }
 
-    /// An event of the Telemetry API.
+    /// Records a platform event. Returns the documents that are complete now.
     pub(crate) fn record(&mut self, event: PlatformEvent) -> Vec<Document> {
         match event {
             PlatformEvent::InitStart(init) => self.startup.init_start(init),
@@ -49,7 +53,7 @@ impl PlatformRecorder {
             PlatformEvent::InitReport(init) => self.startup.init_report(init),
             PlatformEvent::RestoreStart { time } => self.startup.restore_start(time),
             PlatformEvent::RestoreReport { time, status } => {
-                self.startup.restore_report(time, status)
+                self.startup.restore_report(time, status);
             }
             PlatformEvent::Start {
                 time,

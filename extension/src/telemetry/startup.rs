@@ -4,11 +4,11 @@ use xray_document::{Cause, Exception, Exceptions, SegmentId, Subsegment, Timesta
 
 use super::platform_event::{Init, Status};
 
-/// What the platform did to make this environment ready, until the first invocation
-/// shows it.
+/// The platform's work before the first invocation of an environment: an init, or the restore
+/// of a snapshot.
 ///
-/// The names are our own: what is drawn beside Lambda's `Init` (`Initialization` in its
-/// older style) and `Restore` must not be taken for them.
+/// Its subsegments have names of this project, because Lambda's own `Init` (in an older style
+/// `Initialization`) and `Restore` may be in the same trace.
 #[derive(Debug, Default)]
 pub(super) struct Startup {
     init_start: Option<Init>,
@@ -18,22 +18,21 @@ pub(super) struct Startup {
     restore_report: Option<(Timestamp, Status)>,
 }
 
-/// What the first invocation shows of its environment's start.
+/// The subsegments of an environment's start, for its first invocation.
 #[derive(Debug, Default)]
 pub(super) struct StartSubsegments {
-    /// How the environment was made ready: `Runtime init` or `Runtime restore`. With active
-    /// tracing Lambda draws these same times as `Init` and `Restore` under its function
-    /// segment, so ours would double them: only for a segment that we draw ourselves.
+    /// `Runtime init` or `Runtime restore`. With active tracing Lambda records the same times
+    /// as `Init` and `Restore`, so this is only for a function segment of this project.
     pub(super) init_or_restore: Option<Subsegment>,
-    /// What Lambda's segments lack: for whoever's function segment.
+    /// `Extension init`, which Lambda never records.
     pub(super) extension_init: Option<Subsegment>,
 }
 
-/// A longer gap between init and invocation means that Lambda initialised ahead of
-/// time: the init is no part of this trace, and would stretch it.
+/// After a longer gap between init and invocation, the init counts as proactive: it is not a
+/// part of the invocation, and would stretch its trace.
 const MAX_INIT_GAP: Duration = Duration::from_secs(10);
 
-/// Shorter parts are noise of the platform's millisecond clock.
+/// Shorter phases are not recorded, because the platform's clock has milliseconds.
 pub(super) const MIN_DURATION: Duration = Duration::from_millis(1);
 
 impl Startup {
@@ -52,7 +51,7 @@ impl Startup {
         self.init_report = Some(init);
     }
 
-    /// A snapshot was taken up: its init ran long ago, when the version was published.
+    /// Forgets the init: with SnapStart it ran when the version was published.
     pub(super) fn restore_start(&mut self, time: Timestamp) {
         *self = Self {
             restore_start: Some(time),
@@ -64,16 +63,17 @@ impl Startup {
         self.restore_report = Some((time, status));
     }
 
-    /// What the invocation that started at `invoked` waited for; each startup is told once.
+    /// Takes the subsegments for the invocation that started at `invocation_start`. Later
+    /// invocations get none.
     pub(super) fn take(&mut self, invocation_start: Timestamp) -> StartSubsegments {
         let mut subsegments = StartSubsegments::default();
         if self.init_report.is_none() && self.restore_report.is_none() {
             return subsegments;
         }
         let startup = std::mem::take(self);
-        let near = |end: Timestamp| invocation_start.since(end) <= MAX_INIT_GAP;
+        let is_near = |end: Timestamp| invocation_start.since(end) <= MAX_INIT_GAP;
         if let (Some(start), Some((end, status))) = (startup.restore_start, startup.restore_report)
-            && near(end)
+            && is_near(end)
         {
             subsegments.init_or_restore = Some(phase("Runtime restore", start, end, &status));
         }
@@ -83,11 +83,11 @@ impl Startup {
             startup.init_report,
         ) && report.on_demand
             && report.before_invoke
-            && near(report.time)
+            && is_near(report.time)
         {
             let init = phase("Runtime init", start.time, done.time, &done.status);
             subsegments.init_or_restore = Some(init);
-            // The part of the init that waited for extensions.
+            // After the runtime's init, Lambda waited for the extensions.
             if report.time.since(done.time) >= MIN_DURATION {
                 let extension_init =
                     phase("Extension init", done.time, report.time, &report.status);
@@ -98,7 +98,7 @@ impl Startup {
     }
 }
 
-/// A part of the platform's work, with its fault where it failed.
+/// Creates the subsegment of a phase, with a fault if the phase failed.
 pub(super) fn phase(name: &str, start: Timestamp, end: Timestamp, status: &Status) -> Subsegment {
     let mut subsegment = Subsegment::new(name, SegmentId::random(), start);
     subsegment.end_time = Some(end.max(start));

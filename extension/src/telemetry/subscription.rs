@@ -9,20 +9,21 @@ use super::platform_event::PlatformEvent;
 use crate::Log;
 use crate::lifecycle::ExtensionsApi;
 
-/// What a subscription may cost of the start; it is answered in well under a millisecond.
-const TIMEOUT: Duration = Duration::from_secs(2);
-
-/// The port of Lambda's own Runtime API, which is on loopback in some sandboxes.
-const LAMBDA_RUNTIME_API_PORT: u16 = 9001;
-
-/// An accepted subscription.
+/// An accepted subscription to platform events.
 #[derive(Debug)]
 pub struct Subscription {
     batches: Receiver<Vec<PlatformEvent>>,
 }
 
+/// The longest time that subscribing may delay the start. It usually takes less than a
+/// millisecond.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The port of Lambda's Runtime API, which some sandboxes have on loopback.
+const LAMBDA_RUNTIME_API_PORT: u16 = 9001;
+
 impl Subscription {
-    /// The events of the next request of the platform, as far as they are understood.
+    /// Waits for the next batch of events. Events that cannot be read are left out.
     pub(crate) async fn receive(&mut self) -> Vec<PlatformEvent> {
         match self.batches.recv().await {
             Some(events) => events,
@@ -31,12 +32,12 @@ impl Subscription {
     }
 }
 
-/// Subscribes to the platform's telemetry, where there is any. It must be asked for
-/// before the first `/next`, and the listener be up before that.
+/// Subscribes to platform events; `None` if that fails, and the reason is logged. Lambda
+/// accepts subscriptions only before the first `/next`.
 pub async fn subscribe(api: &mut ExtensionsApi, log: &mut Log) -> Option<Subscription> {
-    // Lambda's way is to listen on every interface of the sandbox, whatever address
-    // `sandbox.localdomain` has there (Lambda Developer Guide, Telemetry API). On a
-    // desk the emulator is on loopback, and so is the listener.
+    // Lambda requires listening on every interface of the sandbox, because the address of
+    // `sandbox.localdomain` differs (Lambda Developer Guide, Telemetry API). An emulator on
+    // loopback sends to loopback, and other machines must not reach the listener.
     let on_loopback = api
         .host()
         .parse::<IpAddr>()
@@ -56,22 +57,24 @@ pub async fn subscribe(api: &mut ExtensionsApi, log: &mut Log) -> Option<Subscri
         Ok(Ok(200)) => Some(Subscription {
             batches: listener.serve(),
         }),
-        // 202 is an emulator's word for "not here": no reason to speak of it each time.
+        // Emulators without telemetry respond with these; a log line in each run would not help.
         Ok(Ok(202 | 404)) => None,
         Err(_) => {
             log.once(format_args!(
-                "no platform subsegments: the Telemetry API did not answer within {TIMEOUT:?}"
+                "no platform subsegments: the Telemetry API did not respond within {TIMEOUT:?}"
             ));
             None
         }
         Ok(Ok(status)) => {
             log.once(format_args!(
-                "no platform subsegments: the Telemetry API answered {status}"
+                "no platform subsegments: the Telemetry API responded with {status}"
             ));
             None
         }
         Ok(Err(error)) => {
-            log.once(format_args!("no platform subsegments: {error}"));
+            log.once(format_args!(
+                "no platform subsegments: cannot subscribe to telemetry: {error}"
+            ));
             None
         }
     }

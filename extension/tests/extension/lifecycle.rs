@@ -150,7 +150,7 @@ async fn an_answer_that_is_no_event_is_asked_again_at_a_bounded_rate_and_said_on
     lambda.shutdown("SPINDOWN");
     let (status, said) = extension.ended().await;
     assert!(status.success());
-    assert_eq!(said.matches("no event").count(), 1, "{said}");
+    assert_eq!(said.matches("is not an event").count(), 1, "{said}");
 }
 
 #[tokio::test]

@@ -131,7 +131,7 @@ async fn a_subscription_that_is_not_answered_is_said_and_leaves_a_working_functi
     let (status, said) = extension.ended().await;
     assert!(status.success());
     assert!(
-        said.contains("the Telemetry API did not answer within 2s"),
+        said.contains("the Telemetry API did not respond within 2s"),
         "{said}"
     );
 }

@@ -69,8 +69,8 @@ fn invoke(header: &str) -> Invoke {
 }
 
 #[test]
-fn lambdas_own_init_is_not_drawn_again() {
-    // Where Lambda has its segment, to ask for one of ours changes nothing.
+fn lambdas_own_init_is_not_recorded_again() {
+    // If Lambda records a function segment, the configured function segment is not recorded.
     for function in [None, Some("orders".to_owned())] {
         let mut recorder = PlatformRecorder::new(function);
         let mut documents = record(
@@ -104,7 +104,7 @@ fn lambdas_own_init_is_not_drawn_again() {
 }
 
 #[test]
-fn an_init_that_waited_for_no_extension_adds_nothing_to_lambdas() {
+fn an_init_without_waiting_for_extensions_records_nothing() {
     let documents = record(
         &mut PlatformRecorder::new(None),
         &[
@@ -118,15 +118,15 @@ fn an_init_that_waited_for_no_extension_adds_nothing_to_lambdas() {
 }
 
 #[test]
-fn an_init_ahead_of_time_or_provisioned_is_no_part_of_the_trace() {
-    let mut late = PlatformRecorder::new(None);
+fn a_proactive_or_provisioned_init_is_not_recorded() {
+    let mut proactive = PlatformRecorder::new(None);
     let events = [
         on_demand("initStart", "00.000"),
         on_demand("initRuntimeDone", "00.120"),
         on_demand("initReport", "00.125"),
         start("11.000", &tracing()),
     ];
-    assert_eq!(names(&record(&mut late, &events)), [] as [&str; 0]);
+    assert_eq!(names(&record(&mut proactive, &events)), [] as [&str; 0]);
 
     let provisioned = events.map(|event| {
         event
@@ -140,7 +140,7 @@ fn an_init_ahead_of_time_or_provisioned_is_no_part_of_the_trace() {
 }
 
 #[test]
-fn a_restored_snapshot_shows_its_restore_under_our_segment_and_its_old_init_nowhere() {
+fn a_restore_is_recorded_under_our_function_segment_without_the_old_init() {
     let restored = |tracing: &str| {
         [
             on_demand("initStart", "00.000"),
@@ -151,16 +151,16 @@ fn a_restored_snapshot_shows_its_restore_under_our_segment_and_its_old_init_nowh
             start("01.220", tracing),
         ]
     };
-    // Lambda draws `Restore` itself.
+    // Under its own function segment, Lambda records `Restore` itself.
     let documents = record(&mut PlatformRecorder::new(None), &restored(&tracing()));
     assert_eq!(names(&documents), [] as [&str; 0]);
 
-    let mut ours = PlatformRecorder::new(Some("orders".to_owned()));
+    let mut recorder = PlatformRecorder::new(Some("orders".to_owned()));
     let header = format!("Root={ROOT};Lineage=1:2");
-    assert!(ours.record_invoke(&invoke(&header)).is_empty());
-    let mut documents = record(&mut ours, &restored(""));
+    assert!(recorder.record_invoke(&invoke(&header)).is_empty());
+    let mut documents = record(&mut recorder, &restored(""));
     documents.extend(record(
-        &mut ours,
+        &mut recorder,
         &[done("01.300", r#""status":"success""#)],
     ));
     assert_eq!(names(&documents), ["Runtime restore", "orders"]);
@@ -168,7 +168,7 @@ fn a_restored_snapshot_shows_its_restore_under_our_segment_and_its_old_init_nowh
 }
 
 #[test]
-fn spans_of_a_millisecond_and_more_are_drawn_under_our_own_names() {
+fn spans_of_at_least_a_millisecond_are_recorded_under_our_names() {
     let mut recorder = PlatformRecorder::new(None);
     let spans = r#""status":"success","metrics":{"durationMs":40.2},"spans":[
         {"name":"responseLatency","start":"2026-01-10T09:00:00.130Z","durationMs":39.8},
@@ -220,7 +220,7 @@ fn a_timeout_is_one_fault_with_lambdas_error_type() {
 }
 
 #[test]
-fn what_is_not_traced_is_not_drawn() {
+fn an_untraced_invocation_records_nothing() {
     let documents = record(
         &mut PlatformRecorder::new(None),
         &[
@@ -235,7 +235,7 @@ fn what_is_not_traced_is_not_drawn() {
 }
 
 #[test]
-fn on_request_pass_through_gets_the_functions_segment_with_both_parts_of_its_init() {
+fn with_pass_through_our_function_segment_has_both_parts_of_the_init() {
     for start_first in [false, true] {
         let mut recorder = PlatformRecorder::new(Some("orders".to_owned()));
         let header = format!("Root={ROOT};Parent=0efbd19962d95b05;Lineage=1:2");
@@ -275,17 +275,17 @@ fn on_request_pass_through_gets_the_functions_segment_with_both_parts_of_its_ini
         assert_eq!(segment["origin"], "AWS::Lambda::Function");
         assert_eq!(segment["parent_id"], "0efbd19962d95b05");
         assert_eq!(segment["aws"]["account_id"], "123456789012");
-        for part in &documents[..2] {
-            assert_eq!(part["type"], "subsegment");
-            assert_eq!(part["trace_id"], ROOT);
-            assert_eq!(part["parent_id"], segment["id"]);
+        for subsegment in &documents[..2] {
+            assert_eq!(subsegment["type"], "subsegment");
+            assert_eq!(subsegment["trace_id"], ROOT);
+            assert_eq!(subsegment["parent_id"], segment["id"]);
         }
         assert_ne!(segment["id"], segment["parent_id"]);
     }
 }
 
 #[test]
-fn lambdas_decision_not_to_sample_holds_for_our_segment_too() {
+fn our_function_segment_is_not_recorded_if_the_header_is_not_sampled() {
     let mut recorder = PlatformRecorder::new(Some("orders".to_owned()));
     assert!(
         recorder
@@ -300,7 +300,7 @@ fn lambdas_decision_not_to_sample_holds_for_our_segment_too() {
 }
 
 #[test]
-fn managed_instances_hang_under_the_headers_parent_and_tell_all_in_the_report() {
+fn on_managed_instances_the_report_is_recorded_under_the_headers_parent() {
     let mut recorder = PlatformRecorder::new(None);
     let traced = format!(
         r#","tracing":{{"type":"X-Amzn-Trace-Id","value":"Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=1"}}"#
@@ -347,7 +347,7 @@ fn managed_instances_hang_under_the_headers_parent_and_tell_all_in_the_report() 
 }
 
 #[test]
-fn invocations_without_a_report_do_not_pile_up() {
+fn the_number_of_invocations_without_a_report_is_bounded() {
     let mut recorder = PlatformRecorder::new(None);
     for n in 0..2 * MAX_INVOCATIONS {
         record(
