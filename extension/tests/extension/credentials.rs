@@ -1,16 +1,12 @@
 //! Credentials of a restored snapshot.
 
-use std::time::Duration;
-
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::lambda::{Lambda, Manners};
+use crate::lambda::{FUNCTION_TIMEOUT, Lambda, LambdaOptions};
 use crate::sandbox::{Extension, id};
 use crate::xray::XRay;
-
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An endpoint that gives such an answer each time; and the requests that it got.
 async fn endpoint(status: u16, expiration: &str) -> (String, UnboundedReceiver<String>) {
@@ -40,7 +36,7 @@ async fn endpoint(status: u16, expiration: &str) -> (String, UnboundedReceiver<S
 
 /// Two invocations with a document each, of a function without keys in its environment.
 async fn two_invocations(url: &str) -> (XRay, String) {
-    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let xray = XRay::start([]).await;
     let variables = [
         ("AWS_ACCESS_KEY_ID", ""),
@@ -54,22 +50,22 @@ async fn two_invocations(url: &str) -> (XRay, String) {
     lambda.telemetry("[]").await;
     for n in 1..=2 {
         let request_id = format!("r-{n}");
-        lambda.invoke(&request_id, TIMEOUT).await;
-        extension.document(&id(n));
-        extension.done(&request_id);
-        lambda.next().await;
+        lambda.invoke(&request_id, FUNCTION_TIMEOUT).await;
+        extension.send_document(&id(n));
+        extension.send_done(&request_id);
+        lambda.wait_for_next().await;
     }
     lambda.shutdown("SPINDOWN");
-    (xray, extension.ended().await.1)
+    (xray, extension.exited().await.1)
 }
 
 #[tokio::test]
 async fn where_the_environment_has_no_keys_the_sandboxs_endpoint_is_asked_once() {
     let (url, mut requests) = endpoint(200, "2999-01-10T09:00:00Z").await;
-    let (mut xray, said) = two_invocations(&url).await;
-    assert_eq!(said, "");
+    let (mut xray, log) = two_invocations(&url).await;
+    assert_eq!(log, "");
     for _ in 0..2 {
-        let put = xray.put().await;
+        let put = xray.next_request().await;
         let authorization = put.header("authorization").unwrap();
         assert!(
             authorization.contains("Credential=AKIDRESTORED/"),
@@ -92,19 +88,19 @@ async fn where_the_environment_has_no_keys_the_sandboxs_endpoint_is_asked_once()
 #[tokio::test]
 async fn credentials_that_are_about_to_expire_are_fetched_anew() {
     let (url, mut requests) = endpoint(200, "2001-01-10T09:00:00Z").await;
-    let (mut xray, said) = two_invocations(&url).await;
-    assert_eq!((said.as_str(), xray.so_far().len()), ("", 2));
+    let (mut xray, log) = two_invocations(&url).await;
+    assert_eq!((log.as_str(), xray.received().len()), ("", 2));
     assert!(requests.try_recv().is_ok() && requests.try_recv().is_ok());
 }
 
 #[tokio::test]
 async fn an_endpoint_that_gives_no_credentials_is_said_without_its_answer() {
     let (url, _requests) = endpoint(403, "").await;
-    let (mut xray, said) = two_invocations(&url).await;
+    let (mut xray, log) = two_invocations(&url).await;
     assert!(
-        said.contains("AWS_CONTAINER_CREDENTIALS_FULL_URI: it responded with 403"),
-        "{said}"
+        log.contains("AWS_CONTAINER_CREDENTIALS_FULL_URI: it responded with 403"),
+        "{log}"
     );
-    assert!(!said.contains("restored"), "{said}");
-    assert!(xray.so_far().is_empty());
+    assert!(!log.contains("restored"), "{log}");
+    assert!(xray.received().is_empty());
 }

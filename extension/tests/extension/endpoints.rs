@@ -1,16 +1,12 @@
 //! Which way a request takes.
 
-use std::time::Duration;
-
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use crate::lambda::{Lambda, Manners, PATIENCE};
+use crate::lambda::{FUNCTION_TIMEOUT, Lambda, LambdaOptions, TEST_TIMEOUT};
 use crate::sandbox::{Extension, id};
 use crate::xray::XRay;
-
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Starts an extension with those variables, gives it a document to send, and takes the
 /// first connection that it makes to `listener`.
@@ -19,15 +15,15 @@ async fn connection(
     endpoint: &str,
     more: &[(&str, &str)],
 ) -> (TcpStream, Extension) {
-    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let mut variables = vec![("AWS_ENDPOINT_URL_XRAY", endpoint)];
     variables.extend(more);
     let extension = Extension::start_with(&lambda, "", &variables);
     lambda.ready().await;
-    lambda.invoke("r-1", TIMEOUT).await;
-    extension.document(&id(1));
-    extension.done("r-1");
-    let (stream, _) = timeout(PATIENCE, listener.accept())
+    lambda.invoke("r-1", FUNCTION_TIMEOUT).await;
+    extension.send_document(&id(1));
+    extension.send_done("r-1");
+    let (stream, _) = timeout(TEST_TIMEOUT, listener.accept())
         .await
         .expect("a connection")
         .unwrap();
@@ -37,7 +33,7 @@ async fn connection(
 /// Whether the peer speaks TLS: a handshake record with a ClientHello (RFC 8446, 4 and 5.1).
 async fn says_client_hello(stream: &mut TcpStream) -> bool {
     let mut record = [0; 6];
-    timeout(PATIENCE, stream.read_exact(&mut record))
+    timeout(TEST_TIMEOUT, stream.read_exact(&mut record))
         .await
         .unwrap()
         .unwrap();
@@ -63,7 +59,10 @@ async fn the_regions_x_ray_is_reached_through_the_proxy_of_the_environment() {
     let (mut stream, _extension) = connection(&listener, "", &variables).await;
     let mut head = String::new();
     while !head.contains("\r\n\r\n") {
-        let byte = timeout(PATIENCE, stream.read_u8()).await.unwrap().unwrap();
+        let byte = timeout(TEST_TIMEOUT, stream.read_u8())
+            .await
+            .unwrap()
+            .unwrap();
         head.push(char::from(byte));
     }
     assert!(
@@ -79,7 +78,7 @@ async fn the_regions_x_ray_is_reached_through_the_proxy_of_the_environment() {
 
 #[tokio::test]
 async fn an_endpoint_in_the_sandbox_is_reached_without_the_proxy() {
-    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let mut xray = XRay::start([]).await;
     let variables = [
         ("HTTP_PROXY", "http://127.0.0.1:9"),
@@ -87,25 +86,25 @@ async fn an_endpoint_in_the_sandbox_is_reached_without_the_proxy() {
     ];
     let extension = Extension::start_with(&lambda, &xray.address, &variables);
     lambda.ready().await;
-    extension.document(&id(1));
+    extension.send_document(&id(1));
     lambda.shutdown("SPINDOWN");
-    assert_eq!(extension.ended().await.1, "");
-    assert_eq!(xray.so_far().len(), 1);
+    assert_eq!(extension.exited().await.1, "");
+    assert_eq!(xray.received().len(), 1);
 }
 
 #[tokio::test]
 async fn an_endpoint_with_a_path_keeps_it() {
-    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let mut xray = XRay::start([]).await;
     let extension = Extension::start(&lambda, &format!("{}/base/", xray.address));
     lambda.ready().await;
-    extension.document(&id(1));
+    extension.send_document(&id(1));
     lambda.shutdown("SPINDOWN");
-    let put = xray.put().await;
+    let put = xray.next_request().await;
     assert!(
         put.head.starts_with("POST /base/TraceSegments HTTP/1.1"),
         "{}",
         put.head
     );
-    assert!(extension.ended().await.0.success());
+    assert!(extension.exited().await.0.success());
 }

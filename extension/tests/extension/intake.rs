@@ -1,15 +1,12 @@
 use std::net::UdpSocket;
-use std::time::Duration;
 
-use crate::lambda::{Lambda, Manners};
+use crate::lambda::{FUNCTION_TIMEOUT, Lambda, LambdaOptions};
 use crate::sandbox::{Extension, free_udp_address, id};
 use crate::xray::XRay;
 
-const TIMEOUT: Duration = Duration::from_secs(30);
-
 #[tokio::test]
 async fn malformed_datagrams_are_counted_said_once_and_do_no_harm() {
-    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let mut xray = XRay::start([]).await;
     let extension = Extension::start(&lambda, &xray.address);
     lambda.ready().await;
@@ -21,48 +18,48 @@ async fn malformed_datagrams_are_counted_said_once_and_do_no_harm() {
     extension.send_bytes(b"{\"format\":\"json\",\"version\":1}\nT1SCgA=");
     extension
         .send_bytes(b"{\"format\":\"json\",\"version\":1}\n{\"id\":\"secret\",\"name\":\"n\"}");
-    extension.document(&id(1));
+    extension.send_document(&id(1));
     lambda.shutdown("SPINDOWN");
-    let (status, said) = extension.ended().await;
+    let (status, log) = extension.exited().await;
     assert!(status.success());
-    assert_eq!(xray.so_far().len(), 1);
+    assert_eq!(xray.received().len(), 1);
     for reason in [
         "no newline",
         "not a JSON object",
         "OpenTelemetry",
         "missing or malformed id",
     ] {
-        assert_eq!(said.matches(reason).count(), 1, "{reason}: {said}");
+        assert_eq!(log.matches(reason).count(), 1, "{reason}: {log}");
     }
     assert!(
-        said.contains("9 documents received: 1 sent, 8 rejected, 0 dropped, 0 buffered"),
-        "{said}"
+        log.contains("9 documents received: 1 sent, 8 rejected, 0 dropped, 0 buffered"),
+        "{log}"
     );
     assert!(
-        said.lines()
+        log.lines()
             .all(|line| line.starts_with("xray-lambda-extension: ")),
-        "{said}"
+        "{log}"
     );
-    assert!(!said.contains("secret"), "{said}");
+    assert!(!log.contains("secret"), "{log}");
 }
 
 #[tokio::test]
 async fn a_document_as_large_as_a_datagram_arrives() {
-    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let mut xray = XRay::start([]).await;
     let extension = Extension::start(&lambda, &xray.address);
     lambda.ready().await;
-    extension.document_of(&id(1), 65_000);
+    extension.send_large_document(&id(1), 65_000);
     lambda.shutdown("SPINDOWN");
-    extension.ended().await;
-    assert_eq!(xray.so_far().len(), 1);
+    extension.exited().await;
+    assert_eq!(xray.received().len(), 1);
 }
 
 #[tokio::test]
 async fn a_taken_port_is_said_and_leaves_a_working_function() {
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let mut xray = XRay::start([]).await;
     let variables = [("AWS_XRAY_DAEMON_ADDRESS", address.as_str())];
     let extension = Extension::start_with(&lambda, &xray.address, &variables);
@@ -73,22 +70,22 @@ async fn a_taken_port_is_said_and_leaves_a_working_function() {
         r#","spans":[{"name":"responseLatency","start":"2026-01-10T09:00:00.130Z","durationMs":39.8}]"#
     );
     lambda.telemetry("[]").await;
-    lambda.invoke("r-1", TIMEOUT).await;
+    lambda.invoke("r-1", FUNCTION_TIMEOUT).await;
     lambda.telemetry(&start).await;
-    lambda.next().await;
-    assert_eq!(xray.so_far().len(), 2, "the platform's subsegments");
+    lambda.wait_for_next().await;
+    assert_eq!(xray.received().len(), 2, "the platform's subsegments");
     lambda.shutdown("SPINDOWN");
-    let (status, said) = extension.ended().await;
+    let (status, log) = extension.exited().await;
     assert!(status.success());
     assert!(
-        said.contains(&format!("cannot listen on UDP {address}")),
-        "{said}"
+        log.contains(&format!("cannot listen on UDP {address}")),
+        "{log}"
     );
 }
 
 #[tokio::test]
 async fn the_sdks_second_form_of_the_address_is_understood() {
-    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let mut xray = XRay::start([]).await;
     let address = free_udp_address();
     let both = format!("tcp:127.0.0.1:1 udp:{address}");
@@ -96,30 +93,30 @@ async fn the_sdks_second_form_of_the_address_is_understood() {
     let mut extension = Extension::start_with(&lambda, &xray.address, &variables);
     extension.intake = address;
     lambda.ready().await;
-    extension.document(&id(1));
+    extension.send_document(&id(1));
     lambda.shutdown("SPINDOWN");
-    extension.ended().await;
-    assert_eq!(xray.so_far().len(), 1);
+    extension.exited().await;
+    assert_eq!(xray.received().len(), 1);
 }
 
 #[tokio::test]
 async fn what_the_kernel_lost_is_in_the_account() {
-    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let mut xray = XRay::start([]).await;
     let extension = Extension::start(&lambda, &xray.address);
     lambda.ready().await;
     // No CPU for the extension, and a burst beyond every receive buffer.
     extension.signal("-STOP");
-    (0..200).for_each(|n| extension.document_of(&id(n), 60_000));
+    (0..200).for_each(|n| extension.send_large_document(&id(n), 60_000));
     extension.signal("-CONT");
     lambda.shutdown("SPINDOWN");
-    let (_, said) = extension.ended().await;
+    let (_, log) = extension.exited().await;
     let number_before = |words: &str| -> usize {
-        let before = said.split(words).next().unwrap();
+        let before = log.split(words).next().unwrap();
         before.rsplit(' ').next().unwrap().parse().unwrap()
     };
     let received = number_before(" documents received");
     let lost = number_before(" more datagrams");
-    assert!(lost > 0 && received + lost == 200, "{said}");
-    assert!(!xray.so_far().is_empty());
+    assert!(lost > 0 && received + lost == 200, "{log}");
+    assert!(!xray.received().is_empty());
 }

@@ -2,26 +2,24 @@
 
 use std::time::{Duration, Instant};
 
-use crate::lambda::{Lambda, Manners};
+use crate::lambda::{FUNCTION_TIMEOUT, Lambda, LambdaOptions};
 use crate::sandbox::{Extension, id};
-use crate::xray::{Reply, XRay};
-
-const TIMEOUT: Duration = Duration::from_secs(30);
+use crate::xray::{Response, XRay};
 
 /// Begins an invocation, and returns when the extension has heard of it: what is
 /// buffered before goes when an invocation begins.
 async fn begin(lambda: &Lambda, xray: &mut XRay, extension: &Extension, request_id: &str) {
     let before = id(1_000);
-    extension.document(&before);
-    lambda.invoke(request_id, TIMEOUT).await;
-    xray.has(&before).await;
+    extension.send_document(&before);
+    lambda.invoke(request_id, FUNCTION_TIMEOUT).await;
+    xray.wait_for(&before).await;
 }
 
 /// An extension that has called `/next`, under a Lambda that answers subscriptions so.
-async fn scene(subscription: u16, script: Vec<Reply>) -> (Lambda, XRay, Extension) {
-    let mut lambda = Lambda::start(Manners {
+async fn start(subscription: u16, script: Vec<Response>) -> (Lambda, XRay, Extension) {
+    let mut lambda = Lambda::start(LambdaOptions {
         subscription,
-        ..Manners::default()
+        ..LambdaOptions::default()
     })
     .await;
     let xray = XRay::start(script).await;
@@ -32,121 +30,122 @@ async fn scene(subscription: u16, script: Vec<Reply>) -> (Lambda, XRay, Extensio
 
 #[tokio::test]
 async fn the_wrappers_signal_sends_everything_before_the_next_next() {
-    let slow = Reply::TakeAfter(Duration::from_millis(150));
-    let (mut lambda, mut xray, extension) = scene(200, vec![Reply::Take, slow.clone(), slow]).await;
+    let slow = Response::AcceptAfter(Duration::from_millis(150));
+    let (mut lambda, mut xray, extension) =
+        start(200, vec![Response::Accept, slow.clone(), slow]).await;
     lambda.telemetry("[]").await;
     begin(&lambda, &mut xray, &extension, "r-1").await;
-    (0..60).for_each(|n| extension.document(&id(n)));
-    extension.done("r-1");
-    lambda.next().await;
-    assert_eq!(xray.so_far().len(), 61);
+    (0..60).for_each(|n| extension.send_document(&id(n)));
+    extension.send_done("r-1");
+    lambda.wait_for_next().await;
+    assert_eq!(xray.received().len(), 61);
 }
 
 #[tokio::test]
 async fn runtime_done_sends_everything_before_the_next_next() {
-    let slow = Reply::TakeAfter(Duration::from_millis(150));
-    let (mut lambda, mut xray, extension) = scene(200, vec![Reply::Take, slow]).await;
+    let slow = Response::AcceptAfter(Duration::from_millis(150));
+    let (mut lambda, mut xray, extension) = start(200, vec![Response::Accept, slow]).await;
     lambda.telemetry("[]").await;
     begin(&lambda, &mut xray, &extension, "r-1").await;
-    extension.document(&id(1));
+    extension.send_document(&id(1));
     lambda.runtime_done("r-1").await;
-    lambda.next().await;
-    assert_eq!(xray.so_far().len(), 2);
+    lambda.wait_for_next().await;
+    assert_eq!(xray.received().len(), 2);
 }
 
 #[tokio::test]
 async fn another_invocations_end_does_not_release_this_one() {
-    let (mut lambda, mut xray, extension) = scene(200, vec![]).await;
+    let (mut lambda, mut xray, extension) = start(200, vec![]).await;
     lambda.telemetry("[]").await;
-    lambda.invoke("r-1", TIMEOUT).await;
-    extension.document(&id(1));
+    lambda.invoke("r-1", FUNCTION_TIMEOUT).await;
+    extension.send_document(&id(1));
     lambda.runtime_done("r-0").await;
     // Sent after a second beside the handler, and `/next` still held.
-    xray.has(&id(1)).await;
-    assert!(!lambda.has_been_called());
-    extension.done("r-1");
-    lambda.next().await;
+    xray.wait_for(&id(1)).await;
+    assert!(!lambda.has_unread_call());
+    extension.send_done("r-1");
+    lambda.wait_for_next().await;
 }
 
 #[tokio::test]
 async fn a_signal_that_comes_before_its_invoke_ends_it_all_the_same() {
-    let (mut lambda, mut xray, extension) = scene(200, vec![]).await;
+    let (mut lambda, mut xray, extension) = start(200, vec![]).await;
     lambda.telemetry("[]").await;
-    extension.document(&id(1));
-    extension.done("r-1");
-    xray.has(&id(1)).await;
-    lambda.invoke("r-1", TIMEOUT).await;
-    lambda.next().await;
+    extension.send_document(&id(1));
+    extension.send_done("r-1");
+    xray.wait_for(&id(1)).await;
+    lambda.invoke("r-1", FUNCTION_TIMEOUT).await;
+    lambda.wait_for_next().await;
 }
 
 #[tokio::test]
 async fn where_telemetry_is_refused_the_function_is_not_held_and_its_documents_arrive() {
     for subscription in [202, 404, 400, 500] {
-        let (mut lambda, mut xray, extension) = scene(subscription, vec![]).await;
-        lambda.invoke("r-1", TIMEOUT).await;
-        lambda.next().await;
-        extension.document(&id(1));
-        xray.has(&id(1)).await;
+        let (mut lambda, mut xray, extension) = start(subscription, vec![]).await;
+        lambda.invoke("r-1", FUNCTION_TIMEOUT).await;
+        lambda.wait_for_next().await;
+        extension.send_document(&id(1));
+        xray.wait_for(&id(1)).await;
         // Once the wrapper has been heard, its signal is what ends an invocation.
-        extension.done("r-1");
-        extension.document(&id(2));
-        lambda.invoke("r-2", TIMEOUT).await;
-        extension.document(&id(3));
-        extension.done("r-2");
-        lambda.next().await;
-        assert_eq!(xray.so_far().len(), 3, "{subscription}");
+        extension.send_done("r-1");
+        extension.send_document(&id(2));
+        lambda.invoke("r-2", FUNCTION_TIMEOUT).await;
+        extension.send_document(&id(3));
+        extension.send_done("r-2");
+        lambda.wait_for_next().await;
+        assert_eq!(xray.received().len(), 3, "{subscription}");
     }
 }
 
 #[tokio::test]
 async fn telemetry_that_was_promised_and_never_comes_holds_one_invocation_for_a_moment() {
-    let (mut lambda, mut xray, extension) = scene(200, vec![]).await;
+    let (mut lambda, mut xray, extension) = start(200, vec![]).await;
     let begun = Instant::now();
-    lambda.invoke("r-1", TIMEOUT).await;
-    extension.document(&id(1));
-    lambda.next().await;
+    lambda.invoke("r-1", FUNCTION_TIMEOUT).await;
+    extension.send_document(&id(1));
+    lambda.wait_for_next().await;
     assert!(
         begun.elapsed() < Duration::from_secs(1),
         "{:?}",
         begun.elapsed()
     );
-    lambda.invoke("r-2", TIMEOUT).await;
-    lambda.next().await;
-    xray.has(&id(1)).await;
+    lambda.invoke("r-2", FUNCTION_TIMEOUT).await;
+    lambda.wait_for_next().await;
+    xray.wait_for(&id(1)).await;
 }
 
 #[tokio::test]
 async fn a_full_batch_goes_while_the_handler_runs() {
-    let (mut lambda, mut xray, extension) = scene(200, vec![]).await;
+    let (mut lambda, mut xray, extension) = start(200, vec![]).await;
     lambda.telemetry("[]").await;
     begin(&lambda, &mut xray, &extension, "r-1").await;
-    (0..50).for_each(|n| extension.document(&id(n)));
+    (0..50).for_each(|n| extension.send_document(&id(n)));
     let begun = Instant::now();
-    assert_eq!(xray.put().await.documents.len(), 50);
+    assert_eq!(xray.next_request().await.documents.len(), 50);
     assert!(
         begun.elapsed() < Duration::from_millis(700),
         "{:?}",
         begun.elapsed()
     );
-    assert!(!lambda.has_been_called());
-    extension.done("r-1");
-    lambda.next().await;
+    assert!(!lambda.has_unread_call());
+    extension.send_done("r-1");
+    lambda.wait_for_next().await;
 }
 
 #[tokio::test]
 async fn an_invocation_whose_end_nobody_announces_is_released_for_its_deadline() {
-    let (mut lambda, mut xray, extension) = scene(200, vec![]).await;
+    let (mut lambda, mut xray, extension) = start(200, vec![]).await;
     lambda.telemetry("[]").await;
     let begun = Instant::now();
     lambda.invoke("r-1", Duration::from_millis(600)).await;
-    extension.document(&id(1));
-    lambda.next().await;
+    extension.send_document(&id(1));
+    lambda.wait_for_next().await;
     let held = begun.elapsed();
     assert!(
         held > Duration::from_millis(300) && held < Duration::from_secs(1),
         "{held:?}"
     );
     lambda.shutdown("TIMEOUT");
-    assert!(extension.ended().await.0.success());
-    assert_eq!(xray.so_far().len(), 1);
+    assert!(extension.exited().await.0.success());
+    assert_eq!(xray.received().len(), 1);
 }

@@ -1,4 +1,4 @@
-//! A Lambda that does as each test tells it: Extensions API and Telemetry API.
+//! A scripted Lambda: the Extensions API and the Telemetry API.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,25 +15,28 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Mutex, oneshot};
 use tokio::time::timeout;
 
-/// Longer than anything here takes; a test that waits for it has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// Longer than any step of a test takes. A test that reaches it has failed.
+pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What Lambda does out of the ordinary.
+/// The function's timeout in most tests. None of them reaches it.
+pub(crate) const FUNCTION_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How Lambda responds.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Manners {
-    /// The status that a telemetry subscription gets, or [`SILENCE`].
+pub(crate) struct LambdaOptions {
+    /// The status of the response to a telemetry subscription, or [`NO_RESPONSE`].
     pub(crate) subscription: u16,
-    /// INVOKE may not be registered, as on Managed Instances.
+    /// Whether no extension may register for INVOKE, as on Managed Instances.
     pub(crate) invoke_forbidden: bool,
 }
 
-/// Never an answer.
-pub(crate) const SILENCE: u16 = 0;
+/// Lambda never responds.
+pub(crate) const NO_RESPONSE: u16 = 0;
 
-/// What `/next` answers, and who waits for it to be written.
-type Told = (Value, oneshot::Sender<()>);
+/// An event for a response of `/next`, and a channel that reports when it is written.
+type QueuedEvent = (Value, oneshot::Sender<()>);
 
-impl Default for Manners {
+impl Default for LambdaOptions {
     fn default() -> Self {
         Self {
             subscription: 200,
@@ -42,7 +45,7 @@ impl Default for Manners {
     }
 }
 
-/// A call that the extension made.
+/// A request of the extension.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Call {
     Register { name: String, events: Value },
@@ -54,23 +57,23 @@ pub(crate) enum Call {
 pub(crate) struct Lambda {
     pub(crate) address: String,
     calls: UnboundedReceiver<Call>,
-    events: UnboundedSender<Told>,
+    events: UnboundedSender<QueuedEvent>,
     telemetry_port: Option<u16>,
 }
 
 impl Lambda {
-    pub(crate) async fn start(manners: Manners) -> Self {
+    pub(crate) async fn start(options: LambdaOptions) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let (called, calls) = unbounded_channel();
+        let (call_sender, calls) = unbounded_channel();
         let (events, queue) = unbounded_channel();
         let queue = Arc::new(Mutex::new(queue));
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let (called, queue) = (called.clone(), Arc::clone(&queue));
+                let (calls, queue) = (call_sender.clone(), Arc::clone(&queue));
                 tokio::spawn(async move {
-                    let service = service_fn(|request| serve(request, manners, &called, &queue));
+                    let service = service_fn(|request| serve(request, options, &calls, &queue));
                     let server = hyper::server::conn::http1::Builder::new();
                     let _ = server.serve_connection(TokioIo::new(stream), service).await;
                 });
@@ -84,11 +87,11 @@ impl Lambda {
         }
     }
 
-    /// The next call of the extension.
-    pub(crate) async fn call(&mut self) -> Call {
-        let call = timeout(PATIENCE, self.calls.recv())
+    /// Waits for the next request of the extension.
+    pub(crate) async fn next_call(&mut self) -> Call {
+        let call = timeout(TEST_TIMEOUT, self.calls.recv())
             .await
-            .expect("the extension calls")
+            .expect("a request of the extension")
             .unwrap();
         if let Call::Subscribe(subscription) = &call {
             let uri = subscription["destination"]["URI"].as_str().unwrap();
@@ -101,63 +104,65 @@ impl Lambda {
         call
     }
 
-    /// Lets the extension start, until its first `/next`.
+    /// Waits for the first `/next` of the extension. Returns its requests before that.
     pub(crate) async fn ready(&mut self) -> Vec<Call> {
         let mut calls = Vec::new();
         loop {
-            match self.call().await {
+            match self.next_call().await {
                 Call::Next => return calls,
                 call => calls.push(call),
             }
         }
     }
 
-    /// Waits for `/next`, which ends the invocation.
-    pub(crate) async fn next(&mut self) {
-        assert_eq!(self.call().await, Call::Next);
+    /// Waits for `/next`, which must be the next request.
+    pub(crate) async fn wait_for_next(&mut self) {
+        assert_eq!(self.next_call().await, Call::Next);
     }
 
-    pub(crate) fn has_been_called(&mut self) -> bool {
+    /// Whether a request arrived that no call of this type has returned.
+    pub(crate) fn has_unread_call(&mut self) -> bool {
         !self.calls.is_empty()
     }
 
-    /// Tells of an invocation, and returns when the extension has been told: what a test
-    /// sends then comes behind it.
+    /// Sends INVOKE, with a deadline after `time`. Returns when the event is written, so that
+    /// documents that the test sends next arrive after it.
     pub(crate) async fn invoke(&self, request_id: &str, time: Duration) {
-        let written = self.event(json!({
+        let written = self.push_event(json!({
             "eventType": "INVOKE",
             "deadlineMs": epoch_ms() + time.as_millis() as u64,
             "requestId": request_id,
             "invokedFunctionArn": "arn:aws:lambda:eu-west-1:123456789012:function:orders",
             "tracing": {"type": "X-Amzn-Trace-Id", "value": "Root=1-6750a1b2-00112233445566778899aabb;Lineage=1:2"},
         }));
-        timeout(PATIENCE, written)
+        timeout(TEST_TIMEOUT, written)
             .await
             .expect("the extension calls /next")
             .unwrap();
     }
 
+    /// Sends SHUTDOWN, with a deadline after 2 s.
     pub(crate) fn shutdown(&self, reason: &str) {
         let deadline = epoch_ms() + 2_000;
-        drop(self.event(
+        drop(self.push_event(
             json!({"eventType": "SHUTDOWN", "shutdownReason": reason, "deadlineMs": deadline}),
         ));
     }
 
-    /// An event for the next `/next`. The receiver hears when it has been written: the
-    /// server answers and writes before another task of the test's one thread runs.
-    pub(crate) fn event(&self, event: Value) -> oneshot::Receiver<()> {
+    /// Queues an event for the next `/next`. The receiver reports when it is written: the server
+    /// writes the response before another task of the test's only thread runs.
+    pub(crate) fn push_event(&self, event: Value) -> oneshot::Receiver<()> {
         let (written, receiver) = oneshot::channel();
         self.events.send((event, written)).unwrap();
         receiver
     }
 
-    /// Refuses every `/next` from now on, with 500.
-    pub(crate) fn close(&mut self) {
+    /// Responds to every further `/next` with 500.
+    pub(crate) fn fail_next_calls(&mut self) {
         self.events = unbounded_channel().0;
     }
 
-    /// Posts a batch of telemetry and returns the status that it got.
+    /// Posts a batch of telemetry. Returns the status of the response.
     pub(crate) async fn telemetry(&self, body: &str) -> u16 {
         let port = self.telemetry_port.expect("a subscription");
         let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
@@ -169,7 +174,7 @@ impl Lambda {
             .header("host", "sandbox.localdomain")
             .body(Full::new(Bytes::from(body.to_owned())))
             .unwrap();
-        timeout(PATIENCE, sender.send_request(request))
+        timeout(TEST_TIMEOUT, sender.send_request(request))
             .await
             .unwrap()
             .unwrap()
@@ -177,7 +182,7 @@ impl Lambda {
             .as_u16()
     }
 
-    /// Tells, by telemetry, that the runtime is done with an invocation.
+    /// Posts a `platform.runtimeDone`.
     pub(crate) async fn runtime_done(&self, request_id: &str) {
         let event = json!([{
             "time": "2026-01-10T09:00:00.171Z", "type": "platform.runtimeDone",
@@ -187,11 +192,14 @@ impl Lambda {
     }
 }
 
+/// The identifier that every request after the registration must have.
+const IDENTIFIER: &str = "the-identifier";
+
 async fn serve(
     request: Request<Incoming>,
-    manners: Manners,
-    called: &UnboundedSender<Call>,
-    events: &Mutex<UnboundedReceiver<Told>>,
+    options: LambdaOptions,
+    calls: &UnboundedSender<Call>,
+    events: &Mutex<UnboundedReceiver<QueuedEvent>>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
     let body: Value =
@@ -201,62 +209,63 @@ async fn serve(
             .get(name)
             .map(|value| value.to_str().unwrap().to_owned())
     };
-    let answer = |status: u16, body: Value| {
-        Response::builder()
-            .status(status)
-            .body(Full::new(Bytes::from(body.to_string())))
-            .unwrap()
-    };
-    if head.uri.path() != "/2020-01-01/extension/register" {
-        assert_eq!(
-            header("lambda-extension-identifier").as_deref(),
-            Some("the-identifier")
-        );
+    let path = head.uri.path();
+    if path == "/2020-01-01/extension/register" {
+        let name = header("lambda-extension-name").unwrap();
+        let events = body["events"].clone();
+        let is_forbidden =
+            options.invoke_forbidden && events.as_array().unwrap().contains(&json!("INVOKE"));
+        let _ = calls.send(Call::Register { name, events });
+        return Ok(registration_response(is_forbidden));
     }
-    Ok(match head.uri.path() {
-        "/2020-01-01/extension/register" => {
-            let name = header("lambda-extension-name").unwrap();
-            let events = body["events"].clone();
-            let forbidden =
-                manners.invoke_forbidden && events.as_array().unwrap().contains(&json!("INVOKE"));
-            let _ = called.send(Call::Register { name, events });
-            if forbidden {
-                answer(
-                    403,
-                    json!({"errorType": "Extension.InvalidEventType", "errorMessage": "m"}),
-                )
-            } else {
-                let mut answer = answer(
-                    200,
-                    json!({"functionName": "orders", "functionVersion": "$LATEST", "handler": "h"}),
-                );
-                answer.headers_mut().insert(
-                    "lambda-extension-identifier",
-                    "the-identifier".parse().unwrap(),
-                );
-                answer
-            }
-        }
+    assert_eq!(
+        header("lambda-extension-identifier").as_deref(),
+        Some(IDENTIFIER)
+    );
+    Ok(match path {
         "/2022-07-01/telemetry" => {
-            let _ = called.send(Call::Subscribe(body));
-            if manners.subscription == SILENCE {
+            let _ = calls.send(Call::Subscribe(body));
+            if options.subscription == NO_RESPONSE {
                 std::future::pending::<()>().await;
             }
-            answer(manners.subscription, json!("OK"))
+            response(options.subscription, &json!("OK"))
         }
         "/2020-01-01/extension/event/next" => {
-            let _ = called.send(Call::Next);
-            let told = events.lock().await.recv().await;
-            told.map_or_else(
-                || answer(500, json!({})),
-                |(event, written)| {
+            let _ = calls.send(Call::Next);
+            match events.lock().await.recv().await {
+                Some((event, written)) => {
                     let _ = written.send(());
-                    answer(200, event)
-                },
-            )
+                    response(200, &event)
+                }
+                None => response(500, &json!({})),
+            }
         }
         path => panic!("the extension called {path}"),
     })
+}
+
+fn registration_response(is_forbidden: bool) -> Response<Full<Bytes>> {
+    if is_forbidden {
+        return response(
+            403,
+            &json!({"errorType": "Extension.InvalidEventType", "errorMessage": "m"}),
+        );
+    }
+    let mut response = response(
+        200,
+        &json!({"functionName": "orders", "functionVersion": "$LATEST", "handler": "h"}),
+    );
+    response
+        .headers_mut()
+        .insert("lambda-extension-identifier", IDENTIFIER.parse().unwrap());
+    response
+}
+
+fn response(status: u16, body: &Value) -> Response<Full<Bytes>> {
+    Response::builder()
+        .status(status)
+        .body(Full::new(Bytes::from(body.to_string())))
+        .unwrap()
 }
 
 pub(crate) fn epoch_ms() -> u64 {

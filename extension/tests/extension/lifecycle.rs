@@ -4,13 +4,13 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
-use crate::lambda::{Call, Lambda, Manners, PATIENCE};
+use crate::lambda::{Call, Lambda, LambdaOptions, TEST_TIMEOUT};
 use crate::sandbox::{Extension, id};
 use crate::xray::XRay;
 
 #[tokio::test]
 async fn it_registers_under_its_file_name_and_subscribes_before_its_first_next() {
-    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let xray = XRay::start([]).await;
     let _extension = Extension::start(&lambda, &xray.address);
     let calls = lambda.ready().await;
@@ -38,66 +38,66 @@ async fn shutdown_sends_what_is_left_and_ends_the_process_by_itself() {
         (202, "SandboxTerminated"),
         (200, "TIMEOUT"),
     ] {
-        let mut lambda = Lambda::start(Manners {
+        let mut lambda = Lambda::start(LambdaOptions {
             subscription,
-            ..Manners::default()
+            ..LambdaOptions::default()
         })
         .await;
         let mut xray = XRay::start([]).await;
         let extension = Extension::start(&lambda, &xray.address);
         lambda.ready().await;
-        (0..120).for_each(|n| extension.document(&id(n)));
+        (0..120).for_each(|n| extension.send_document(&id(n)));
         let begun = Instant::now();
         lambda.shutdown(reason);
-        let (status, said) = extension.ended().await;
-        assert!(status.success(), "{said}");
-        assert_eq!(said, "");
+        let (status, log) = extension.exited().await;
+        assert!(status.success(), "{log}");
+        assert_eq!(log, "");
         assert!(
             begun.elapsed() < Duration::from_secs(1),
             "{:?}",
             begun.elapsed()
         );
-        assert_eq!(xray.so_far().len(), 120);
+        assert_eq!(xray.received().len(), 120);
     }
 }
 
 #[tokio::test]
 async fn a_function_and_its_extension_may_be_told_of_shutdown_at_any_moment() {
-    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let mut xray = XRay::start([]).await;
     let extension = Extension::start(&lambda, &xray.address);
     lambda.ready().await;
     lambda.telemetry("[]").await;
     lambda.invoke("r-1", Duration::from_secs(10)).await;
-    extension.document(&id(1));
-    extension.done("r-1");
-    lambda.next().await;
-    extension.document(&id(2));
+    extension.send_document(&id(1));
+    extension.send_done("r-1");
+    lambda.wait_for_next().await;
+    extension.send_document(&id(2));
     lambda.shutdown("SPINDOWN");
-    let (status, said) = extension.ended().await;
-    assert!(status.success(), "{said}");
-    assert_eq!(xray.so_far().len(), 2);
+    let (status, log) = extension.exited().await;
+    assert!(status.success(), "{log}");
+    assert_eq!(xray.received().len(), 2);
 }
 
 #[tokio::test]
 async fn without_a_runtime_api_it_says_who_starts_it() {
-    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
     lambda.address.clear();
-    let (status, said) = Extension::start(&lambda, "127.0.0.1:1").ended().await;
+    let (status, log) = Extension::start(&lambda, "127.0.0.1:1").exited().await;
     assert!(!status.success());
-    assert!(said.contains("AWS_LAMBDA_RUNTIME_API is not set"), "{said}");
+    assert!(log.contains("AWS_LAMBDA_RUNTIME_API is not set"), "{log}");
 }
 
 #[tokio::test]
 async fn an_event_of_the_future_is_passed_over() {
-    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let xray = XRay::start([]).await;
     let extension = Extension::start(&lambda, &xray.address);
     lambda.ready().await;
-    drop(lambda.event(json!({"eventType": "HIBERNATE", "deadlineMs": 5})));
-    lambda.next().await;
+    drop(lambda.push_event(json!({"eventType": "HIBERNATE", "deadlineMs": 5})));
+    lambda.wait_for_next().await;
     lambda.shutdown("SPINDOWN");
-    assert!(extension.ended().await.0.success());
+    assert!(extension.exited().await.0.success());
 }
 
 #[tokio::test]
@@ -112,35 +112,43 @@ async fn a_runtime_api_that_is_away_for_a_moment_does_not_end_the_extension() {
     let begun = Instant::now();
     for _ in 0..5 {
         // Accepted and closed without a word.
-        drop(timeout(PATIENCE, listener.accept()).await.unwrap().unwrap());
+        drop(
+            timeout(TEST_TIMEOUT, listener.accept())
+                .await
+                .unwrap()
+                .unwrap(),
+        );
     }
     assert!(
         begun.elapsed() >= Duration::from_millis(500),
         "the pauses grow: {:?}",
         begun.elapsed()
     );
-    let (mut stream, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
+    let (mut stream, _) = timeout(TEST_TIMEOUT, listener.accept())
+        .await
+        .unwrap()
+        .unwrap();
     let body = r#"{"eventType":"SHUTDOWN","deadlineMs":5}"#;
     let answer = format!(
         "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(answer.as_bytes()).await.unwrap();
-    let event = timeout(PATIENCE, next.event()).await.unwrap();
+    let event = timeout(TEST_TIMEOUT, next.event()).await.unwrap();
     assert_eq!(event, Some(Event::Shutdown { deadline_ms: 5 }));
     polling.await.unwrap();
 }
 
 #[tokio::test]
 async fn an_answer_that_is_no_event_is_asked_again_at_a_bounded_rate_and_said_once() {
-    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let xray = XRay::start([]).await;
     let extension = Extension::start(&lambda, &xray.address);
     lambda.ready().await;
     let begun = Instant::now();
     for _ in 0..5 {
-        drop(lambda.event(json!([])));
-        lambda.next().await;
+        drop(lambda.push_event(json!([])));
+        lambda.wait_for_next().await;
     }
     assert!(
         begun.elapsed() >= Duration::from_millis(500),
@@ -148,37 +156,37 @@ async fn an_answer_that_is_no_event_is_asked_again_at_a_bounded_rate_and_said_on
         begun.elapsed()
     );
     lambda.shutdown("SPINDOWN");
-    let (status, said) = extension.ended().await;
+    let (status, log) = extension.exited().await;
     assert!(status.success());
-    assert_eq!(said.matches("is not an event").count(), 1, "{said}");
+    assert_eq!(log.matches("is not an event").count(), 1, "{log}");
 }
 
 #[tokio::test]
 async fn an_extensions_api_that_refuses_for_good_ends_the_extension() {
-    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let mut xray = XRay::start([]).await;
     let extension = Extension::start(&lambda, &xray.address);
     lambda.ready().await;
-    extension.document(&id(1));
-    xray.has(&id(1)).await;
+    extension.send_document(&id(1));
+    xray.wait_for(&id(1)).await;
     let begun = Instant::now();
-    lambda.close();
-    let (_, said) = extension.ended().await;
+    lambda.fail_next_calls();
+    let (_, log) = extension.exited().await;
     assert!(begun.elapsed() < Duration::from_secs(2));
-    assert!(said.contains("no more events"), "{said}");
+    assert!(log.contains("no more events"), "{log}");
 }
 
 #[tokio::test]
 async fn when_a_bug_has_ended_the_rest_next_is_still_called() {
     use xray_lambda_extension::lifecycle::{ExtensionsApi, poll};
 
-    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let mut api = ExtensionsApi::new(&lambda.address);
     api.register("x", true).await.unwrap();
-    assert!(matches!(lambda.call().await, Call::Register { .. }));
+    assert!(matches!(lambda.next_call().await, Call::Register { .. }));
     let (next, polling) = poll(api);
     next.call();
-    lambda.next().await;
+    lambda.wait_for_next().await;
     // The one who decides panics, and its half of the connection is dropped with it.
     let bug = tokio::spawn(async move {
         let _held = next;
@@ -189,7 +197,7 @@ async fn when_a_bug_has_ended_the_rest_next_is_still_called() {
         lambda
             .invoke(&format!("r-{n}"), Duration::from_secs(3))
             .await;
-        lambda.next().await;
+        lambda.wait_for_next().await;
     }
     lambda.shutdown("SPINDOWN");
     polling.await.unwrap();

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use crate::lambda::{Call, Lambda, Manners};
+use crate::lambda::{Call, Lambda, LambdaOptions};
 use crate::sandbox::{Extension, id};
 use crate::xray::XRay;
 
@@ -10,9 +10,9 @@ const CAPTURE: &str = include_str!("telemetry-managed-instances.jsonl");
 
 #[tokio::test]
 async fn managed_instances_are_registered_for_shutdown_alone_and_sent_by_the_clock() {
-    let mut lambda = Lambda::start(Manners {
+    let mut lambda = Lambda::start(LambdaOptions {
         invoke_forbidden: true,
-        ..Manners::default()
+        ..LambdaOptions::default()
     })
     .await;
     let mut xray = XRay::start([]).await;
@@ -26,9 +26,9 @@ async fn managed_instances_are_registered_for_shutdown_alone_and_sent_by_the_clo
     for batch in CAPTURE.lines() {
         assert_eq!(lambda.telemetry(batch).await, 200);
     }
-    extension.document(&id(1));
-    xray.has(&id(1)).await;
-    let documents = xray.so_far();
+    extension.send_document(&id(1));
+    xray.wait_for(&id(1)).await;
+    let documents = xray.received();
     let latencies: Vec<_> = documents
         .iter()
         .filter(|document| document["name"] == "Response latency")
@@ -43,18 +43,18 @@ async fn managed_instances_are_registered_for_shutdown_alone_and_sent_by_the_clo
             .iter()
             .all(|document| document["parent_id"] == "53995c3f42cd8ad8")
     );
-    extension.document(&id(2));
+    extension.send_document(&id(2));
     lambda.shutdown("spindown");
-    let (status, said) = extension.ended().await;
-    assert!(status.success() && said.is_empty(), "{said}");
-    xray.has(&id(2)).await;
+    let (status, log) = extension.exited().await;
+    assert!(status.success() && log.is_empty(), "{log}");
+    xray.wait_for(&id(2)).await;
 }
 
 #[tokio::test]
 async fn a_lambda_that_forbids_invoke_without_saying_why_gets_shutdown_alone() {
-    let mut lambda = Lambda::start(Manners {
+    let mut lambda = Lambda::start(LambdaOptions {
         invoke_forbidden: true,
-        ..Manners::default()
+        ..LambdaOptions::default()
     })
     .await;
     let xray = XRay::start([]).await;

@@ -1,53 +1,49 @@
-use std::time::Duration;
-
-use crate::lambda::{Lambda, Manners, SILENCE};
+use crate::lambda::{FUNCTION_TIMEOUT, Lambda, LambdaOptions, NO_RESPONSE};
 use crate::sandbox::Extension;
 use crate::xray::XRay;
 
-const TIMEOUT: Duration = Duration::from_secs(30);
-
 #[tokio::test]
 async fn an_unknown_event_costs_nothing_and_every_request_is_answered_200() {
-    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let mut xray = XRay::start([]).await;
     let extension = Extension::start(&lambda, &xray.address);
     lambda.ready().await;
     for body in ["", "{}", "[1]", "not json", &"x".repeat(3_000_000)] {
         assert_eq!(lambda.telemetry(body).await, 200);
     }
-    lambda.invoke("r-1", TIMEOUT).await;
+    lambda.invoke("r-1", FUNCTION_TIMEOUT).await;
     let batch = r#"[
         {"time":"2026-01-10T09:00:00.000Z","type":"platform.tomorrow","record":{"x":[]}},
         {"time":"2026-01-10T09:00:00.130Z","type":"platform.start","record":{"requestId":"r-1","tracing":{"spanId":"54565fb41ac79632","type":"X-Amzn-Trace-Id","value":"Root=1-6750a1b2-00112233445566778899aabb;Parent=0efbd19962d95b05;Sampled=1"}}},
         {"time":"2026-01-10T09:00:00.171Z","type":"platform.runtimeDone","record":{"requestId":"r-1","status":"success","spans":[{"name":"responseLatency","start":"2026-01-10T09:00:00.130Z","durationMs":39.8}]}}]"#;
     assert_eq!(lambda.telemetry(batch).await, 200);
-    lambda.next().await;
-    let documents = xray.so_far();
+    lambda.wait_for_next().await;
+    let documents = xray.received();
     assert_eq!(documents.len(), 1);
     assert_eq!(documents[0]["name"], "Response latency");
     assert_eq!(documents[0]["parent_id"], "54565fb41ac79632");
     lambda.shutdown("SPINDOWN");
-    assert_eq!(extension.ended().await.1, "");
+    assert_eq!(extension.exited().await.1, "");
 }
 
 #[tokio::test]
 async fn a_report_that_comes_during_shutdown_is_sent() {
-    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let mut xray = XRay::start([]).await;
     let extension = Extension::start(&lambda, &xray.address);
     lambda.ready().await;
     lambda.telemetry("[]").await;
-    lambda.invoke("r-1", TIMEOUT).await;
+    lambda.invoke("r-1", FUNCTION_TIMEOUT).await;
     let start = r#"[{"time":"2026-01-10T09:00:00.130Z","type":"platform.start","record":{"requestId":"r-1","tracing":{"spanId":"54565fb41ac79632","type":"X-Amzn-Trace-Id","value":"Root=1-6750a1b2-00112233445566778899aabb;Parent=0efbd19962d95b05;Sampled=1"}}}]"#;
     lambda.telemetry(start).await;
     lambda.runtime_done("r-1").await;
-    lambda.next().await;
+    lambda.wait_for_next().await;
     lambda.shutdown("TIMEOUT");
     let report = r#"[{"time":"2026-01-10T09:00:03.140Z","type":"platform.report","record":{"requestId":"r-1","status":"timeout","errorType":"Sandbox.Timedout","metrics":{"durationMs":3000.0}}}]"#;
     lambda.telemetry(report).await;
-    let (status, said) = extension.ended().await;
-    assert!(status.success() && said.is_empty(), "{said}");
-    let documents = xray.so_far();
+    let (status, log) = extension.exited().await;
+    assert!(status.success() && log.is_empty(), "{log}");
+    let documents = xray.received();
     assert_eq!(documents.len(), 1);
     assert_eq!(documents[0]["fault"], true);
 }
@@ -55,17 +51,17 @@ async fn a_report_that_comes_during_shutdown_is_sent() {
 #[tokio::test]
 async fn in_pass_through_the_functions_segment_is_drawn_on_request_only() {
     for (wanted, drawn) in [("true", 1), ("false", 0)] {
-        let mut lambda = Lambda::start(Manners::default()).await;
+        let mut lambda = Lambda::start(LambdaOptions::default()).await;
         let mut xray = XRay::start([]).await;
         let variables = [("XRAY_LAMBDA_FUNCTION_SEGMENT", wanted)];
         let extension = Extension::start_with(&lambda, &xray.address, &variables);
         lambda.ready().await;
         lambda.telemetry("[]").await;
-        lambda.invoke("r-1", TIMEOUT).await;
+        lambda.invoke("r-1", FUNCTION_TIMEOUT).await;
         lambda.telemetry(r#"[{"time":"2026-01-10T09:00:00.130Z","type":"platform.start","record":{"requestId":"r-1"}}]"#).await;
         lambda.runtime_done("r-1").await;
-        lambda.next().await;
-        let documents = xray.so_far();
+        lambda.wait_for_next().await;
+        let documents = xray.received();
         assert_eq!(documents.len(), drawn);
         if let Some(segment) = documents.first() {
             assert_eq!(segment["name"], "orders");
@@ -91,20 +87,20 @@ async fn lambdas_own_init_is_not_drawn_again() {
             vec!["Extension init", "Runtime init", "orders"],
         ),
     ] {
-        let mut lambda = Lambda::start(Manners::default()).await;
+        let mut lambda = Lambda::start(LambdaOptions::default()).await;
         let mut xray = XRay::start([]).await;
         let variables = [("XRAY_LAMBDA_FUNCTION_SEGMENT", "true")];
         let extension = Extension::start_with(&lambda, &xray.address, &variables);
         lambda.ready().await;
         lambda.telemetry(INIT).await;
-        lambda.invoke("r-1", TIMEOUT).await;
+        lambda.invoke("r-1", FUNCTION_TIMEOUT).await;
         let start = format!(
             r#"[{{"time":"2026-01-10T09:00:00.130Z","type":"platform.start","record":{{"requestId":"r-1"{tracing}}}}}]"#
         );
         lambda.telemetry(&start).await;
         lambda.runtime_done("r-1").await;
-        lambda.next().await;
-        let documents = xray.so_far();
+        lambda.wait_for_next().await;
+        let documents = xray.received();
         let mut names: Vec<_> = documents
             .iter()
             .filter_map(|document| document["name"].as_str())
@@ -117,21 +113,21 @@ async fn lambdas_own_init_is_not_drawn_again() {
 
 #[tokio::test]
 async fn a_subscription_that_is_not_answered_is_said_and_leaves_a_working_function() {
-    let mut lambda = Lambda::start(Manners {
-        subscription: SILENCE,
-        ..Manners::default()
+    let mut lambda = Lambda::start(LambdaOptions {
+        subscription: NO_RESPONSE,
+        ..LambdaOptions::default()
     })
     .await;
     let xray = XRay::start([]).await;
     let extension = Extension::start(&lambda, &xray.address);
     lambda.ready().await;
-    lambda.invoke("r-1", TIMEOUT).await;
-    lambda.next().await;
+    lambda.invoke("r-1", FUNCTION_TIMEOUT).await;
+    lambda.wait_for_next().await;
     lambda.shutdown("SPINDOWN");
-    let (status, said) = extension.ended().await;
+    let (status, log) = extension.exited().await;
     assert!(status.success());
     assert!(
-        said.contains("the Telemetry API did not respond within 2s"),
-        "{said}"
+        log.contains("the Telemetry API did not respond within 2s"),
+        "{log}"
     );
 }

@@ -1,4 +1,4 @@
-//! The extension as a process, and the function beside it.
+//! The extension's process, and the function that sends it documents.
 
 use std::io::Read;
 use std::net::UdpSocket;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 use xray_document::Datagram;
 
-use crate::lambda::{Lambda, PATIENCE};
+use crate::lambda::{Lambda, TEST_TIMEOUT};
 
 /// The extension's process. It ends with the test.
 #[derive(Debug)]
@@ -21,11 +21,12 @@ pub(crate) struct Extension {
 }
 
 impl Extension {
+    /// Starts the extension with the variables that Lambda sets.
     pub(crate) fn start(lambda: &Lambda, xray: &str) -> Self {
         Self::start_with(lambda, xray, &[])
     }
 
-    /// With more variables than Lambda's.
+    /// Starts the extension with more variables than Lambda sets.
     pub(crate) fn start_with(lambda: &Lambda, xray: &str, more: &[(&str, &str)]) -> Self {
         let intake = free_udp_address();
         let mut child = Command::new(env!("CARGO_BIN_EXE_xray-lambda-extension"))
@@ -58,13 +59,13 @@ impl Extension {
         }
     }
 
-    /// The function sends a subsegment, as an SDK does.
-    pub(crate) fn document(&self, id: &str) {
-        self.document_of(id, 0);
+    /// Sends a subsegment, as an SDK does.
+    pub(crate) fn send_document(&self, id: &str) {
+        self.send_large_document(id, 0);
     }
 
-    /// A subsegment with so many bytes of metadata.
-    pub(crate) fn document_of(&self, id: &str, bytes: usize) {
+    /// Sends a subsegment with this many bytes of metadata.
+    pub(crate) fn send_large_document(&self, id: &str, bytes: usize) {
         let padding = "x".repeat(bytes);
         let json = format!(
             r#"{{"id":"{id}","name":"work","trace_id":"1-6750a1b2-00112233445566778899aabb","parent_id":"53995c3f42cd8ad8","type":"subsegment","start_time":1733337522.1,"end_time":1733337522.2,"metadata":{{"a":{{"b":"{padding}"}}}}}}"#
@@ -72,16 +73,16 @@ impl Extension {
         self.send(Datagram::Document(&json));
     }
 
-    /// What [`document`](Self::document) will complete.
-    pub(crate) fn in_progress(&self, id: &str) {
+    /// Sends the in-progress version of [`send_document`](Self::send_document).
+    pub(crate) fn send_in_progress(&self, id: &str) {
         let json = format!(
             r#"{{"id":"{id}","name":"work","trace_id":"1-6750a1b2-00112233445566778899aabb","parent_id":"53995c3f42cd8ad8","type":"subsegment","start_time":1733337522.1,"in_progress":true}}"#
         );
         self.send(Datagram::Document(&json));
     }
 
-    /// The wrapper says that an invocation's documents are all sent.
-    pub(crate) fn done(&self, request_id: &str) {
+    /// Sends the wrapper's signal that it has sent all documents of an invocation.
+    pub(crate) fn send_done(&self, request_id: &str) {
         self.send(Datagram::Done { request_id });
     }
 
@@ -95,7 +96,7 @@ impl Extension {
         self.function.send_to(bytes, &self.intake).unwrap();
     }
 
-    /// What Lambda does between invocations.
+    /// Sends a signal to the process: `-STOP` and `-CONT` stand for a freeze.
     pub(crate) fn signal(&self, signal: &str) {
         let status = Command::new("kill")
             .args([signal, &self.child.id().to_string()])
@@ -103,14 +104,17 @@ impl Extension {
         assert!(status.unwrap().success());
     }
 
-    /// Waits for the end of the process; gives its status and what it said.
-    pub(crate) async fn ended(mut self) -> (ExitStatus, String) {
+    /// Waits for the end of the process. Returns its status and its log.
+    pub(crate) async fn exited(mut self) -> (ExitStatus, String) {
         let begun = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            assert!(begun.elapsed() < PATIENCE, "the extension does not end");
+            assert!(
+                begun.elapsed() < TEST_TIMEOUT,
+                "the extension does not exit"
+            );
             sleep(Duration::from_millis(2)).await;
         };
         (status, self.stderr.take().unwrap().join().unwrap())
@@ -124,7 +128,7 @@ impl Drop for Extension {
     }
 }
 
-/// An address where nobody listens just now.
+/// A free UDP address.
 pub(crate) fn free_udp_address() -> String {
     UdpSocket::bind("127.0.0.1:0")
         .unwrap()

@@ -2,7 +2,7 @@ use std::fmt::Write;
 
 use ring::{digest, hmac};
 
-use crate::lambda::{Lambda, Manners};
+use crate::lambda::{Lambda, LambdaOptions};
 use crate::sandbox::{Extension, id};
 use crate::xray::XRay;
 
@@ -26,14 +26,14 @@ fn sign(key: &[u8], text: &str) -> Vec<u8> {
 /// Recomputed from AWS's description (IAM User Guide, "Create a signed AWS API request").
 #[tokio::test]
 async fn a_request_is_signed_with_sigv4_for_the_service_xray() {
-    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let mut xray = XRay::start([]).await;
     let extension = Extension::start(&lambda, &xray.address);
     lambda.ready().await;
-    extension.document(&id(1));
+    extension.send_document(&id(1));
     lambda.shutdown("SPINDOWN");
-    let put = xray.put().await;
-    assert!(extension.ended().await.0.success());
+    let put = xray.next_request().await;
+    assert!(extension.exited().await.0.success());
 
     assert!(
         put.head.starts_with("POST /TraceSegments HTTP/1.1\r\n"),

@@ -1,15 +1,12 @@
 //! Several destinations at a time, as `XRAY_LAMBDA_SINKS` names them.
 
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::lambda::{Lambda, Manners};
+use crate::lambda::{FUNCTION_TIMEOUT, Lambda, LambdaOptions};
 use crate::sandbox::{Extension, id};
-use crate::xray::{Away, XRay};
-
-const TIMEOUT: Duration = Duration::from_secs(30);
+use crate::xray::{UnreachableXRay, XRay};
 
 fn ids(documents: &[Value]) -> Vec<&str> {
     documents
@@ -28,17 +25,17 @@ fn lines(path: &Path) -> Vec<Value> {
 
 /// Runs one invocation with two documents; returns the log.
 async fn invoke(xray: &str, sinks: &str) -> String {
-    let mut lambda = Lambda::start(Manners::default()).await;
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let extension = Extension::start_with(&lambda, xray, &[("XRAY_LAMBDA_SINKS", sinks)]);
     lambda.ready().await;
     lambda.telemetry("[]").await;
-    lambda.invoke("r-1", TIMEOUT).await;
-    extension.document(&id(1));
-    extension.document(&id(2));
-    extension.done("r-1");
-    lambda.next().await;
+    lambda.invoke("r-1", FUNCTION_TIMEOUT).await;
+    extension.send_document(&id(1));
+    extension.send_document(&id(2));
+    extension.send_done("r-1");
+    lambda.wait_for_next().await;
     lambda.shutdown("SPINDOWN");
-    let (status, log) = extension.ended().await;
+    let (status, log) = extension.exited().await;
     assert!(status.success(), "{log}");
     log
 }
@@ -49,7 +46,7 @@ async fn every_document_reaches_every_sink() {
     let path = folder.path().join("documents.jsonl");
     let mut xray = XRay::start([]).await;
     let log = invoke(&xray.address, &format!("xray,file:{}", path.display())).await;
-    assert_eq!(ids(&xray.so_far()), [id(1), id(2)]);
+    assert_eq!(ids(&xray.received()), [id(1), id(2)]);
     assert_eq!(ids(&lines(&path)), [id(1), id(2)]);
     assert_eq!(log, "");
 }
@@ -58,8 +55,12 @@ async fn every_document_reaches_every_sink() {
 async fn a_sink_that_is_away_costs_another_nothing_and_has_its_own_account() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("documents.jsonl");
-    let away = Away::new();
-    let log = invoke(&away.address, &format!("file:{},xray", path.display())).await;
+    let unreachable = UnreachableXRay::new();
+    let log = invoke(
+        &unreachable.address,
+        &format!("file:{},xray", path.display()),
+    )
+    .await;
     assert_eq!(ids(&lines(&path)), [id(1), id(2)]);
     assert!(
         log.contains(
@@ -77,6 +78,6 @@ async fn a_file_alone_needs_no_x_ray() {
     let mut xray = XRay::start([]).await;
     let log = invoke(&xray.address, &format!("file:{}", path.display())).await;
     assert_eq!(ids(&lines(&path)), [id(1), id(2)]);
-    assert!(xray.so_far().is_empty());
+    assert!(xray.received().is_empty());
     assert_eq!(log, "");
 }

@@ -1,46 +1,47 @@
-//! An X-Ray that takes documents, and misbehaves as each test tells it.
+//! A scripted X-Ray, which accepts documents or fails as each test requires.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::lambda::PATIENCE;
+use crate::lambda::TEST_TIMEOUT;
 
-/// What one request gets. Requests beyond the script are taken.
+/// The response to one request. Requests after the end of the script are accepted.
 #[derive(Debug, Clone)]
-pub(crate) enum Reply {
-    Take,
-    TakeAfter(Duration),
-    /// A status and an error type.
-    Refuse(u16, &'static str),
-    /// 200, but for the documents of these ids; waits for a batch that holds one.
+pub(crate) enum Response {
+    Accept,
+    AcceptAfter(Duration),
+    /// An error with this status and type.
+    Error(u16, &'static str),
+    /// Status 200, and the documents with these ids are unprocessed with this error code. Other
+    /// batches are accepted until one contains such a document.
     Unprocessed(&'static str, Vec<String>),
-    /// Never an answer.
+    /// No response, and the connection stays open.
     Hang,
-    /// The connection ends without a byte, as one does that died in a freeze.
+    /// The connection is closed without a response, as after a freeze.
     Close,
-    /// The connection ends in the middle of the answer.
-    CloseInside,
-    /// 200, and a page that a proxy shows.
-    Page,
+    /// The connection is closed in the middle of the response.
+    CloseMidResponse,
+    /// Status 200, and an HTML page of a proxy.
+    ProxyPage,
 }
 
-/// A request as it came.
+/// A PutTraceSegments request.
 #[derive(Debug, Clone)]
-pub(crate) struct Put {
+pub(crate) struct PutRequest {
     pub(crate) head: String,
     pub(crate) body: String,
     pub(crate) documents: Vec<Value>,
 }
 
-impl Put {
+impl PutRequest {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
             let (key, value) = line.split_once(':')?;
@@ -49,14 +50,14 @@ impl Put {
     }
 }
 
-/// An X-Ray that refuses connections, and whose port nobody else can take.
+/// An X-Ray that refuses connections. It reserves its port.
 #[derive(Debug)]
-pub(crate) struct Away {
+pub(crate) struct UnreachableXRay {
     pub(crate) address: String,
     socket: TcpSocket,
 }
 
-impl Away {
+impl UnreachableXRay {
     pub(crate) fn new() -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -64,7 +65,8 @@ impl Away {
         Self { address, socket }
     }
 
-    pub(crate) fn back(self, script: impl IntoIterator<Item = Reply>) -> XRay {
+    /// Starts to accept connections.
+    pub(crate) fn listen(self, script: impl IntoIterator<Item = Response>) -> XRay {
         XRay::on(self.socket.listen(1_024).unwrap(), script)
     }
 }
@@ -72,8 +74,8 @@ impl Away {
 #[derive(Debug)]
 pub(crate) struct XRay {
     pub(crate) address: String,
-    puts: UnboundedReceiver<Put>,
-    taken: Vec<Value>,
+    requests: UnboundedReceiver<PutRequest>,
+    received: Vec<Value>,
     server: JoinHandle<()>,
     connections: Connections,
 }
@@ -88,128 +90,126 @@ impl Drop for XRay {
 }
 
 impl XRay {
-    pub(crate) async fn start(script: impl IntoIterator<Item = Reply>) -> Self {
-        Away::new().back(script)
+    pub(crate) async fn start(script: impl IntoIterator<Item = Response>) -> Self {
+        UnreachableXRay::new().listen(script)
     }
 
-    fn on(listener: TcpListener, script: impl IntoIterator<Item = Reply>) -> Self {
+    fn on(listener: TcpListener, script: impl IntoIterator<Item = Response>) -> Self {
         let address = listener.local_addr().unwrap().to_string();
         let script = Arc::new(Mutex::new(VecDeque::from_iter(script)));
-        let (put, puts) = unbounded_channel();
+        let (request_sender, requests) = unbounded_channel();
         let connections = Connections::default();
         let open = Arc::clone(&connections);
         let server = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let connection = tokio::spawn(serve(stream, Arc::clone(&script), put.clone()));
+                let connection =
+                    tokio::spawn(serve(stream, Arc::clone(&script), request_sender.clone()));
                 open.lock().unwrap().push(connection);
             }
         });
         Self {
             address,
-            puts,
-            taken: Vec::new(),
+            requests,
+            received: Vec::new(),
             server,
             connections,
         }
     }
 
+    /// Closes every open connection.
     pub(crate) fn close_connections(&self) {
         for connection in self.connections.lock().unwrap().drain(..) {
             connection.abort();
         }
     }
 
-    /// The next request, whatever it gets.
-    pub(crate) async fn put(&mut self) -> Put {
-        let put = timeout(PATIENCE, self.puts.recv())
+    /// Waits for the next request, accepted or not.
+    pub(crate) async fn next_request(&mut self) -> PutRequest {
+        let request = timeout(TEST_TIMEOUT, self.requests.recv())
             .await
             .expect("a request to X-Ray")
             .unwrap();
-        self.taken.extend(put.documents.iter().cloned());
-        put
+        self.received.extend(request.documents.iter().cloned());
+        request
     }
 
-    /// Every document that came so far, also those that were refused.
-    pub(crate) fn so_far(&mut self) -> Vec<Value> {
-        while let Ok(put) = self.puts.try_recv() {
-            self.taken.extend(put.documents);
+    /// Every document received so far, accepted or not.
+    pub(crate) fn received(&mut self) -> Vec<Value> {
+        while let Ok(request) = self.requests.try_recv() {
+            self.received.extend(request.documents);
         }
-        self.taken.clone()
+        self.received.clone()
     }
 
-    /// Waits for the document of an id.
-    pub(crate) async fn has(&mut self, id: &str) -> Value {
+    /// Waits for the document with this id.
+    pub(crate) async fn wait_for(&mut self, id: &str) -> Value {
         loop {
-            if let Some(document) = self.taken.iter().find(|document| document["id"] == id) {
+            if let Some(document) = self.received.iter().find(|document| document["id"] == id) {
                 return document.clone();
             }
-            self.put().await;
+            self.next_request().await;
         }
     }
 }
 
 async fn serve(
     mut stream: TcpStream,
-    script: Arc<Mutex<VecDeque<Reply>>>,
-    puts: UnboundedSender<Put>,
+    script: Arc<Mutex<VecDeque<Response>>>,
+    requests: UnboundedSender<PutRequest>,
 ) {
-    while let Some(put) = read(&mut stream).await {
-        let reply = next(&mut script.lock().unwrap(), &put);
-        if let Reply::TakeAfter(time) = reply {
+    while let Some(request) = read(&mut stream).await {
+        let response = next(&mut script.lock().unwrap(), &request);
+        if let Response::AcceptAfter(time) = response {
             sleep(time).await;
         }
-        let _ = puts.send(put);
-        let (status, error, body) = match reply {
-            Reply::Take | Reply::TakeAfter(_) => {
-                (200, "", r#"{"UnprocessedTraceSegments":[]}"#.to_owned())
-            }
-            Reply::Refuse(status, error) => (status, error, "{}".to_owned()),
-            Reply::Unprocessed(code, ids) => {
-                let of = |id| serde_json::json!({"Id": id, "ErrorCode": code, "Message": "m"});
-                let list: Vec<Value> = ids.into_iter().map(of).collect();
-                (
-                    200,
-                    "",
-                    serde_json::json!({"UnprocessedTraceSegments": list}).to_string(),
-                )
-            }
-            Reply::Hang => {
+        let _ = requests.send(request);
+        let (status, error, body) = match response {
+            Response::Accept | Response::AcceptAfter(_) => (200, "", unprocessed("", Vec::new())),
+            Response::Error(status, error) => (status, error, "{}".to_owned()),
+            Response::Unprocessed(code, ids) => (200, "", unprocessed(code, ids)),
+            Response::ProxyPage => (200, "", "<html>log in</html>".to_owned()),
+            Response::Hang => {
                 std::future::pending::<()>().await;
                 return;
             }
-            Reply::Close => return,
-            Reply::Page => (200, "", "<html>log in</html>".to_owned()),
-            Reply::CloseInside => {
+            Response::Close => return,
+            Response::CloseMidResponse => {
                 let _ = stream
                     .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{")
                     .await;
                 return;
             }
         };
-        let answer = format!(
+        let response = format!(
             "HTTP/1.1 {status} x\r\nx-amzn-errortype: {error}\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
-        if stream.write_all(answer.as_bytes()).await.is_err() {
+        if stream.write_all(response.as_bytes()).await.is_err() {
             return;
         }
     }
 }
 
-fn next(script: &mut VecDeque<Reply>, put: &Put) -> Reply {
-    if let Some(Reply::Unprocessed(_, ids)) = script.front()
-        && !put
+fn unprocessed(code: &str, ids: Vec<String>) -> String {
+    let entry = |id| json!({"Id": id, "ErrorCode": code, "Message": "m"});
+    let entries: Vec<Value> = ids.into_iter().map(entry).collect();
+    json!({"UnprocessedTraceSegments": entries}).to_string()
+}
+
+fn next(script: &mut VecDeque<Response>, request: &PutRequest) -> Response {
+    if let Some(Response::Unprocessed(_, ids)) = script.front()
+        && !request
             .documents
             .iter()
             .any(|document| ids.iter().any(|id| document["id"] == **id))
     {
-        return Reply::Take;
+        return Response::Accept;
     }
-    script.pop_front().unwrap_or(Reply::Take)
+    script.pop_front().unwrap_or(Response::Accept)
 }
 
-async fn read(stream: &mut TcpStream) -> Option<Put> {
+async fn read(stream: &mut TcpStream) -> Option<PutRequest> {
     let mut bytes = Vec::new();
     let mut chunk = vec![0; 64 * 1024];
     let end = loop {
@@ -222,12 +222,12 @@ async fn read(stream: &mut TcpStream) -> Option<Put> {
         }
     };
     let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
-    let mut put = Put {
+    let mut request = PutRequest {
         head,
         body: String::new(),
         documents: Vec::new(),
     };
-    let length: usize = put.header("content-length").unwrap().parse().unwrap();
+    let length: usize = request.header("content-length").unwrap().parse().unwrap();
     let mut body = bytes.split_off(end + 4);
     while body.len() < length {
         match stream.read(&mut chunk).await {
@@ -235,11 +235,11 @@ async fn read(stream: &mut TcpStream) -> Option<Put> {
             _ => return None,
         }
     }
-    put.body = String::from_utf8(body).unwrap();
-    let json: Value = serde_json::from_str(&put.body).unwrap();
+    request.body = String::from_utf8(body).unwrap();
+    let json: Value = serde_json::from_str(&request.body).unwrap();
     let documents = json["TraceSegmentDocuments"].as_array().unwrap().iter();
-    put.documents = documents
+    request.documents = documents
         .map(|text| serde_json::from_str(text.as_str().unwrap()).unwrap())
         .collect();
-    Some(put)
+    Some(request)
 }
