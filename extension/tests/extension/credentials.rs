@@ -1,4 +1,4 @@
-//! Credentials of a restored snapshot.
+//! Credentials from the sandbox's endpoint, as with SnapStart.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -8,11 +8,11 @@ use crate::lambda::{FUNCTION_TIMEOUT, Lambda, LambdaOptions};
 use crate::sandbox::{Extension, id};
 use crate::xray::XRay;
 
-/// An endpoint that gives such an answer each time; and the requests that it got.
+/// Starts an endpoint for credentials. Returns its URL and the requests that it receives.
 async fn endpoint(status: u16, expiration: &str) -> (String, UnboundedReceiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/credentials?a=b", listener.local_addr().unwrap());
-    let (asked, requests) = unbounded_channel();
+    let (request_sender, requests) = unbounded_channel();
     let body = format!(
         r#"{{"AccessKeyId":"AKIDRESTORED","SecretAccessKey":"secret-restored","Token":"token-restored","Expiration":"{expiration}"}}"#
     );
@@ -23,18 +23,21 @@ async fn endpoint(status: u16, expiration: &str) -> (String, UnboundedReceiver<S
             while !head.ends_with(b"\r\n\r\n") {
                 head.push(stream.read_u8().await.unwrap());
             }
-            asked.send(String::from_utf8(head).unwrap()).unwrap();
-            let answer = format!(
+            request_sender
+                .send(String::from_utf8(head).unwrap())
+                .unwrap();
+            let response = format!(
                 "HTTP/1.1 {status} x\r\ncontent-length: {}\r\n\r\n{body}",
                 body.len()
             );
-            stream.write_all(answer.as_bytes()).await.unwrap();
+            stream.write_all(response.as_bytes()).await.unwrap();
         }
     });
     (url, requests)
 }
 
-/// Two invocations with a document each, of a function without keys in its environment.
+/// Runs two invocations, each with one document, of a function without credentials in its
+/// environment. Returns X-Ray and the log.
 async fn two_invocations(url: &str) -> (XRay, String) {
     let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let xray = XRay::start([]).await;
@@ -60,18 +63,21 @@ async fn two_invocations(url: &str) -> (XRay, String) {
 }
 
 #[tokio::test]
-async fn where_the_environment_has_no_keys_the_sandboxs_endpoint_is_asked_once() {
+async fn without_credentials_in_the_environment_the_endpoint_is_called_once() {
     let (url, mut requests) = endpoint(200, "2999-01-10T09:00:00Z").await;
     let (mut xray, log) = two_invocations(&url).await;
     assert_eq!(log, "");
     for _ in 0..2 {
-        let put = xray.next_request().await;
-        let authorization = put.header("authorization").unwrap();
+        let request = xray.next_request().await;
+        let authorization = request.header("authorization").unwrap();
         assert!(
             authorization.contains("Credential=AKIDRESTORED/"),
             "{authorization}"
         );
-        assert_eq!(put.header("x-amz-security-token"), Some("token-restored"));
+        assert_eq!(
+            request.header("x-amz-security-token"),
+            Some("token-restored")
+        );
     }
     let request = requests.try_recv().unwrap();
     assert!(
@@ -82,11 +88,11 @@ async fn where_the_environment_has_no_keys_the_sandboxs_endpoint_is_asked_once()
         request.contains("\r\nauthorization: let-me-in\r\n"),
         "{request}"
     );
-    assert!(requests.try_recv().is_err(), "once");
+    assert!(requests.try_recv().is_err(), "a second request");
 }
 
 #[tokio::test]
-async fn credentials_that_are_about_to_expire_are_fetched_anew() {
+async fn expired_credentials_are_fetched_again() {
     let (url, mut requests) = endpoint(200, "2001-01-10T09:00:00Z").await;
     let (mut xray, log) = two_invocations(&url).await;
     assert_eq!((log.as_str(), xray.received().len()), ("", 2));
@@ -94,7 +100,7 @@ async fn credentials_that_are_about_to_expire_are_fetched_anew() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_gives_no_credentials_is_said_without_its_answer() {
+async fn an_error_of_the_endpoint_is_logged_without_the_response_body() {
     let (url, _requests) = endpoint(403, "").await;
     let (mut xray, log) = two_invocations(&url).await;
     assert!(

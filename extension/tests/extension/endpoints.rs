@@ -1,4 +1,4 @@
-//! Which way a request takes.
+//! Endpoints, TLS and proxies.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -8,8 +8,8 @@ use crate::lambda::{FUNCTION_TIMEOUT, Lambda, LambdaOptions, TEST_TIMEOUT};
 use crate::sandbox::{Extension, id};
 use crate::xray::XRay;
 
-/// Starts an extension with those variables, gives it a document to send, and takes the
-/// first connection that it makes to `listener`.
+/// Starts an extension that has a document to send. Returns its first connection to
+/// `listener`.
 async fn connection(
     listener: &TcpListener,
     endpoint: &str,
@@ -30,8 +30,8 @@ async fn connection(
     (stream, extension)
 }
 
-/// Whether the peer speaks TLS: a handshake record with a ClientHello (RFC 8446, 4 and 5.1).
-async fn says_client_hello(stream: &mut TcpStream) -> bool {
+/// Whether the peer starts TLS: a handshake record with a ClientHello (RFC 8446, 4 and 5.1).
+async fn sends_client_hello(stream: &mut TcpStream) -> bool {
     let mut record = [0; 6];
     timeout(TEST_TIMEOUT, stream.read_exact(&mut record))
         .await
@@ -41,15 +41,15 @@ async fn says_client_hello(stream: &mut TcpStream) -> bool {
 }
 
 #[tokio::test]
-async fn an_https_endpoint_is_spoken_to_in_tls() {
+async fn an_https_endpoint_is_called_with_tls() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("https://{}", listener.local_addr().unwrap());
     let (mut stream, _extension) = connection(&listener, &endpoint, &[]).await;
-    assert!(says_client_hello(&mut stream).await);
+    assert!(sends_client_hello(&mut stream).await);
 }
 
 #[tokio::test]
-async fn the_regions_x_ray_is_reached_through_the_proxy_of_the_environment() {
+async fn x_ray_is_called_through_the_proxy_of_the_environment() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let proxy = format!("http://{}", listener.local_addr().unwrap());
     let variables = [
@@ -71,13 +71,13 @@ async fn the_regions_x_ray_is_reached_through_the_proxy_of_the_environment() {
     );
     stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
     assert!(
-        says_client_hello(&mut stream).await,
+        sends_client_hello(&mut stream).await,
         "TLS inside the tunnel"
     );
 }
 
 #[tokio::test]
-async fn an_endpoint_in_the_sandbox_is_reached_without_the_proxy() {
+async fn an_endpoint_in_the_sandbox_is_called_without_the_proxy() {
     let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let mut xray = XRay::start([]).await;
     let variables = [
@@ -93,18 +93,20 @@ async fn an_endpoint_in_the_sandbox_is_reached_without_the_proxy() {
 }
 
 #[tokio::test]
-async fn an_endpoint_with_a_path_keeps_it() {
+async fn the_path_of_an_endpoint_is_kept() {
     let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let mut xray = XRay::start([]).await;
     let extension = Extension::start(&lambda, &format!("{}/base/", xray.address));
     lambda.ready().await;
     extension.send_document(&id(1));
     lambda.shutdown("SPINDOWN");
-    let put = xray.next_request().await;
+    let request = xray.next_request().await;
     assert!(
-        put.head.starts_with("POST /base/TraceSegments HTTP/1.1"),
+        request
+            .head
+            .starts_with("POST /base/TraceSegments HTTP/1.1"),
         "{}",
-        put.head
+        request.head
     );
     assert!(extension.exited().await.0.success());
 }

@@ -1,4 +1,4 @@
-//! X-Ray that is slow, silent, broken or away.
+//! X-Ray that is slow, silent, broken or unreachable.
 
 use std::time::{Duration, Instant};
 
@@ -28,8 +28,8 @@ impl Fixture {
         }
     }
 
-    /// One invocation with a document of that number; returns how long `/next` was held
-    /// after its end.
+    /// Runs one invocation, with a document of its number. Returns the time between its end and
+    /// `/next`.
     async fn invoke(&mut self) -> Duration {
         self.invocations += 1;
         let request_id = format!("r-{}", self.invocations);
@@ -41,6 +41,7 @@ impl Fixture {
         ended.elapsed()
     }
 
+    /// Ends the extension. Returns X-Ray and the log.
     async fn shutdown(self) -> (XRay, String) {
         self.lambda.shutdown("SPINDOWN");
         let (status, log) = self.extension.exited().await;
@@ -50,12 +51,12 @@ impl Fixture {
 }
 
 #[tokio::test]
-async fn what_fails_for_now_is_kept_and_sent_with_the_next_invocation() {
+async fn documents_of_a_failed_request_are_sent_in_the_next_invocation() {
     for response in [
         Response::Error(429, "ThrottledException"),
         Response::Error(500, ""),
         Response::Error(403, "ExpiredTokenException"),
-        Response::CloseMidResponse,
+        Response::Truncate,
         Response::Close,
         Response::ProxyPage,
     ] {
@@ -89,7 +90,7 @@ async fn what_fails_for_now_is_kept_and_sent_with_the_next_invocation() {
 }
 
 #[tokio::test]
-async fn a_silent_x_ray_holds_the_function_no_longer_than_the_flush_timeout() {
+async fn a_silent_x_ray_delays_next_by_the_flush_timeout_at_most() {
     let mut fixture = Fixture::start(
         vec![Response::Hang, Response::Hang],
         &[("XRAY_LAMBDA_FLUSH_TIMEOUT_MS", "300")],
@@ -114,7 +115,7 @@ async fn a_silent_x_ray_holds_the_function_no_longer_than_the_flush_timeout() {
 }
 
 #[tokio::test]
-async fn a_silent_x_ray_holds_the_function_no_longer_than_its_deadline_allows() {
+async fn a_silent_x_ray_does_not_delay_next_beyond_the_deadline() {
     let mut fixture = Fixture::start(
         vec![Response::Hang],
         &[("XRAY_LAMBDA_FLUSH_TIMEOUT_MS", "30000")],
@@ -136,7 +137,7 @@ async fn a_silent_x_ray_holds_the_function_no_longer_than_its_deadline_allows() 
 }
 
 #[tokio::test]
-async fn a_silent_x_ray_does_not_keep_the_process_beyond_shutdown() {
+async fn a_silent_x_ray_does_not_delay_the_exit_beyond_the_shutdown_deadline() {
     let mut fixture = Fixture::start((0..50).map(|_| Response::Hang).collect(), &[]).await;
     fixture.lambda.invoke("r-1", FUNCTION_TIMEOUT).await;
     fixture.extension.send_document(&id(1));
@@ -161,7 +162,7 @@ async fn a_silent_x_ray_does_not_keep_the_process_beyond_shutdown() {
 }
 
 #[tokio::test]
-async fn a_flush_timeout_of_nothing_or_next_to_it_does_not_keep_documents_from_leaving() {
+async fn documents_are_sent_even_if_the_flush_timeout_is_zero_or_short() {
     for milliseconds in ["0", "30"] {
         let slow = Response::AcceptAfter(Duration::from_millis(200));
         let mut fixture = Fixture::start(
@@ -171,7 +172,7 @@ async fn a_flush_timeout_of_nothing_or_next_to_it_does_not_keep_documents_from_l
         .await;
         fixture.lambda.invoke("r-1", FUNCTION_TIMEOUT).await;
         fixture.extension.send_document(&id(1));
-        // Beside the handler, which goes on.
+        // Sent while the handler runs.
         fixture.xray.wait_for(&id(1)).await;
         assert!(!fixture.lambda.has_unread_call(), "{milliseconds}");
         fixture.extension.send_done("r-1");
@@ -181,7 +182,7 @@ async fn a_flush_timeout_of_nothing_or_next_to_it_does_not_keep_documents_from_l
 }
 
 #[tokio::test]
-async fn a_complete_document_that_comes_in_time_spares_x_ray_its_in_progress_version() {
+async fn a_complete_document_replaces_its_unsent_in_progress_version() {
     let mut fixture = Fixture::start(vec![], &[]).await;
     fixture.lambda.invoke("r-1", FUNCTION_TIMEOUT).await;
     fixture.extension.send_in_progress(&id(1));
@@ -196,7 +197,7 @@ async fn a_complete_document_that_comes_in_time_spares_x_ray_its_in_progress_ver
 }
 
 #[tokio::test]
-async fn a_kept_connection_that_died_is_replaced_within_the_same_flush() {
+async fn a_closed_connection_is_replaced_within_the_same_flush() {
     let mut fixture = Fixture::start(
         vec![Response::Accept, Response::Close, Response::Accept],
         &[],
@@ -215,7 +216,7 @@ async fn a_kept_connection_that_died_is_replaced_within_the_same_flush() {
 }
 
 #[tokio::test]
-async fn a_kept_connection_that_is_silent_is_overtaken_by_a_new_one() {
+async fn a_silent_connection_is_replaced_within_the_same_flush() {
     let mut fixture = Fixture::start(
         vec![Response::Accept, Response::Hang, Response::Accept],
         &[],
@@ -228,7 +229,7 @@ async fn a_kept_connection_that_is_silent_is_overtaken_by_a_new_one() {
 }
 
 #[tokio::test]
-async fn of_unprocessed_documents_the_throttled_are_sent_again_and_the_invalid_rejected() {
+async fn a_throttled_document_is_sent_again_and_an_invalid_document_is_rejected() {
     let mut fixture = Fixture::start(
         vec![
             Response::Unprocessed("ThrottledException", vec![id(1)]),
@@ -257,7 +258,7 @@ async fn of_unprocessed_documents_the_throttled_are_sent_again_and_the_invalid_r
 }
 
 #[tokio::test]
-async fn a_batch_that_x_ray_calls_invalid_is_rejected_and_the_next_one_works() {
+async fn an_invalid_batch_is_rejected_and_the_next_batch_is_sent() {
     let mut fixture =
         Fixture::start(vec![Response::Error(400, "InvalidRequestException")], &[]).await;
     fixture.invoke().await;
@@ -275,7 +276,7 @@ async fn a_batch_that_x_ray_calls_invalid_is_rejected_and_the_next_one_works() {
 }
 
 #[tokio::test]
-async fn nothing_that_fits_is_lost_while_x_ray_is_away() {
+async fn no_document_is_lost_while_x_ray_is_unreachable() {
     let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let unreachable = UnreachableXRay::new();
     let extension = Extension::start(&lambda, &unreachable.address);
@@ -294,20 +295,20 @@ async fn nothing_that_fits_is_lost_while_x_ray_is_away() {
         );
     }
     let mut xray = unreachable.listen([]);
-    lambda.invoke("back", FUNCTION_TIMEOUT).await;
-    extension.send_done("back");
+    lambda.invoke("reachable", FUNCTION_TIMEOUT).await;
+    extension.send_done("reachable");
     lambda.wait_for_next().await;
     for n in 0..300 {
         xray.wait_for(&id(n)).await;
     }
     lambda.shutdown("SPINDOWN");
     let (_, log) = extension.exited().await;
-    assert_eq!(log.lines().count(), 1, "said once: {log}");
+    assert_eq!(log.lines().count(), 1, "logged once: {log}");
     assert_eq!(xray.received().len(), 300);
 }
 
 #[tokio::test]
-async fn what_does_not_fit_the_buffer_is_dropped_oldest_first_and_counted() {
+async fn a_full_buffer_drops_and_counts_the_oldest_documents() {
     let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let unreachable = UnreachableXRay::new();
     let extension = Extension::start_with(
@@ -316,12 +317,12 @@ async fn what_does_not_fit_the_buffer_is_dropped_oldest_first_and_counted() {
         &[("XRAY_LAMBDA_BUFFER_BYTES", "50000")],
     );
     lambda.ready().await;
-    // Within the second in which documents wait for company: none is on the wire.
+    // These wait for a second, so none is in flight.
     (0..10).for_each(|n| extension.send_large_document(&id(n), 9_000));
-    let mut back = unreachable.listen([]);
+    let mut xray = unreachable.listen([]);
     lambda.shutdown("SPINDOWN");
     let (_, log) = extension.exited().await;
-    let ids: Vec<_> = back
+    let ids: Vec<_> = xray
         .received()
         .iter()
         .map(|document| document["id"].clone())
@@ -335,7 +336,7 @@ async fn what_does_not_fit_the_buffer_is_dropped_oldest_first_and_counted() {
 }
 
 #[tokio::test]
-async fn without_credentials_the_function_works_and_the_reason_is_said() {
+async fn without_credentials_the_function_works_and_the_reason_is_logged() {
     let mut fixture = Fixture::start(vec![], &[("AWS_ACCESS_KEY_ID", "")]).await;
     assert!(fixture.invoke().await < Duration::from_secs(1));
     let (mut xray, log) = fixture.shutdown().await;

@@ -1,3 +1,5 @@
+//! Freezes of the sandbox between invocations.
+
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
@@ -7,9 +9,9 @@ use crate::sandbox::{Extension, id};
 use crate::xray::{Response, XRay};
 
 #[tokio::test]
-async fn nothing_is_lost_when_connections_die_in_a_freeze() {
+async fn no_document_is_lost_if_connections_die_in_a_freeze() {
     let mut lambda = Lambda::start(LambdaOptions::default()).await;
-    // Some die seen by the kernel, some only when they are used.
+    // Some are closed during the freeze, others at their first use after it.
     let script = (0..50).flat_map(|_| [Response::Accept, Response::Close, Response::Accept]);
     let mut xray = XRay::start(script).await;
     let extension = Extension::start(&lambda, &xray.address);
@@ -21,7 +23,7 @@ async fn nothing_is_lost_when_connections_die_in_a_freeze() {
             xray.close_connections();
         }
         if n % 2 == 0 {
-            // The event, a document and the end are all there when it wakes up.
+            // The event, a document and the end wait when the extension continues.
             lambda.invoke(&format!("r-{n}"), FUNCTION_TIMEOUT).await;
             extension.send_document(&id(2 * n));
             extension.signal("-CONT");
@@ -48,13 +50,14 @@ async fn nothing_is_lost_when_connections_die_in_a_freeze() {
 }
 
 #[tokio::test]
-async fn what_was_being_sent_when_the_sandbox_froze_does_not_hold_the_next_invocation() {
+async fn a_batch_frozen_in_flight_does_not_delay_the_next_invocation() {
     let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let mut xray = XRay::start([Response::Hang]).await;
     let extension = Extension::start(&lambda, &xray.address);
     lambda.ready().await;
     lambda.telemetry("[]").await;
-    // Nobody is told of this one: it goes by the clock, while Lambda may freeze.
+    // This document belongs to no invocation. It is sent after a second, when Lambda may
+    // freeze the sandbox.
     extension.send_document(&id(1));
     xray.wait_for(&id(1)).await;
     extension.signal("-STOP");

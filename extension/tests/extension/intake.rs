@@ -1,3 +1,5 @@
+//! Datagrams from the function.
+
 use std::net::UdpSocket;
 
 use crate::lambda::{FUNCTION_TIMEOUT, Lambda, LambdaOptions};
@@ -5,7 +7,7 @@ use crate::sandbox::{Extension, free_udp_address, id};
 use crate::xray::XRay;
 
 #[tokio::test]
-async fn malformed_datagrams_are_counted_said_once_and_do_no_harm() {
+async fn malformed_datagrams_are_counted_and_each_reason_is_logged_once() {
     let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let mut xray = XRay::start([]).await;
     let extension = Extension::start(&lambda, &xray.address);
@@ -56,9 +58,9 @@ async fn a_document_as_large_as_a_datagram_arrives() {
 }
 
 #[tokio::test]
-async fn a_taken_port_is_said_and_leaves_a_working_function() {
-    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
+async fn with_a_used_port_the_function_works_and_the_reason_is_logged() {
+    let other = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap().to_string();
     let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let mut xray = XRay::start([]).await;
     let variables = [("AWS_XRAY_DAEMON_ADDRESS", address.as_str())];
@@ -73,7 +75,7 @@ async fn a_taken_port_is_said_and_leaves_a_working_function() {
     lambda.invoke("r-1", FUNCTION_TIMEOUT).await;
     lambda.telemetry(&start).await;
     lambda.wait_for_next().await;
-    assert_eq!(xray.received().len(), 2, "the platform's subsegments");
+    assert_eq!(xray.received().len(), 2, "subsegments of the platform");
     lambda.shutdown("SPINDOWN");
     let (status, log) = extension.exited().await;
     assert!(status.success());
@@ -84,7 +86,7 @@ async fn a_taken_port_is_said_and_leaves_a_working_function() {
 }
 
 #[tokio::test]
-async fn the_sdks_second_form_of_the_address_is_understood() {
+async fn the_second_form_of_the_address_is_accepted() {
     let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let mut xray = XRay::start([]).await;
     let address = free_udp_address();
@@ -100,12 +102,12 @@ async fn the_sdks_second_form_of_the_address_is_understood() {
 }
 
 #[tokio::test]
-async fn what_the_kernel_lost_is_in_the_account() {
+async fn datagrams_dropped_by_the_kernel_are_counted() {
     let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let mut xray = XRay::start([]).await;
     let extension = Extension::start(&lambda, &xray.address);
     lambda.ready().await;
-    // No CPU for the extension, and a burst beyond every receive buffer.
+    // The extension is stopped, and the burst is larger than any receive buffer.
     extension.signal("-STOP");
     (0..200).for_each(|n| extension.send_large_document(&id(n), 60_000));
     extension.signal("-CONT");
@@ -116,7 +118,7 @@ async fn what_the_kernel_lost_is_in_the_account() {
         before.rsplit(' ').next().unwrap().parse().unwrap()
     };
     let received = number_before(" documents received");
-    let lost = number_before(" more datagrams");
-    assert!(lost > 0 && received + lost == 200, "{log}");
+    let dropped = number_before(" more datagrams");
+    assert!(dropped > 0 && received + dropped == 200, "{log}");
     assert!(!xray.received().is_empty());
 }

@@ -1,4 +1,4 @@
-//! When an invocation's end is known, and what happens then.
+//! The ends of invocations, and the flush that follows.
 
 use std::time::{Duration, Instant};
 
@@ -6,8 +6,8 @@ use crate::lambda::{FUNCTION_TIMEOUT, Lambda, LambdaOptions};
 use crate::sandbox::{Extension, id};
 use crate::xray::{Response, XRay};
 
-/// Begins an invocation, and returns when the extension has heard of it: what is
-/// buffered before goes when an invocation begins.
+/// Begins an invocation. Returns when the extension has received INVOKE: it then sends the
+/// documents buffered before.
 async fn begin(lambda: &Lambda, xray: &mut XRay, extension: &Extension, request_id: &str) {
     let before = id(1_000);
     extension.send_document(&before);
@@ -15,7 +15,8 @@ async fn begin(lambda: &Lambda, xray: &mut XRay, extension: &Extension, request_
     xray.wait_for(&before).await;
 }
 
-/// An extension that has called `/next`, under a Lambda that answers subscriptions so.
+/// Starts an extension, and waits for its first `/next`. `subscription` is the status of the
+/// response to its subscription.
 async fn start(subscription: u16, script: Vec<Response>) -> (Lambda, XRay, Extension) {
     let mut lambda = Lambda::start(LambdaOptions {
         subscription,
@@ -29,7 +30,7 @@ async fn start(subscription: u16, script: Vec<Response>) -> (Lambda, XRay, Exten
 }
 
 #[tokio::test]
-async fn the_wrappers_signal_sends_everything_before_the_next_next() {
+async fn after_the_wrappers_signal_all_documents_are_sent_before_next() {
     let slow = Response::AcceptAfter(Duration::from_millis(150));
     let (mut lambda, mut xray, extension) =
         start(200, vec![Response::Accept, slow.clone(), slow]).await;
@@ -42,7 +43,7 @@ async fn the_wrappers_signal_sends_everything_before_the_next_next() {
 }
 
 #[tokio::test]
-async fn runtime_done_sends_everything_before_the_next_next() {
+async fn after_runtime_done_all_documents_are_sent_before_next() {
     let slow = Response::AcceptAfter(Duration::from_millis(150));
     let (mut lambda, mut xray, extension) = start(200, vec![Response::Accept, slow]).await;
     lambda.telemetry("[]").await;
@@ -60,7 +61,7 @@ async fn another_invocations_end_does_not_release_this_one() {
     lambda.invoke("r-1", FUNCTION_TIMEOUT).await;
     extension.send_document(&id(1));
     lambda.runtime_done("r-0").await;
-    // Sent after a second beside the handler, and `/next` still held.
+    // Sent after a second while the handler runs, and `/next` is not called.
     xray.wait_for(&id(1)).await;
     assert!(!lambda.has_unread_call());
     extension.send_done("r-1");
@@ -68,7 +69,7 @@ async fn another_invocations_end_does_not_release_this_one() {
 }
 
 #[tokio::test]
-async fn a_signal_that_comes_before_its_invoke_ends_it_all_the_same() {
+async fn a_signal_before_its_invoke_ends_the_invocation() {
     let (mut lambda, mut xray, extension) = start(200, vec![]).await;
     lambda.telemetry("[]").await;
     extension.send_document(&id(1));
@@ -79,14 +80,14 @@ async fn a_signal_that_comes_before_its_invoke_ends_it_all_the_same() {
 }
 
 #[tokio::test]
-async fn where_telemetry_is_refused_the_function_is_not_held_and_its_documents_arrive() {
+async fn without_a_subscription_the_function_is_not_held_and_its_documents_are_sent() {
     for subscription in [202, 404, 400, 500] {
         let (mut lambda, mut xray, extension) = start(subscription, vec![]).await;
         lambda.invoke("r-1", FUNCTION_TIMEOUT).await;
         lambda.wait_for_next().await;
         extension.send_document(&id(1));
         xray.wait_for(&id(1)).await;
-        // Once the wrapper has been heard, its signal is what ends an invocation.
+        // After the wrapper's first signal, a signal ends each invocation.
         extension.send_done("r-1");
         extension.send_document(&id(2));
         lambda.invoke("r-2", FUNCTION_TIMEOUT).await;
@@ -98,7 +99,7 @@ async fn where_telemetry_is_refused_the_function_is_not_held_and_its_documents_a
 }
 
 #[tokio::test]
-async fn telemetry_that_was_promised_and_never_comes_holds_one_invocation_for_a_moment() {
+async fn without_telemetry_only_the_first_invocation_is_held_for_a_short_time() {
     let (mut lambda, mut xray, extension) = start(200, vec![]).await;
     let begun = Instant::now();
     lambda.invoke("r-1", FUNCTION_TIMEOUT).await;
@@ -115,7 +116,7 @@ async fn telemetry_that_was_promised_and_never_comes_holds_one_invocation_for_a_
 }
 
 #[tokio::test]
-async fn a_full_batch_goes_while_the_handler_runs() {
+async fn a_full_batch_is_sent_while_the_handler_runs() {
     let (mut lambda, mut xray, extension) = start(200, vec![]).await;
     lambda.telemetry("[]").await;
     begin(&lambda, &mut xray, &extension, "r-1").await;
@@ -133,7 +134,7 @@ async fn a_full_batch_goes_while_the_handler_runs() {
 }
 
 #[tokio::test]
-async fn an_invocation_whose_end_nobody_announces_is_released_for_its_deadline() {
+async fn an_invocation_without_a_reported_end_is_released_before_its_deadline() {
     let (mut lambda, mut xray, extension) = start(200, vec![]).await;
     lambda.telemetry("[]").await;
     let begun = Instant::now();

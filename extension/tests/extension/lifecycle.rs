@@ -1,3 +1,5 @@
+//! Registration, `/next` and SHUTDOWN.
+
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -9,7 +11,7 @@ use crate::sandbox::{Extension, id};
 use crate::xray::XRay;
 
 #[tokio::test]
-async fn it_registers_under_its_file_name_and_subscribes_before_its_first_next() {
+async fn the_extension_registers_its_file_name_and_subscribes_before_its_first_next() {
     let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let xray = XRay::start([]).await;
     let _extension = Extension::start(&lambda, &xray.address);
@@ -32,7 +34,7 @@ async fn it_registers_under_its_file_name_and_subscribes_before_its_first_next()
 }
 
 #[tokio::test]
-async fn shutdown_sends_what_is_left_and_ends_the_process_by_itself() {
+async fn after_shutdown_the_rest_is_sent_and_the_process_exits() {
     for (subscription, reason) in [
         (200, "SPINDOWN"),
         (202, "SandboxTerminated"),
@@ -62,7 +64,7 @@ async fn shutdown_sends_what_is_left_and_ends_the_process_by_itself() {
 }
 
 #[tokio::test]
-async fn a_function_and_its_extension_may_be_told_of_shutdown_at_any_moment() {
+async fn a_document_sent_after_the_invocation_is_sent_at_shutdown() {
     let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let mut xray = XRay::start([]).await;
     let extension = Extension::start(&lambda, &xray.address);
@@ -80,7 +82,7 @@ async fn a_function_and_its_extension_may_be_told_of_shutdown_at_any_moment() {
 }
 
 #[tokio::test]
-async fn without_a_runtime_api_it_says_who_starts_it() {
+async fn without_a_runtime_api_the_program_exits_and_logs_the_reason() {
     let mut lambda = Lambda::start(LambdaOptions::default()).await;
     lambda.address.clear();
     let (status, log) = Extension::start(&lambda, "127.0.0.1:1").exited().await;
@@ -89,7 +91,7 @@ async fn without_a_runtime_api_it_says_who_starts_it() {
 }
 
 #[tokio::test]
-async fn an_event_of_the_future_is_passed_over() {
+async fn an_unknown_event_is_ignored() {
     let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let xray = XRay::start([]).await;
     let extension = Extension::start(&lambda, &xray.address);
@@ -101,7 +103,7 @@ async fn an_event_of_the_future_is_passed_over() {
 }
 
 #[tokio::test]
-async fn a_runtime_api_that_is_away_for_a_moment_does_not_end_the_extension() {
+async fn a_short_outage_of_the_runtime_api_does_not_end_the_extension() {
     use tokio::net::TcpListener;
     use xray_lambda_extension::lifecycle::{Event, ExtensionsApi, poll};
 
@@ -111,7 +113,7 @@ async fn a_runtime_api_that_is_away_for_a_moment_does_not_end_the_extension() {
     next.call();
     let begun = Instant::now();
     for _ in 0..5 {
-        // Accepted and closed without a word.
+        // Closed without a response.
         drop(
             timeout(TEST_TIMEOUT, listener.accept())
                 .await
@@ -129,18 +131,18 @@ async fn a_runtime_api_that_is_away_for_a_moment_does_not_end_the_extension() {
         .unwrap()
         .unwrap();
     let body = r#"{"eventType":"SHUTDOWN","deadlineMs":5}"#;
-    let answer = format!(
+    let response = format!(
         "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
-    stream.write_all(answer.as_bytes()).await.unwrap();
+    stream.write_all(response.as_bytes()).await.unwrap();
     let event = timeout(TEST_TIMEOUT, next.event()).await.unwrap();
     assert_eq!(event, Some(Event::Shutdown { deadline_ms: 5 }));
     polling.await.unwrap();
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_event_is_asked_again_at_a_bounded_rate_and_said_once() {
+async fn after_a_response_without_an_event_next_is_called_again_with_growing_pauses() {
     let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let xray = XRay::start([]).await;
     let extension = Extension::start(&lambda, &xray.address);
@@ -162,7 +164,7 @@ async fn an_answer_that_is_no_event_is_asked_again_at_a_bounded_rate_and_said_on
 }
 
 #[tokio::test]
-async fn an_extensions_api_that_refuses_for_good_ends_the_extension() {
+async fn a_final_error_of_the_extensions_api_ends_the_extension() {
     let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let mut xray = XRay::start([]).await;
     let extension = Extension::start(&lambda, &xray.address);
@@ -177,7 +179,7 @@ async fn an_extensions_api_that_refuses_for_good_ends_the_extension() {
 }
 
 #[tokio::test]
-async fn when_a_bug_has_ended_the_rest_next_is_still_called() {
+async fn after_a_panic_in_the_extension_next_is_still_called() {
     use xray_lambda_extension::lifecycle::{ExtensionsApi, poll};
 
     let mut lambda = Lambda::start(LambdaOptions::default()).await;
@@ -187,9 +189,9 @@ async fn when_a_bug_has_ended_the_rest_next_is_still_called() {
     let (next, polling) = poll(api);
     next.call();
     lambda.wait_for_next().await;
-    // The one who decides panics, and its half of the connection is dropped with it.
+    // The task that owns `next` panics, which drops `next`.
     let bug = tokio::spawn(async move {
-        let _held = next;
+        let _owned = next;
         std::panic::resume_unwind(Box::new("a bug"));
     });
     assert!(bug.await.unwrap_err().is_panic());

@@ -1,4 +1,4 @@
-//! The real binary against a scripted Lambda and a scripted X-Ray.
+//! Tests of the extension's program with a scripted Lambda and a scripted X-Ray.
 
 #![allow(clippy::unwrap_used, reason = "an unwrap in a test is an assertion")]
 

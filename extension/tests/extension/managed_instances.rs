@@ -1,15 +1,17 @@
+//! Lambda Managed Instances.
+
 use serde_json::json;
 
 use crate::lambda::{Call, Lambda, LambdaOptions};
 use crate::sandbox::{Extension, id};
 use crate::xray::XRay;
 
-/// A run of AWS's emulator in Managed Instances mode, one request of the Telemetry API
-/// a line.
+/// Recorded from AWS's emulator in its Managed Instances mode: one request of the Telemetry
+/// API per line.
 const CAPTURE: &str = include_str!("telemetry-managed-instances.jsonl");
 
 #[tokio::test]
-async fn managed_instances_are_registered_for_shutdown_alone_and_sent_by_the_clock() {
+async fn on_managed_instances_only_shutdown_is_registered_and_the_clock_sends() {
     let mut lambda = Lambda::start(LambdaOptions {
         invoke_forbidden: true,
         ..LambdaOptions::default()
@@ -51,7 +53,7 @@ async fn managed_instances_are_registered_for_shutdown_alone_and_sent_by_the_clo
 }
 
 #[tokio::test]
-async fn a_lambda_that_forbids_invoke_without_saying_why_gets_shutdown_alone() {
+async fn if_lambda_forbids_invoke_only_shutdown_is_registered() {
     let mut lambda = Lambda::start(LambdaOptions {
         invoke_forbidden: true,
         ..LambdaOptions::default()

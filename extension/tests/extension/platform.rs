@@ -1,9 +1,11 @@
+//! Documents from platform events.
+
 use crate::lambda::{FUNCTION_TIMEOUT, Lambda, LambdaOptions, NO_RESPONSE};
 use crate::sandbox::Extension;
 use crate::xray::XRay;
 
 #[tokio::test]
-async fn an_unknown_event_costs_nothing_and_every_request_is_answered_200() {
+async fn unknown_events_are_ignored_and_every_response_has_status_200() {
     let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let mut xray = XRay::start([]).await;
     let extension = Extension::start(&lambda, &xray.address);
@@ -27,7 +29,7 @@ async fn an_unknown_event_costs_nothing_and_every_request_is_answered_200() {
 }
 
 #[tokio::test]
-async fn a_report_that_comes_during_shutdown_is_sent() {
+async fn a_report_during_shutdown_is_sent() {
     let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let mut xray = XRay::start([]).await;
     let extension = Extension::start(&lambda, &xray.address);
@@ -49,11 +51,11 @@ async fn a_report_that_comes_during_shutdown_is_sent() {
 }
 
 #[tokio::test]
-async fn in_pass_through_the_functions_segment_is_drawn_on_request_only() {
-    for (wanted, drawn) in [("true", 1), ("false", 0)] {
+async fn with_pass_through_a_function_segment_is_recorded_only_if_configured() {
+    for (function_segment, documents_recorded) in [("true", 1), ("false", 0)] {
         let mut lambda = Lambda::start(LambdaOptions::default()).await;
         let mut xray = XRay::start([]).await;
-        let variables = [("XRAY_LAMBDA_FUNCTION_SEGMENT", wanted)];
+        let variables = [("XRAY_LAMBDA_FUNCTION_SEGMENT", function_segment)];
         let extension = Extension::start_with(&lambda, &xray.address, &variables);
         lambda.ready().await;
         lambda.telemetry("[]").await;
@@ -62,7 +64,7 @@ async fn in_pass_through_the_functions_segment_is_drawn_on_request_only() {
         lambda.runtime_done("r-1").await;
         lambda.wait_for_next().await;
         let documents = xray.received();
-        assert_eq!(documents.len(), drawn);
+        assert_eq!(documents.len(), documents_recorded);
         if let Some(segment) = documents.first() {
             assert_eq!(segment["name"], "orders");
             assert_eq!(segment["origin"], "AWS::Lambda::Function");
@@ -73,14 +75,14 @@ async fn in_pass_through_the_functions_segment_is_drawn_on_request_only() {
 }
 
 #[tokio::test]
-async fn lambdas_own_init_is_not_drawn_again() {
+async fn lambdas_own_init_is_not_recorded_again() {
     const INIT: &str = r#"[
         {"time":"2026-01-10T09:00:00.000Z","type":"platform.initStart","record":{"initializationType":"on-demand","phase":"init"}},
         {"time":"2026-01-10T09:00:00.120Z","type":"platform.initRuntimeDone","record":{"initializationType":"on-demand","phase":"init","status":"success"}},
         {"time":"2026-01-10T09:00:00.125Z","type":"platform.initReport","record":{"initializationType":"on-demand","phase":"init","status":"success"}}]"#;
     let active = r#","tracing":{"spanId":"54565fb41ac79632","type":"X-Amzn-Trace-Id","value":"Root=1-6750a1b2-00112233445566778899aabb;Parent=0efbd19962d95b05;Sampled=1"}"#;
     let pass_through = "";
-    for (tracing, drawn) in [
+    for (tracing, expected) in [
         (active, vec!["Extension init"]),
         (
             pass_through,
@@ -106,13 +108,13 @@ async fn lambdas_own_init_is_not_drawn_again() {
             .filter_map(|document| document["name"].as_str())
             .collect();
         names.sort_unstable();
-        assert_eq!(names, drawn);
+        assert_eq!(names, expected);
         drop(extension);
     }
 }
 
 #[tokio::test]
-async fn a_subscription_that_is_not_answered_is_said_and_leaves_a_working_function() {
+async fn without_a_response_to_the_subscription_the_function_works_and_the_reason_is_logged() {
     let mut lambda = Lambda::start(LambdaOptions {
         subscription: NO_RESPONSE,
         ..LambdaOptions::default()

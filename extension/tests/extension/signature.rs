@@ -1,3 +1,5 @@
+//! The signature of a request, recomputed.
+
 use std::fmt::Write;
 
 use ring::{digest, hmac};
@@ -23,7 +25,7 @@ fn sign(key: &[u8], text: &str) -> Vec<u8> {
         .to_vec()
 }
 
-/// Recomputed from AWS's description (IAM User Guide, "Create a signed AWS API request").
+/// Follows AWS's description (IAM User Guide, "Create a signed AWS API request").
 #[tokio::test]
 async fn a_request_is_signed_with_sigv4_for_the_service_xray() {
     let mut lambda = Lambda::start(LambdaOptions::default()).await;
@@ -32,16 +34,19 @@ async fn a_request_is_signed_with_sigv4_for_the_service_xray() {
     lambda.ready().await;
     extension.send_document(&id(1));
     lambda.shutdown("SPINDOWN");
-    let put = xray.next_request().await;
+    let request = xray.next_request().await;
     assert!(extension.exited().await.0.success());
 
     assert!(
-        put.head.starts_with("POST /TraceSegments HTTP/1.1\r\n"),
+        request.head.starts_with("POST /TraceSegments HTTP/1.1\r\n"),
         "{}",
-        put.head
+        request.head
     );
-    assert_eq!(put.header("x-amz-security-token"), Some("token-example"));
-    let authorization = put.header("authorization").unwrap();
+    assert_eq!(
+        request.header("x-amz-security-token"),
+        Some("token-example")
+    );
+    let authorization = request.header("authorization").unwrap();
     let fields = authorization.strip_prefix("AWS4-HMAC-SHA256 ").unwrap();
     let field = |name: &str| {
         fields
@@ -49,7 +54,7 @@ async fn a_request_is_signed_with_sigv4_for_the_service_xray() {
             .find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
             .unwrap()
     };
-    let time = put.header("x-amz-date").unwrap();
+    let time = request.header("x-amz-date").unwrap();
     let scope = format!("{}/eu-west-1/xray/aws4_request", &time[..8]);
     assert_eq!(field("Credential"), format!("AKIDEXAMPLE/{scope}"));
 
@@ -59,9 +64,15 @@ async fn a_request_is_signed_with_sigv4_for_the_service_xray() {
     }
     let mut canonical = "POST\n/TraceSegments\n\n".to_owned();
     for name in &signed {
-        writeln!(canonical, "{name}:{}", put.header(name).unwrap()).unwrap();
+        writeln!(canonical, "{name}:{}", request.header(name).unwrap()).unwrap();
     }
-    write!(canonical, "\n{}\n{}", signed.join(";"), sha256(&put.body)).unwrap();
+    write!(
+        canonical,
+        "\n{}\n{}",
+        signed.join(";"),
+        sha256(&request.body)
+    )
+    .unwrap();
     let to_sign = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", sha256(&canonical));
     let mut key = b"AWS4secret-example".to_vec();
     for part in scope.split('/') {

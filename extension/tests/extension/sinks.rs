@@ -1,4 +1,4 @@
-//! Several destinations at a time, as `XRAY_LAMBDA_SINKS` names them.
+//! Several sinks at a time (`XRAY_LAMBDA_SINKS`).
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ fn lines(path: &Path) -> Vec<Value> {
         .collect()
 }
 
-/// Runs one invocation with two documents; returns the log.
+/// Runs one invocation with two documents. Returns the log.
 async fn invoke(xray: &str, sinks: &str) -> String {
     let mut lambda = Lambda::start(LambdaOptions::default()).await;
     let extension = Extension::start_with(&lambda, xray, &[("XRAY_LAMBDA_SINKS", sinks)]);
@@ -52,7 +52,7 @@ async fn every_document_reaches_every_sink() {
 }
 
 #[tokio::test]
-async fn a_sink_that_is_away_costs_another_nothing_and_has_its_own_account() {
+async fn an_unreachable_sink_does_not_affect_another_and_has_its_own_ledger() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("documents.jsonl");
     let unreachable = UnreachableXRay::new();
@@ -72,7 +72,7 @@ async fn a_sink_that_is_away_costs_another_nothing_and_has_its_own_account() {
 }
 
 #[tokio::test]
-async fn a_file_alone_needs_no_x_ray() {
+async fn with_the_file_sink_alone_nothing_is_sent_to_x_ray() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("documents.jsonl");
     let mut xray = XRay::start([]).await;

@@ -28,7 +28,7 @@ pub(crate) enum Response {
     /// The connection is closed without a response, as after a freeze.
     Close,
     /// The connection is closed in the middle of the response.
-    CloseMidResponse,
+    Truncate,
     /// Status 200, and an HTML page of a proxy.
     ProxyPage,
 }
@@ -174,7 +174,7 @@ async fn serve(
                 return;
             }
             Response::Close => return,
-            Response::CloseMidResponse => {
+            Response::Truncate => {
                 let _ = stream
                     .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{")
                     .await;
