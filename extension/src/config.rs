@@ -13,7 +13,7 @@ pub struct Config {
     pub name: String,
     /// `AWS_LAMBDA_RUNTIME_API`: `host:port`, or from some emulators a URL with a path.
     pub runtime_api: Option<String>,
-    /// Whether Lambda Managed Instances run the function. They run several invocations at a
+    /// True if the function runs on Lambda Managed Instances, which run several invocations at a
     /// time and send extensions no INVOKE.
     pub managed_instances: bool,
     /// The function's name.
@@ -32,7 +32,7 @@ pub struct Config {
     pub flush_timeout: Duration,
     /// The destinations of documents: at least one, each at most once.
     pub sinks: Vec<SinkChoice>,
-    /// Whether to record the function's own segment if Lambda records none.
+    /// True if the extension records a function segment when Lambda records none.
     pub function_segment: bool,
     /// One line for each variable with a wrong value: the reason and the value used instead.
     pub warnings: Vec<String>,

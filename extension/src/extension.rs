@@ -37,7 +37,7 @@ const DATAGRAMS_PER_ROUND: usize = 1_024;
 const MAX_READ_ROUNDS: usize = 8;
 
 /// The time for the last flush if the Runtime API is gone and no SHUTDOWN was received.
-const RUNTIME_API_LOST: Duration = Duration::from_millis(500);
+const TIME_WITHOUT_RUNTIME_API: Duration = Duration::from_millis(500);
 
 /// The time for the last flush if SHUTDOWN has no deadline (Lambda Developer Guide,
 /// Extensions API, shutdown phase).
@@ -132,7 +132,7 @@ impl Extension {
             }
             Some(lifecycle::Event::Unknown) => self.next.call(),
             None => self.input(Input::Shutdown {
-                deadline: Instant::now() + RUNTIME_API_LOST,
+                deadline: Instant::now() + TIME_WITHOUT_RUNTIME_API,
             }),
         }
     }

@@ -1,7 +1,7 @@
 //! A Lambda extension that replaces the X-Ray daemon inside the sandbox.
 //!
 //! Documents pass through five stages, always in this order:
-//! [`intake`] → [`policy`] → [`keep`] → [`buffer`] → [`export`]. [`telemetry`] turns platform
+//! [`intake`] → [`policy`] → [`keep`] → `buffer` → [`export`]. [`telemetry`] turns platform
 //! events into documents, which enter at `policy`. [`lifecycle`] calls Lambda's Extensions
 //! API. [`flush`] alone decides when documents are sent and when `/next` is called.
 //! [`Extension`] connects these parts.
@@ -10,7 +10,7 @@
 //! - The function keeps working: after any failure the extension still calls `/next`.
 //! - Memory is bounded in bytes, and the ledger of each sink balances:
 //!   `received = sent + rejected + dropped + replaced + filtered + buffered`.
-//! - No flush lasts longer than the invocation's deadline minus a margin.
+//! - Each flush ends a margin before the invocation's deadline.
 //! - Neither documents nor credentials are logged.
 //!
 //! The program's binary and tests use this library; its interface may change in any version.

@@ -9,7 +9,7 @@ pub struct RawDocument {
     /// Together with `id`, identifies the document in X-Ray.
     pub(crate) trace_id: Option<TraceId>,
     pub(crate) id: SegmentId,
-    /// Whether a complete version, which replaces this one, will follow.
+    /// True if a complete version, which replaces this one, will follow.
     pub(crate) in_progress: bool,
     pub(crate) json: Arc<str>,
 }

@@ -151,12 +151,12 @@ impl DocumentBuffer {
         self.waiting_in_progress = 0;
     }
 
-    /// Whether enough documents for a full batch wait.
+    /// Returns whether enough documents for a full batch wait.
     pub(crate) fn has_full_batch(&self, limits: BatchLimits) -> bool {
         self.waiting.len() >= limits.documents || self.waiting_bytes >= limits.bytes
     }
 
-    /// Whether no document waits; documents may be in flight.
+    /// Returns whether no document waits; documents may be in flight.
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }

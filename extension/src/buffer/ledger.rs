@@ -37,22 +37,22 @@ impl Ledger {
 
     /// Counts buffered documents that the sink accepted.
     pub(crate) fn send(&mut self, documents: usize) {
-        self.sent += self.leave(documents);
+        self.sent += self.remove_buffered(documents);
     }
 
     /// Counts buffered documents that the sink rejected.
     pub(crate) fn reject(&mut self, documents: usize) {
-        self.rejected += self.leave(documents);
+        self.rejected += self.remove_buffered(documents);
     }
 
     /// Counts buffered documents that were dropped because space or time ran out.
     pub(crate) fn drop(&mut self, documents: usize) {
-        self.dropped += self.leave(documents);
+        self.dropped += self.remove_buffered(documents);
     }
 
     /// Counts a buffered document that a newer version replaced.
     pub(crate) fn replace(&mut self) {
-        self.replaced += self.leave(1);
+        self.replaced += self.remove_buffered(1);
     }
 
     /// Sets the number of datagrams that the kernel has dropped.
@@ -60,14 +60,14 @@ impl Ledger {
         self.dropped_by_kernel = datagrams;
     }
 
-    fn leave(&mut self, documents: usize) -> u64 {
-        let leaving = (documents as u64).min(self.buffered);
-        self.buffered -= leaving;
-        leaving
+    fn remove_buffered(&mut self, documents: usize) -> u64 {
+        let removed = (documents as u64).min(self.buffered);
+        self.buffered -= removed;
+        removed
     }
 
-    /// Whether a document will never arrive at the sink. Filtered and replaced documents are
-    /// not losses.
+    /// Returns whether a document will never arrive at the sink. Filtered and replaced documents
+    /// are not losses.
     pub(crate) fn has_losses(&self) -> bool {
         self.rejected + self.dropped + self.dropped_by_kernel > 0
     }
@@ -142,7 +142,7 @@ impl Ledger {
         self.buffered
     }
 
-    /// Whether the sum is right, which is an invariant.
+    /// Returns whether the sum is right, which is an invariant.
     pub(crate) fn balances(&self) -> bool {
         let Self {
             received,

@@ -17,19 +17,19 @@ pub struct Exporter {
     sink: Arc<dyn Sink>,
     limits: BatchLimits,
     buffer: DocumentBuffer,
-    sends: JoinSet<Outcome>,
+    tasks: JoinSet<Outcome>,
     /// In the order in which they were sent.
     in_flight: Vec<InFlight>,
-    /// Whether the last batch failed. If so, nothing is sent until the next call of `send` or
+    /// True if the last batch failed. If so, nothing is sent until the next call of `send` or
     /// `flush`.
     failing: bool,
     /// The number of documents still to send for the last call of `send` or `flush`, even if
     /// they do not fill a batch.
     wanted: usize,
-    /// Whether only `wanted` documents are sent, so that a flush does not wait for documents
+    /// True if only `wanted` documents are sent, so that a flush does not wait for documents
     /// that were received after it began.
     flushing: bool,
-    /// When batches that start now must end.
+    /// The time when batches that start now must end.
     until: Option<Instant>,
     warm: bool,
 }
@@ -41,7 +41,7 @@ struct InFlight {
     task: AbortHandle,
     batch: Arc<Batch>,
     sent: Instant,
-    /// Measures freezes; the monotonic clock may stop in a freeze.
+    /// Shows the length of a freeze, in which the monotonic clock may stop.
     sent_wall: SystemTime,
 }
 
@@ -64,7 +64,7 @@ impl Exporter {
             limits: sink.limits(),
             sink: Arc::new(sink),
             buffer: DocumentBuffer::new(max_bytes),
-            sends: JoinSet::new(),
+            tasks: JoinSet::new(),
             in_flight: Vec::new(),
             failing: false,
             wanted: 0,
@@ -95,33 +95,33 @@ impl Exporter {
     /// A batch that is still in flight at `until` waits again.
     pub(super) fn send(&mut self, until: Instant) {
         self.flushing = false;
-        self.start(until);
+        self.send_buffered(until);
     }
 
     /// Starts to send all documents buffered now. [`is_idle`](Self::is_idle) becomes true when
     /// the sink has responded to all of them.
     pub(super) fn flush(&mut self, until: Instant) {
         self.flushing = true;
-        self.start(until);
+        self.send_buffered(until);
     }
 
     /// Starts to send full batches, unless the last batch failed.
     pub(super) fn send_full(&mut self, until: Instant) {
         self.flushing = false;
         self.until = Some(until);
-        self.pump();
+        self.send_batches();
     }
 
-    fn start(&mut self, until: Instant) {
+    fn send_buffered(&mut self, until: Instant) {
         self.failing = false;
         self.wanted = self.buffer.len();
         self.until = Some(until);
-        self.pump();
+        self.send_batches();
     }
 
     /// Sends wanted documents, and full batches unless this is a flush, up to the sink's limit
     /// of batches in flight and before `until`.
-    fn pump(&mut self) {
+    fn send_batches(&mut self) {
         let Some(until) = self.until.filter(|until| *until > Instant::now()) else {
             self.wanted = 0;
             return;
@@ -135,7 +135,7 @@ impl Exporter {
             let batch = Arc::new(batch);
             let (sink, sent) = (Arc::clone(&self.sink), Arc::clone(&batch));
             let task = self
-                .sends
+                .tasks
                 .spawn(async move { sink.send(&sent, until).await });
             self.in_flight.push(InFlight {
                 task,
@@ -148,7 +148,7 @@ impl Exporter {
 
     /// Polls for the end of a batch's task. Pending if no batch is in flight.
     pub(super) fn poll_finished(&mut self, context: &mut Context<'_>) -> Poll<Finished> {
-        match self.sends.poll_join_next_with_id(context) {
+        match self.tasks.poll_join_next_with_id(context) {
             Poll::Ready(Some(Ok((task, outcome)))) => Poll::Ready(Finished {
                 task,
                 outcome: Some(outcome),
@@ -207,7 +207,7 @@ impl Exporter {
             }
         };
         log_full_buffer(dropped, log);
-        self.pump();
+        self.send_batches();
     }
 
     /// Aborts the batches that were sent before a freeze, because their connections may be
@@ -242,13 +242,13 @@ impl Exporter {
         }
     }
 
-    /// Whether nothing is in flight, and nothing will be before the next call of `send`,
+    /// Returns whether nothing is in flight, and nothing will be before the next call of `send`,
     /// `send_full` or `flush`.
     pub(super) fn is_idle(&self) -> bool {
         self.in_flight.is_empty() && (self.failing || self.wanted == 0 || self.buffer.is_empty())
     }
 
-    /// Whether the last batch failed.
+    /// Returns whether the last batch failed.
     pub(super) fn is_failing(&self) -> bool {
         self.failing
     }

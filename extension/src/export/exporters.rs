@@ -120,23 +120,23 @@ impl Exporters {
         }
     }
 
-    /// Whether nothing is in flight, and nothing will be before the next call of `send`,
+    /// Returns whether nothing is in flight, and nothing will be before the next call of `send`,
     /// `send_full` or `flush`.
     pub(crate) fn is_idle(&self) -> bool {
         self.exporters.iter().all(Exporter::is_idle)
     }
 
-    /// Whether the last batch of any sink failed.
+    /// Returns whether the last batch of any sink failed.
     pub(crate) fn is_failing(&self) -> bool {
         self.exporters.iter().any(Exporter::is_failing)
     }
 
-    /// Whether documents wait for any sink.
+    /// Returns whether documents wait for any sink.
     pub(crate) fn has_waiting(&self) -> bool {
         self.exporters.iter().any(Exporter::has_waiting)
     }
 
-    /// Whether a full batch waits for a sink whose last batch did not fail.
+    /// Returns whether a full batch waits for a sink whose last batch did not fail.
     pub(crate) fn has_full_batch(&self) -> bool {
         self.exporters.iter().any(Exporter::has_full_batch)
     }

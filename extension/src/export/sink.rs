@@ -44,13 +44,13 @@ pub enum Outcome {
 pub struct LeftOut {
     /// The document's index within the batch.
     pub index: usize,
-    /// Whether the document is sent again.
+    /// The next step for the document.
     pub fate: Fate,
     /// The reason, for the log.
     pub reason: String,
 }
 
-/// What becomes of a document that the sink did not accept.
+/// The next step for a document that the sink did not accept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// The document waits and is sent again.

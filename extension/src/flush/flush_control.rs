@@ -28,12 +28,12 @@ use super::state::{State, TelemetryState};
 pub struct FlushControl {
     state: State,
     limits: Limits,
-    /// Whether the wrapper has signalled an end. It then signals every end.
+    /// True if the wrapper has signalled an end. It then signals every end.
     wrapper_signals: bool,
     telemetry: TelemetryState,
     /// Managed Instances run several invocations at a time and send no INVOKE.
     managed_instances: bool,
-    /// When documents are sent even if they do not fill a batch.
+    /// The time when documents are sent even if they do not fill a batch.
     send_at: Option<Instant>,
     /// The request id of the last INVOKE, until `platform.runtimeDone`. A retry of an
     /// asynchronous invocation has the same id.
@@ -45,8 +45,8 @@ pub struct FlushControl {
 }
 
 impl FlushControl {
-    /// `telemetry` is whether the subscription was accepted. `managed_instances` is whether no
-    /// INVOKE will arrive.
+    /// `telemetry`: whether the subscription was accepted. `managed_instances`: whether the
+    /// function runs on Managed Instances, which send no INVOKE.
     pub fn new(limits: Limits, telemetry: bool, managed_instances: bool) -> Self {
         let telemetry = if telemetry {
             TelemetryState::Subscribed
@@ -75,7 +75,7 @@ impl FlushControl {
         &self.state
     }
 
-    /// Whether SHUTDOWN has arrived. No event follows it.
+    /// Returns whether SHUTDOWN has arrived. No event follows it.
     pub(crate) fn is_shutting_down(&self) -> bool {
         matches!(
             self.state,
@@ -83,7 +83,7 @@ impl FlushControl {
         )
     }
 
-    /// When the caller must pass [`Input::Tick`], unless another input changes the time.
+    /// Returns the time when the caller must pass [`Input::Tick`]. Any input may change it.
     pub(crate) fn due(&self) -> Option<Instant> {
         let (first, second) = match &self.state {
             State::Waiting | State::Released { .. } => (None, None),
@@ -367,7 +367,7 @@ impl FlushControl {
         }
     }
 
-    /// When a batch that starts now and delays nothing must end.
+    /// Returns the time when a batch that starts now and delays nothing must end.
     fn send_until(&self, now: Instant) -> Instant {
         let until = now + self.limits.send_timeout;
         match &self.state {
@@ -383,7 +383,7 @@ impl FlushControl {
             .unwrap_or(deadline)
     }
 
-    /// Whether documents may wait for a batch to become full, because no flush sends them.
+    /// Returns whether documents may wait for a batch to become full, because no flush sends them.
     fn is_between_flushes(&self) -> bool {
         matches!(
             self.state,

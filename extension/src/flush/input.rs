@@ -24,9 +24,9 @@ pub(crate) enum Input<'a> {
     BatchFull,
     /// Nothing is in flight any more.
     Idle {
-        /// Whether documents wait.
+        /// True if documents wait.
         has_waiting: bool,
-        /// Whether the last batch failed, so that sending again at once would fail too.
+        /// True if the last batch failed, so that sending again at once would fail too.
         is_failing: bool,
     },
     /// The time of [`FlushControl::due`](super::FlushControl::due) has come.

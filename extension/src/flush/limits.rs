@@ -9,12 +9,12 @@ pub struct Limits {
     pub(super) send_timeout: Duration,
     /// The time between the end of sending and the deadline, for the request to `/next`.
     pub(super) deadline_margin: Duration,
-    /// How long documents wait for a batch to become full while an invocation runs.
+    /// The time that documents wait for a batch to become full while an invocation runs.
     pub(super) linger: Duration,
-    /// How long the first invocation is held until the first telemetry arrives.
+    /// The time that the first invocation is held until telemetry arrives.
     pub(super) first_telemetry: Duration,
-    /// How long SHUTDOWN waits for the last report: four times 25 ms, the shortest buffering
-    /// that Lambda allows.
+    /// The time that SHUTDOWN waits for the last report: four times 25 ms, the shortest
+    /// buffering that Lambda allows.
     pub(super) last_report: Duration,
     /// First retry delay at SHUTDOWN, the last chance to send.
     pub(super) first_retry_delay: Duration,

@@ -2,7 +2,7 @@
 //!
 //! Between the function's response and this extension's `/next`, each millisecond is billed and
 //! delays the environment's next invocation. After `/next` the sandbox may freeze at any time.
-//! [`FlushControl`] only decides: times and events are its input, [`Action`]s its output.
+//! [`FlushControl`] only decides: times and events are its input, actions its output.
 
 mod action;
 mod flush_control;

@@ -20,9 +20,9 @@ pub(crate) enum State {
     Flushing { until: Instant },
     /// After SHUTDOWN: the last report may still arrive.
     AwaitingReport {
-        /// When the final flush starts without the report.
+        /// The time when the final flush starts without the report.
         until: Instant,
-        /// When the final flush ends.
+        /// The time when the final flush ends.
         flush_until: Instant,
     },
     /// After SHUTDOWN: the last flush, repeated after a failure.
@@ -36,7 +36,7 @@ pub(crate) enum State {
     Ended,
 }
 
-/// Whether telemetry reports the ends of invocations.
+/// The state of the telemetry subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TelemetryState {
     /// The subscription was rejected, or no telemetry arrived in time.

@@ -3,7 +3,6 @@
 
 mod address;
 mod datagram;
-
 mod socket;
 
 pub(crate) use address::{DEFAULT_ADDRESS, parse_address};

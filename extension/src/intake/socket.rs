@@ -13,7 +13,7 @@ use super::datagram::{self, Received};
 pub struct Intake {
     socket: Option<UdpSocket>,
     buffer: Box<[u8]>,
-    /// Whether the last read failed for another reason than that no datagram waits.
+    /// True if the last read failed for another reason than that no datagram waits.
     failed: bool,
 }
 

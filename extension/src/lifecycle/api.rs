@@ -65,8 +65,8 @@ impl ExtensionsApi {
     /// the name of the program's file.
     ///
     /// # Errors
-    /// Lambda did not register the extension. If Lambda allows no registration for INVOKE, a
-    /// second call without `invoke` succeeds.
+    /// Lambda did not register the extension. If it forbids INVOKE, a second call without
+    /// `invoke` succeeds.
     pub async fn register(&mut self, name: &str, invoke: bool) -> Result<(), ApiError> {
         let name = HeaderValue::from_str(name).map_err(|_| ApiError::InvalidName)?;
         let body = if invoke {
@@ -222,12 +222,12 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    /// Whether Lambda allows no registration for INVOKE, as on Managed Instances.
+    /// Returns whether Lambda forbids registering for INVOKE, as on Managed Instances.
     pub(super) fn forbids_invoke(&self) -> bool {
         matches!(self, Self::ErrorResponse { error_type, .. } if error_type == "Extension.InvalidEventType")
     }
 
-    /// Whether the same request would fail again. After 403 Lambda does not know this
+    /// Returns whether the same request would fail again. After 403 Lambda does not know this
     /// extension, and after 500 the extension must exit (Lambda Developer Guide, Extensions API
     /// reference). 429 and 502 to 504 are from a proxy and may be temporary.
     pub(super) fn is_final(&self) -> bool {

@@ -7,8 +7,8 @@ pub enum Event {
     Invoke(Invoke),
     /// SHUTDOWN: the environment ends.
     Shutdown {
-        /// When Lambda kills the environment, in milliseconds since the epoch; 0 if Lambda does
-        /// not state it.
+        /// The time when Lambda kills the environment, in milliseconds since the epoch; 0 if
+        /// Lambda does not state it.
         deadline_ms: u64,
     },
     /// An event that this version does not know.
@@ -19,7 +19,7 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invoke {
     pub(crate) request_id: String,
-    /// When the function times out, in milliseconds since the epoch.
+    /// The time when the function times out, in milliseconds since the epoch.
     pub(crate) deadline_ms: u64,
     pub(crate) function_arn: String,
     /// The invocation's trace header; empty if Lambda sends none.

@@ -35,10 +35,10 @@ pub(crate) enum PlatformEvent {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Init {
     pub(crate) time: Timestamp,
-    /// Whether the initialization type is on-demand: not provisioned concurrency, SnapStart or
+    /// True if the initialization type is on-demand: not provisioned concurrency, SnapStart or
     /// Managed Instances.
     pub(crate) on_demand: bool,
-    /// Whether the init ran before the invocation. If it fails, Lambda repeats it inside the
+    /// True if the init ran before the invocation. If it fails, Lambda repeats it inside the
     /// invocation (suppressed init).
     pub(crate) before_invoke: bool,
     pub(crate) status: Status,
@@ -62,7 +62,7 @@ pub(crate) struct Tracing {
     pub(crate) span_id: Option<SegmentId>,
 }
 
-/// How a phase ended.
+/// The result of a phase.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Status {
     /// `None` if the phase succeeded.

@@ -19,8 +19,8 @@ pub struct PlatformRecorder {
     invocations: VecDeque<Invocation>,
 }
 
-/// The most invocations without a report, so that missing reports do not use memory forever.
-/// Managed Instances have several at a time; elsewhere there is one.
+/// The most invocations without a report, which bounds memory if reports are missing. On
+/// Managed Instances several invocations run at a time; elsewhere one does.
 const MAX_INVOCATIONS: usize = 1_024;
 
 impl PlatformRecorder {

@@ -30,7 +30,8 @@ async fn connection(
     (stream, extension)
 }
 
-/// Whether the peer starts TLS: a handshake record with a ClientHello (RFC 8446, 4 and 5.1).
+/// Returns whether the peer starts TLS: a handshake record with a ClientHello (RFC 8446, 4 and
+/// 5.1).
 async fn sends_client_hello(stream: &mut TcpStream) -> bool {
     let mut record = [0; 6];
     timeout(TEST_TIMEOUT, stream.read_exact(&mut record))

@@ -21,12 +21,12 @@ pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// The function's timeout in most tests. None of them reaches it.
 pub(crate) const FUNCTION_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How Lambda responds.
+/// The behavior of the scripted Lambda.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LambdaOptions {
     /// The status of the response to a telemetry subscription, or [`NO_RESPONSE`].
     pub(crate) subscription: u16,
-    /// Whether no extension may register for INVOKE, as on Managed Instances.
+    /// True if no extension may register for INVOKE, as on Managed Instances.
     pub(crate) invoke_forbidden: bool,
 }
 
@@ -120,7 +120,7 @@ impl Lambda {
         assert_eq!(self.next_call().await, Call::Next);
     }
 
-    /// Whether a request arrived that no call of this type has returned.
+    /// Returns whether a request arrived that no call of this type has returned.
     pub(crate) fn has_unread_call(&mut self) -> bool {
         !self.calls.is_empty()
     }

@@ -27,7 +27,7 @@ struct State {
 #[derive(Debug)]
 pub(super) struct PooledClient {
     pub(super) client: Client,
-    /// Whether the pool may contain a connection that died in a freeze.
+    /// True if the pool may contain a connection that died in a freeze.
     pub(super) may_be_stale: bool,
 }
 

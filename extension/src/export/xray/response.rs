@@ -131,8 +131,8 @@ fn printable(error: &str) -> String {
         .collect()
 }
 
-/// Whether the same request may succeed later: throttling, a failure of the service, or wrong
-/// credentials or a wrong clock.
+/// Returns whether the same request may succeed later: after throttling, a failure of the
+/// service, wrong credentials or a wrong clock.
 fn is_transient(code: &str) -> bool {
     const TRANSIENT: [&str; 13] = [
         "throttl",
