@@ -2,7 +2,8 @@ use std::collections::{HashMap, VecDeque};
 
 use xray_document::{SegmentId, TraceId};
 
-use super::{BatchLimits, Ledger};
+use super::ledger::Ledger;
+use super::limits::BatchLimits;
 use crate::raw_document::RawDocument;
 
 /// The documents that wait for one sink, oldest first. The limit in bytes includes documents

@@ -3,15 +3,8 @@
 
 mod document_buffer;
 mod ledger;
+mod limits;
 
 pub(crate) use document_buffer::{Batch, DocumentBuffer};
 pub(crate) use ledger::Ledger;
-
-/// The limits of one batch. Each sink sets its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BatchLimits {
-    /// The most documents.
-    pub documents: usize,
-    /// The most bytes of documents, as JSON.
-    pub bytes: usize,
-}
+pub(crate) use limits::BatchLimits;

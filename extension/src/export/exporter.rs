@@ -4,8 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::task::{AbortHandle, Id, JoinSet};
 
-use super::sink::no_response;
-use super::{Fate, Outcome, Sink};
+use super::sink::{Fate, Outcome, Sink, no_response};
 use crate::Log;
 use crate::buffer::{Batch, BatchLimits, DocumentBuffer, Ledger};
 use crate::raw_document::RawDocument;
@@ -284,7 +283,7 @@ mod tests {
     use xray_document::SegmentId;
 
     use super::*;
-    use crate::export::{LeftOut, SendFuture};
+    use crate::export::sink::{LeftOut, SendFuture};
 
     const LIMITS: BatchLimits = BatchLimits {
         documents: 50,

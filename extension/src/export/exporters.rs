@@ -2,8 +2,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::{Instant, SystemTime};
 
-use super::Exporter;
-use super::exporter::Finished;
+use super::exporter::{Exporter, Finished};
 use crate::Log;
 #[cfg(test)]
 use crate::buffer::Ledger;

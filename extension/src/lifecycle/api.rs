@@ -9,7 +9,7 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::TcpStream;
 
-use super::Event;
+use super::event::Event;
 
 /// A client of the Extensions API and of the Telemetry API's subscription, over one kept
 /// connection. Requests have no timeout, because `/next` may last for hours in a freeze.

@@ -3,7 +3,8 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
-use super::{Event, ExtensionsApi};
+use super::api::ExtensionsApi;
+use super::event::Event;
 use crate::log::{Log, write_line};
 
 /// Calls `/next` and receives its events, through the task of [`poll`].

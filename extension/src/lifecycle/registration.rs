@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::{ApiError, ExtensionsApi};
+use super::api::{ApiError, ExtensionsApi};
 
 /// The most requests if Lambda does not respond.
 const MAX_ATTEMPTS: u32 = 3;

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::{Outcome, SendFuture, Sink};
+use super::sink::{Outcome, SendFuture, Sink};
 use crate::buffer::{Batch, BatchLimits};
 
 /// Appends each document to a file, as one line. A document that is sent twice has two lines,

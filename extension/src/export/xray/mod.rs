@@ -20,8 +20,7 @@ use self::connections::Connections;
 use self::credentials::CredentialsCache;
 pub use self::credentials::{CredentialSource, Credentials};
 use self::response::outcome;
-use super::sink::no_response;
-use super::{Outcome, SendFuture, Sink};
+use super::sink::{Outcome, SendFuture, Sink, no_response};
 use crate::buffer::{Batch, BatchLimits};
 
 /// Sends documents with PutTraceSegments, to AWS X-Ray or to another service at

@@ -2,7 +2,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::buffer::Batch;
-use crate::export::{Fate, LeftOut, Outcome};
+use crate::export::sink::{Fate, LeftOut, Outcome};
 
 /// Reads X-Ray's response to PutTraceSegments.
 pub(super) fn outcome(

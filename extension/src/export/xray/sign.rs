@@ -4,7 +4,7 @@ use aws_credential_types::Credentials as Keys;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
 
-use super::Credentials;
+use super::credentials::Credentials;
 
 /// Returns the headers that sign a POST of `body` to `url` (SigV4, service `xray`).
 ///
