@@ -109,9 +109,7 @@ impl Config {
         let mut warnings = Vec::new();
         let intake = intake_address(get, &mut warnings);
         let region = get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION"));
-        let endpoint = get("AWS_ENDPOINT_URL_XRAY")
-            .or_else(|| get("AWS_ENDPOINT_URL"))
-            .or_else(|| region.as_deref().map(endpoint::for_region));
+        let endpoint = endpoint(get, region.as_deref(), &mut warnings);
         let buffer_bytes = number(BUFFER_BYTES, get, &mut warnings);
         let flush_timeout_ms = number(FLUSH_TIMEOUT_MS, get, &mut warnings) as u64;
         Self {
@@ -157,6 +155,31 @@ fn intake_address(get: Variables<'_>, warnings: &mut Vec<String>) -> SocketAddr 
         ));
         intake::DEFAULT_ADDRESS
     })
+}
+
+/// X-Ray's base URL. A URL with a user name or password is not used: its `Authorization` header
+/// would be a second one, beside the signature.
+fn endpoint(
+    get: Variables<'_>,
+    region: Option<&str>,
+    warnings: &mut Vec<String>,
+) -> Option<String> {
+    let own = ["AWS_ENDPOINT_URL_XRAY", "AWS_ENDPOINT_URL"];
+    let Some((name, url)) = own.into_iter().find_map(|name| Some((name, get(name)?))) else {
+        return region.map(endpoint::for_region);
+    };
+    if endpoint::has_user_info(&url) {
+        warnings.push(format!(
+            "{name} contains a user name or password; remove it: nothing is sent to this endpoint"
+        ));
+        return None;
+    }
+    if endpoint::is_readable_on_the_way(&url) {
+        warnings.push(format!(
+            "{name} is plain HTTP to another host: documents and the session token can be read on the way; use https"
+        ));
+    }
+    Some(url)
 }
 
 fn credentials(get: Variables<'_>) -> Option<CredentialSource> {
@@ -270,6 +293,40 @@ mod tests {
             endpoint(&[region]),
             "https://xray.cn-north-1.amazonaws.com.cn"
         );
+    }
+
+    #[test]
+    fn an_endpoint_with_a_user_or_a_password_is_not_used_and_not_quoted() {
+        for url in [
+            "http://user:secret@127.0.0.1:2001",
+            "https://user@xray.example",
+        ] {
+            let config = config(&[("AWS_REGION", "eu-west-1"), ("AWS_ENDPOINT_URL_XRAY", url)]);
+            assert_eq!(config.endpoint, None, "{url}");
+            let [warning] = config.warnings.as_slice() else {
+                panic!("{:?}", config.warnings)
+            };
+            assert!(
+                warning.starts_with("AWS_ENDPOINT_URL_XRAY") && !warning.contains("user@"),
+                "{warning}"
+            );
+            assert!(!warning.contains("secret"), "{warning}");
+        }
+    }
+
+    #[test]
+    fn plain_http_to_another_host_gives_a_warning() {
+        let warnings = |url| config(&[("AWS_ENDPOINT_URL", url)]).warnings.len();
+        assert_eq!(warnings("http://192.0.2.1:2001"), 1);
+        assert_eq!(warnings("http://xray.example"), 1);
+        for url in [
+            "https://xray.example",
+            "http://127.0.0.1:2001",
+            "http://localhost:2001",
+            "http://[::1]:2001",
+        ] {
+            assert_eq!(warnings(url), 0, "{url}");
+        }
     }
 
     #[test]

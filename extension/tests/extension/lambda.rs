@@ -162,10 +162,16 @@ impl Lambda {
         self.events = unbounded_channel().0;
     }
 
+    /// The port of the extension's telemetry listener.
+    pub(crate) fn telemetry_port(&self) -> u16 {
+        self.telemetry_port.expect("a subscription")
+    }
+
     /// Posts a batch of telemetry. Returns the status of the response.
     pub(crate) async fn telemetry(&self, body: &str) -> u16 {
-        let port = self.telemetry_port.expect("a subscription");
-        let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let stream = TcpStream::connect(("127.0.0.1", self.telemetry_port()))
+            .await
+            .unwrap();
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .unwrap();

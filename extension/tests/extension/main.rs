@@ -15,4 +15,5 @@ mod platform;
 mod sandbox;
 mod signature;
 mod sinks;
+mod telemetry_listener;
 mod xray;

@@ -96,6 +96,14 @@ impl Extension {
         self.function.send_to(bytes, &self.intake).unwrap();
     }
 
+    /// The resident memory of the process in kB.
+    pub(crate) fn resident_kilobytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.unwrap().trim().trim_end_matches(" kB").trim();
+        number.parse().unwrap()
+    }
+
     /// Sends a signal to the process: `-STOP` and `-CONT` stand for a freeze.
     pub(crate) fn signal(&self, signal: &str) {
         let status = Command::new("kill")

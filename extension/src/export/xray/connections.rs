@@ -4,6 +4,8 @@ use std::time::{Duration, SystemTime};
 use reqwest::Client;
 use rustls::{ClientConfig, RootCertStore};
 
+use super::endpoint;
+
 /// The HTTP client, replaced if the connections in its pool are probably dead.
 ///
 /// Connections may die in a freeze. The pool cannot notice it by the monotonic clock, which
@@ -38,17 +40,8 @@ const MAX_IDLE: Duration = Duration::from_secs(30);
 impl Connections {
     /// Connections to `endpoint`, a base URL.
     pub(super) fn new(endpoint: Option<&str>) -> Self {
-        let host = endpoint.and_then(|url| reqwest::Url::parse(url).ok());
-        let host = host.as_ref().and_then(|url| url.host_str());
-        let endpoint_is_loopback = host.is_some_and(|host| {
-            host == "localhost"
-                || host
-                    .trim_matches(['[', ']'])
-                    .parse()
-                    .is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
-        });
         Self {
-            endpoint_is_loopback,
+            endpoint_is_loopback: endpoint.is_some_and(endpoint::is_loopback),
             state: Mutex::default(),
         }
     }

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty, Limited};
@@ -155,21 +155,26 @@ async fn fetch(url: &str, token: Option<&str>) -> Result<(Credentials, Option<Ti
     ))
 }
 
-/// Returns the address of a URL if plain HTTP is allowed there: a loopback or link-local
-/// address (AWS SDKs and Tools Reference Guide, container credential provider).
+/// The container credential endpoints of ECS and of EKS (AWS SDKs and Tools Reference Guide,
+/// container credential provider). No other link-local address is asked for credentials.
+const CONTAINER_ADDRESSES: [IpAddr; 3] = [
+    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),
+    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
+];
+
+/// Returns the address of a URL if the AWS SDKs allow plain HTTP there: a loopback address or
+/// one of [`CONTAINER_ADDRESSES`].
 fn local_address(url: &Url) -> Result<(IpAddr, u16), String> {
     let host = url.host_str().unwrap_or_default();
     let ip = match host.trim_matches(['[', ']']) {
         "localhost" => Some(IpAddr::from([127, 0, 0, 1])),
         host => host.parse().ok(),
     };
-    let ip = ip.filter(|ip| match ip {
-        IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_loopback(),
-    });
+    let ip = ip.filter(|ip| ip.is_loopback() || CONTAINER_ADDRESSES.contains(ip));
     match (ip, url.port_or_known_default()) {
         (Some(ip), Some(port)) if url.scheme() == "http" => Ok((ip, port)),
-        _ => Err("it is not an http URL with a loopback or link-local address".to_owned()),
+        _ => Err("it is not an http URL with an address that AWS uses for credentials".to_owned()),
     }
 }
 
@@ -184,6 +189,11 @@ mod tests {
         assert!(is_local("http://localhost/"));
         assert!(is_local("http://[::1]:80/"));
         assert!(is_local("http://169.254.170.2/v2"));
+        assert!(is_local("http://169.254.170.23/v1/credentials"));
+        assert!(is_local("http://[fd00:ec2::23]/v1/credentials"));
+        assert!(!is_local("http://169.254.169.254/latest/meta-data/"));
+        assert!(!is_local("http://169.254.1.1/"));
+        assert!(!is_local("http://[fd00:ec2::24]/"));
         assert!(!is_local("http://198.51.100.1/"));
         assert!(!is_local("http://example.com/"));
         assert!(!is_local("https://127.0.0.1/"));

@@ -1,5 +1,9 @@
 //! The endpoint of X-Ray in each AWS partition.
 
+use std::net::IpAddr;
+
+use reqwest::Url;
+
 /// Returns the base URL of X-Ray in a Region (AWS General Reference, X-Ray endpoints; the
 /// partitions' suffixes are from the public endpoint data of the AWS SDKs).
 pub(crate) fn for_region(region: &str) -> String {
@@ -8,6 +12,26 @@ pub(crate) fn for_region(region: &str) -> String {
         .find(|(prefix, _)| region.starts_with(prefix));
     let suffix = suffix.map_or("amazonaws.com", |(_, suffix)| suffix);
     format!("https://xray.{region}.{suffix}")
+}
+
+/// Whether a URL contains a user name or a password.
+pub(crate) fn has_user_info(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| !url.username().is_empty() || url.password().is_some())
+}
+
+/// Whether a URL's host is the loopback interface.
+pub(crate) fn is_loopback(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| {
+        url.host_str().is_some_and(|host| {
+            let address = host.trim_matches(['[', ']']).parse();
+            host == "localhost" || address.is_ok_and(|ip: IpAddr| ip.is_loopback())
+        })
+    })
+}
+
+/// Whether requests to a URL cross a network without encryption.
+pub(crate) fn is_readable_on_the_way(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|parsed| parsed.scheme() == "http") && !is_loopback(url)
 }
 
 /// The prefix of a partition's Regions, and the suffix of its endpoints.
