@@ -10,5 +10,5 @@ mod variables;
 
 pub use arn::{function_arn, partition};
 pub use function_name::FunctionName;
-pub use limits::{MAX_EVENT_BYTES, MAX_PAYLOAD_BYTES};
+pub use limits::{MAX_ASYNC_REQUEST_BYTES, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES};
 pub use variables::{RESERVED_VARIABLES, is_reserved_variable};

@@ -132,7 +132,7 @@ pub enum InvokeError {
     UnknownFunction(String),
     /// 429 `TooManyRequestsException`, with its message.
     TooManyRequests(String),
-    /// 413 `RequestTooLargeException`, with the bytes of the payload: over 6 MB (6,291,556).
+    /// 413 `RequestTooLargeException`, with the bytes of the payload: over 6 MB (6,291,456).
     RequestTooLarge(usize),
     /// 502: the runtime or an extension cannot start. The message has the next step.
     CannotStart(String),

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
-use xray_local_lambda_rules::{FunctionName, MAX_PAYLOAD_BYTES, is_reserved_variable};
+use xray_local_lambda_rules::{FunctionName, MAX_REQUEST_BYTES, is_reserved_variable};
 
 use crate::context::SandboxContext;
 use crate::invocation::{Call, LeaseOutcome, Pool};
@@ -105,7 +105,7 @@ impl Sandbox {
         if context.is_closing() {
             return Err(InvokeError::ShuttingDown);
         }
-        if invocation.payload.len() > MAX_PAYLOAD_BYTES {
+        if invocation.payload.len() > MAX_REQUEST_BYTES {
             return Err(InvokeError::RequestTooLarge(invocation.payload.len()));
         }
         let unknown = || InvokeError::UnknownFunction(function.to_owned());

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use xray_document::{Sampled, TraceHeader};
-use xray_local_lambda_rules::MAX_PAYLOAD_BYTES;
+use xray_local_lambda_rules::MAX_REQUEST_BYTES;
 use xray_local_sandbox::{Invocation, InvokeError, InvokeOutcome};
 use xray_local_template::Template;
 
@@ -48,7 +48,7 @@ pub(crate) async fn invoke(arguments: Invoke) -> anyhow::Result<ExitCode> {
         Some(Err(InvokeError::CannotStart(reason))) => bail!(reason),
         Some(Err(InvokeError::RequestTooLarge(bytes))) => {
             bail!(
-                "the event has {bytes} bytes; Lambda accepts at most {MAX_PAYLOAD_BYTES} bytes (6 MB)"
+                "the event has {bytes} bytes; Lambda accepts at most {MAX_REQUEST_BYTES} bytes (6 MB)"
             )
         }
         Some(Err(error)) => bail!("{error:?}"),

@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use xray_local_lambda_rules::MAX_PAYLOAD_BYTES;
+use xray_local_lambda_rules::MAX_REQUEST_BYTES;
 use xray_local_sandbox::InvokeError;
 
 use super::api::ApiKind;
@@ -91,7 +91,7 @@ impl GatewayResponse {
             }
             InvokeError::RequestTooLarge(bytes) => {
                 let note = format!(
-                    "the event for {function} has {bytes} bytes; Lambda accepts at most {MAX_PAYLOAD_BYTES}"
+                    "the event for {function} has {bytes} bytes; Lambda accepts at most {MAX_REQUEST_BYTES}"
                 );
                 Self::too_large(kind, "Request Too Long", note)
             }

@@ -1,7 +1,7 @@
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
-use xray_local_lambda_rules::MAX_PAYLOAD_BYTES;
+use xray_local_lambda_rules::MAX_REQUEST_BYTES;
 use xray_local_sandbox::InvokeError;
 
 use crate::invoke::error_status;
@@ -60,7 +60,7 @@ impl ApiError {
                     ..Self::new(status, "TooManyRequestsException", message)
                 }
             }
-            InvokeError::RequestTooLarge(_) => Self::too_large(MAX_PAYLOAD_BYTES),
+            InvokeError::RequestTooLarge(_) => Self::too_large(MAX_REQUEST_BYTES),
             InvokeError::CannotStart(reason) => {
                 Self::new(status, "InvalidRuntimeException", reason.clone())
             }

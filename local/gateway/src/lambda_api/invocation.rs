@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::value::RawValue;
 use xray_document::{TRACE_HEADER, TraceHeader};
-use xray_local_lambda_rules::{FunctionName, MAX_EVENT_BYTES, MAX_PAYLOAD_BYTES};
+use xray_local_lambda_rules::{FunctionName, MAX_ASYNC_REQUEST_BYTES, MAX_REQUEST_BYTES};
 use xray_local_listener::{BodyError, read_body};
 use xray_local_sandbox::{Invocation, InvokeError, InvokeOutcome};
 
@@ -57,9 +57,9 @@ impl<'a> InvokeRequest<'a> {
         check_qualifier(&function, parts.uri.query().unwrap_or_default())?;
         let kind = InvocationType::read(&parts.headers)?;
         let limit = if kind == InvocationType::Event {
-            MAX_EVENT_BYTES
+            MAX_ASYNC_REQUEST_BYTES
         } else {
-            MAX_PAYLOAD_BYTES
+            MAX_REQUEST_BYTES
         };
         let payload = payload(body, limit).await?;
         let trace_header = parts

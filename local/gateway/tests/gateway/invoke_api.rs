@@ -311,7 +311,7 @@ async fn an_error_has_lambdas_status_code_and_form() {
 #[tokio::test]
 async fn an_invalid_request_is_an_error_and_runs_nothing() {
     let not_utf_8 = vec![b'"', 0xff, b'"'];
-    let over_6_mb = format!("\"{}\"", "a".repeat(6_291_556));
+    let over_6_mb = format!("\"{}\"", "a".repeat(6_291_455));
     let other_qualifier = "/2015-03-31/functions/items:1/invocations?Qualifier=2";
     let invoke = FakeInvoke::returning(json!(1));
     for (request, status, code) in [
@@ -364,6 +364,13 @@ fn event_over_1_mb() -> Request<Body> {
     let body = format!("\"{}\"", "a".repeat(1 << 20));
     let request = post("items").header("x-amz-invocation-type", "Event");
     request.body(Body::from(body)).unwrap()
+}
+
+#[tokio::test]
+async fn an_event_of_exactly_6_mib_is_accepted() {
+    let invoke = FakeInvoke::returning(json!(1));
+    let whole = format!("\"{}\"", "a".repeat(6_291_454));
+    assert_eq!(send(&invoke, with_body(whole)).await.status, 200);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::json;
 use xray_document::Timestamp;
-use xray_local_lambda_rules::MAX_PAYLOAD_BYTES;
+use xray_local_lambda_rules::MAX_RESPONSE_BYTES;
 
 use super::body::RequestBody;
 use super::context::ApiContext;
@@ -127,7 +127,7 @@ async fn read_response(
     body: Body,
 ) -> Result<RequestBody, Rejection> {
     context.state.borrow().may_respond(id)?;
-    RequestBody::read(body, MAX_PAYLOAD_BYTES)
+    RequestBody::read(body, MAX_RESPONSE_BYTES)
         .await
         .map_err(incomplete_body)
 }
@@ -152,7 +152,7 @@ fn accept(
 /// The payload and the error type that replace a response or an error over the limit.
 fn response_too_large() -> (Bytes, Option<String>) {
     let message = format!(
-        "Response payload size exceeded maximum allowed payload size ({MAX_PAYLOAD_BYTES} bytes)."
+        "Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes)."
     );
     let error_type = "Function.ResponseSizeTooLarge";
     (
@@ -167,7 +167,7 @@ fn request_too_large() -> Rejection {
     Rejection::new(
         413,
         "RequestEntityTooLarge",
-        format!("Exceeded maximum allowed payload size ({MAX_PAYLOAD_BYTES} bytes)."),
+        format!("Exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes)."),
     )
 }
 
@@ -181,7 +181,7 @@ pub(crate) async fn init_error(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let body = match RequestBody::read(body, MAX_PAYLOAD_BYTES).await {
+    let body = match RequestBody::read(body, MAX_RESPONSE_BYTES).await {
         Ok(body) => body,
         Err(message) => return rejected(&incomplete_body(message)),
     };

@@ -243,18 +243,18 @@ async fn a_line_without_its_end_is_in_its_own_invocations_log() {
 async fn a_request_over_six_megabytes_is_rejected() {
     let lambda = TestLambda::new();
     lambda.sandbox.add_function(lambda.function());
-    let payload = vec![b' '; 6_291_557].into();
-    let error = lambda
-        .sandbox
-        .invoke(
-            "orders",
-            Invocation {
-                payload,
-                ..Invocation::default()
-            },
-        )
-        .await;
-    assert_eq!(error.unwrap_err(), InvokeError::RequestTooLarge(6_291_557));
+    let invoke = |bytes: usize| {
+        let invocation = Invocation {
+            payload: format!("{{}}{}", " ".repeat(bytes - 2)).into(),
+            ..Invocation::default()
+        };
+        lambda.sandbox.invoke("orders", invocation)
+    };
+    let error = invoke(6_291_457).await;
+    assert_eq!(error.unwrap_err(), InvokeError::RequestTooLarge(6_291_457));
+    let whole = invoke(6_291_456).await.unwrap();
+    assert_eq!(whole.function_error, None);
+    lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test]
