@@ -1,42 +1,47 @@
 /// The name of a function in a request to the Lambda API: a name, a partial ARN
-/// (`123456789012:function:name`) or an ARN, each with an optional qualifier (Lambda API
-/// reference, `Invoke`, `FunctionName`).
+/// (`123456789012:function:name`) or an ARN, each with an optional qualifier.
+///
+/// The forms are those of the pattern of `FunctionName` in AWS's API model (`lambda`,
+/// 2015-03-31, `NamespacedFunctionName`). Each part before the name is optional:
+///
+/// ```text
+/// (arn:(aws[a-zA-Z-]*)?:lambda:)?
+/// ((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?
+/// (\d{12}:)?
+/// (function:)?
+/// ([a-zA-Z0-9-_\.]+)
+/// (:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FunctionName<'a> {
     /// Name of the function.
     pub name: &'a str,
     /// Id of the account, if the request contains it.
     pub account_id: Option<&'a str>,
-    /// Region, if the request contains an ARN.
+    /// Region, if the request contains it.
     pub region: Option<&'a str>,
     /// Version or alias, if the request contains one.
     pub qualifier: Option<&'a str>,
 }
 
 impl<'a> FunctionName<'a> {
-    /// Reads a name. Returns `None` if the text does not have a form that Lambda accepts.
+    /// Reads a name. Returns `None` if the text does not match the pattern. Does not check the
+    /// length.
     pub fn parse(text: &'a str) -> Option<Self> {
         let parts: Vec<&str> = text.split(':').collect();
-        let (account_id, region, rest) = match parts.as_slice() {
-            ["arn", _, "lambda", region, account, "function", rest @ ..] => {
-                (Some(*account), Some(*region), rest)
-            }
-            [account, "function", rest @ ..] if !rest.is_empty() => (Some(*account), None, rest),
-            ["function", rest @ ..] if !rest.is_empty() => (None, None, rest),
-            rest => (None, None, rest),
+        let mut rest = match parts.as_slice() {
+            ["arn", partition, "lambda", rest @ ..] if is_partition(partition) => rest,
+            rest => rest,
         };
+        let region = take_part(&mut rest, is_region);
+        let account_id = take_part(&mut rest, is_account_id);
+        take_part(&mut rest, |part| part == "function");
         let (name, qualifier) = match *rest {
             [name] => (name, None),
             [name, qualifier] => (name, Some(qualifier)),
             _ => return None,
         };
-        let valid = |text: &str| {
-            !text.is_empty()
-                && text
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"-_.$".contains(&b))
-        };
-        (valid(name) && qualifier.is_none_or(valid)).then_some(Self {
+        (is_name(name) && qualifier.is_none_or(is_qualifier)).then_some(Self {
             name,
             account_id,
             region,
@@ -55,6 +60,71 @@ impl<'a> FunctionName<'a> {
     }
 }
 
+/// Removes the first part and returns it, if it has the form and a name follows. Without a name
+/// after it, the part itself is the name: `function:$LATEST` is a function `function`.
+fn take_part<'a>(rest: &mut &[&'a str], has_form: impl Fn(&str) -> bool) -> Option<&'a str> {
+    match **rest {
+        [part, ref after @ ..]
+            if has_form(part) && after.first().is_some_and(|next| is_name(next)) =>
+        {
+            *rest = after;
+            Some(part)
+        }
+        _ => None,
+    }
+}
+
+fn is_partition(text: &str) -> bool {
+    text.is_empty()
+        || text
+            .strip_prefix("aws")
+            .is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-'))
+}
+
+fn is_region(text: &str) -> bool {
+    let text = text.strip_prefix("eusc-").unwrap_or(text);
+    let is_lowercase = |part: &str| part.bytes().all(|b| b.is_ascii_lowercase());
+    let (country, area, number) = match text.split('-').collect::<Vec<_>>()[..] {
+        [country, area, number] => (country, area, number),
+        [country, partition, area, number] if is_partition_of_region(partition) => {
+            (country, area, number)
+        }
+        _ => return false,
+    };
+    country.len() == 2
+        && is_lowercase(country)
+        && !area.is_empty()
+        && is_lowercase(area)
+        && matches!(number.as_bytes(), [b'0'..=b'9'])
+}
+
+/// `gov`, `iso`, `isob`, …
+fn is_partition_of_region(text: &str) -> bool {
+    text == "gov"
+        || text
+            .strip_prefix("iso")
+            .is_some_and(|rest| matches!(rest.as_bytes(), [] | [b'a'..=b'z']))
+}
+
+fn is_account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn is_name(text: &str) -> bool {
+    consists_of_letters_digits_and(b"-_.", text)
+}
+
+fn is_qualifier(text: &str) -> bool {
+    ["$LATEST", "$LATEST.PUBLISHED"].contains(&text) || consists_of_letters_digits_and(b"-_", text)
+}
+
+fn consists_of_letters_digits_and(others: &[u8], text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || others.contains(&b))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +135,11 @@ mod tests {
             ("orders", None),
             ("orders:live", Some("live")),
             ("function:orders", None),
+            ("orders:$LATEST", Some("$LATEST")),
+            ("orders:$LATEST.PUBLISHED", Some("$LATEST.PUBLISHED")),
+            ("123456789012:orders", None),
+            ("eu-west-1:orders:live", Some("live")),
+            ("eu-west-1:123456789012:function:orders", None),
             ("123456789012:function:orders", None),
             ("123456789012:function:orders:7", Some("7")),
             (
@@ -75,6 +150,8 @@ mod tests {
                 "arn:aws:lambda:eu-west-1:123456789012:function:orders:$LATEST",
                 Some("$LATEST"),
             ),
+            ("arn:aws:lambda:123456789012:orders", None),
+            ("arn::lambda:eu-west-1:function:orders", None),
         ] {
             let name = FunctionName::parse(text).unwrap();
             assert_eq!((name.name, name.qualifier), ("orders", qualifier), "{text}");
@@ -86,10 +163,43 @@ mod tests {
     }
 
     #[test]
+    fn each_form_of_a_region_is_read() {
+        for region in [
+            "us-east-1",
+            "us-gov-west-1",
+            "us-iso-east-1",
+            "us-isob-east-1",
+            "eu-isoe-west-1",
+            "eusc-de-east-1",
+            "cn-northwest-1",
+        ] {
+            let arn = format!("arn:aws-x:lambda:{region}:123456789012:function:orders");
+            let name = FunctionName::parse(&arn).unwrap();
+            assert_eq!(name.region, Some(region));
+            assert_eq!(name.account_id, Some("123456789012"));
+        }
+    }
+
+    #[test]
+    fn a_part_without_a_name_after_it_is_the_name() {
+        for text in ["function", "us-east-1", "123456789012"] {
+            for qualifier in [None, Some("$LATEST")] {
+                let suffix = qualifier.map_or(String::new(), |name| format!(":{name}"));
+                let full = format!("{text}{suffix}");
+                let name = FunctionName::parse(&full).unwrap();
+                assert_eq!((name.name, name.qualifier), (text, qualifier));
+                assert_eq!((name.region, name.account_id), (None, None), "{full}");
+            }
+        }
+    }
+
+    #[test]
     fn a_function_of_another_account_region_or_name_does_not_match() {
         for text in [
             "payments",
             "999999999999:function:orders",
+            "999999999999:orders",
+            "us-east-1:orders",
             "arn:aws:lambda:us-east-1:123456789012:function:orders",
         ] {
             let name = FunctionName::parse(text).unwrap();
@@ -115,6 +225,29 @@ mod tests {
             "arn:aws:s3:::bucket",
             "a:b:c:d:e",
             "arn:aws:lambda:eu-west-1:123456789012:function:",
+            "ord$ers",
+            "$LATEST",
+            "orders:$latest",
+            "orders:$LATEST.1",
+            "orders:1.2",
+            "x:function:orders",
+            "12345678901:function:orders",
+            "1234567890123:function:orders",
+            "12345678901a:function:orders",
+            "orders:function:orders",
+            "function:function:function:orders",
+            "arn:nonsense:lambda:::function:orders",
+            "arn:nonsense:lambda:eu-west-1:123456789012:function:orders",
+            "arn:aws1:lambda:eu-west-1:123456789012:function:orders",
+            "arn:aws:lambda:::function:orders",
+            "arn:aws:lambda:eu-west-1::function:orders",
+            "arn:aws:lambda:123456789012:eu-west-1:function:orders",
+            "arn:aws:lambda:eu-west:123456789012:function:orders",
+            "arn:aws:lambda:eu-west-10:123456789012:function:orders",
+            "arn:aws:lambda:europe-west-1:123456789012:function:orders",
+            "arn:aws:lambda:us-isobb-east-1:123456789012:function:orders",
+            "arn:aws:lambda:EU-WEST-1:123456789012:function:orders",
+            "arn:aws:lambda:eu--1:123456789012:function:orders",
         ] {
             assert_eq!(FunctionName::parse(text), None, "{text}");
         }
