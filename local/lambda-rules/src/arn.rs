@@ -1,5 +1,7 @@
-/// Returns the partition of a region, the second part of an ARN; `aws` for an unknown region
-/// (partitions and region prefixes: AWS SDKs, `partitions.json`).
+/// Returns the partition of a region: the `aws` in `arn:aws:…`. An unknown region is in `aws`.
+///
+/// The partitions and the prefixes of their regions are those of the AWS SDKs
+/// (`partitions.json`).
 pub fn partition(region: &str) -> &'static str {
     PARTITIONS
         .iter()
@@ -33,6 +35,8 @@ mod tests {
             ("eu-west-1", "aws"),
             ("us-iso-east-1", "aws-iso"),
             ("us-isob-east-1", "aws-iso-b"),
+            ("us-isof-south-1", "aws-iso-f"),
+            ("eu-isoe-west-1", "aws-iso-e"),
             ("cn-north-1", "aws-cn"),
             ("us-gov-west-1", "aws-us-gov"),
             ("eusc-de-east-1", "aws-eusc"),

@@ -27,7 +27,8 @@ pub const RESERVED_VARIABLES: [&str; 20] = [
 ];
 
 /// Returns `true` if only Lambda may set the variable `name`: one of [`RESERVED_VARIABLES`], or a
-/// name that begins with `_`.
+/// name that begins with `_`. A function configuration cannot set such a name, because each name
+/// must match `[a-zA-Z][a-zA-Z0-9_]+` (Lambda API reference, `Environment`, `Variables`).
 pub fn is_reserved_variable(name: &str) -> bool {
     name.starts_with('_') || RESERVED_VARIABLES.contains(&name)
 }
@@ -37,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_lambdas_own_variables_are_reserved() {
+    fn names_of_lambda_and_names_that_begin_with_an_underscore_are_reserved() {
         for name in ["AWS_REGION", "AWS_LAMBDA_METADATA_API", "_X_AMZN_NEW"] {
             assert!(is_reserved_variable(name), "{name}");
         }
