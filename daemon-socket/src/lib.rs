@@ -1,5 +1,6 @@
-//! Kernel settings and counters of an X-Ray daemon's UDP socket: the size of its receive
-//! buffer, and the number of datagrams that the kernel dropped because that buffer was full.
+//! Kernel settings and counters of a UDP socket that receives the X-Ray daemon's protocol: the
+//! size of its receive buffer, and the number of datagrams that the kernel dropped because that
+//! buffer was full.
 //!
 //! The extension and `xray-local` both receive documents on such a socket. On loopback the
 //! kernel drops a datagram without an error to its sender, so the receiver must count.
@@ -8,16 +9,32 @@
 
 use std::os::fd::{AsFd, AsRawFd};
 
-/// Asks the kernel for a receive buffer of `bytes`. The kernel grants up to
-/// `net.core.rmem_max` (Linux: 212,992 bytes by default). If it refuses, the buffer keeps its
-/// size, and the socket still works. For this reason the function returns no error.
+/// Asks the kernel for a receive buffer of `bytes`. Does nothing if the buffer has that size or a
+/// larger one already.
+///
+/// Linux silently grants at most `net.core.rmem_max` (212,992 bytes by default). Another kernel
+/// may refuse; the buffer then keeps its size, and the socket still works. For this reason the
+/// function returns no error.
 pub fn enlarge_receive_buffer(socket: &impl AsFd, bytes: usize) {
-    let _ = socket2::SockRef::from(socket).set_recv_buffer_size(bytes);
+    let socket = socket2::SockRef::from(socket);
+    let is_large_enough = socket
+        .recv_buffer_size()
+        .is_ok_and(|reported| reported / REPORTED_PER_BYTE >= bytes);
+    if !is_large_enough {
+        let _ = socket.set_recv_buffer_size(bytes);
+    }
 }
 
+/// Linux doubles the size that a program sets, for its own bookkeeping, and reports the double
+/// (socket(7), `SO_RCVBUF`).
+const REPORTED_PER_BYTE: usize = if cfg!(target_os = "linux") { 2 } else { 1 };
+
 /// Number of datagrams that the kernel has dropped because this socket's receive buffer was
-/// full. Returns `None` if the kernel does not report the number: on systems other than Linux,
-/// and in sandboxes without `/proc`.
+/// full. Linux also counts datagrams with a wrong checksum, which do not occur on loopback
+/// (`net/ipv4/udp.c`, `sk_drops`).
+///
+/// Returns `None` if the kernel does not report the number: on systems other than Linux, and in
+/// sandboxes without `/proc`.
 pub fn dropped_datagrams(socket: &impl AsFd) -> Option<u64> {
     let fd = socket.as_fd().as_raw_fd();
     let link = std::fs::read_link(format!("/proc/self/fd/{fd}")).ok()?;
@@ -81,6 +98,20 @@ mod tests {
             let _ = socket.send_to(&datagram, socket.local_addr().unwrap());
         }
         assert!(dropped_datagrams(&socket) > before);
+    }
+
+    #[test]
+    fn a_larger_buffer_keeps_its_size() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let reported = || socket2::SockRef::from(&socket).recv_buffer_size().unwrap();
+        let before = reported();
+        for bytes in [0, 1, before / 4, before / 2] {
+            enlarge_receive_buffer(&socket, bytes);
+            assert_eq!(reported(), before, "{bytes}");
+        }
+        // Less than the reported size, but more than the half that a program can set.
+        enlarge_receive_buffer(&socket, before / 2 + before / 4);
+        assert!(reported() > before, "{} <= {before}", reported());
     }
 
     #[test]
