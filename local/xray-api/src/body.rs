@@ -8,12 +8,15 @@ use xray_local_listener::BodyError;
 
 use crate::error::ApiError;
 
-/// Bytes of a request, before and after decompression: 256 documents of the
-/// largest size fit. Our choice: the API's model has no limit, and the X-Ray daemon sends at
-/// most 50 documents per request.
+/// The largest body, before and after decompression. Our choice, because the API's model has no
+/// limit: far above the 50 documents of 64 KiB that the X-Ray daemon sends at most.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
-const SUPPORTED_ENCODINGS: [&str; 4] = ["", "identity", "gzip", "x-gzip"];
+/// Names of gzip in `Content-Encoding` (RFC 9110, 8.4.1.3).
+const GZIP: [&str; 2] = ["gzip", "x-gzip"];
+
+/// Names in `Content-Encoding` that mean no encoding. An empty header means none, too.
+const NO_ENCODING: [&str; 2] = ["", "identity"];
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
@@ -26,24 +29,30 @@ pub(crate) async fn read(body: Body) -> Result<Bytes, ApiError> {
     })
 }
 
-/// Rejects unsupported encodings, whose bytes would else be reported as broken JSON.
+/// Rejects unsupported encodings, whose bytes would otherwise be reported as broken JSON. These
+/// include two encodings one after the other, such as `gzip, gzip`.
 pub(crate) fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
-    for value in headers.get_all(CONTENT_ENCODING) {
-        let value = String::from_utf8_lossy(value.as_bytes());
-        let unsupported = value.split(',').map(str::trim).find(|name| {
-            !SUPPORTED_ENCODINGS
-                .iter()
-                .any(|supported| supported.eq_ignore_ascii_case(name))
-        });
-        if let Some(name) = unsupported {
-            return Err(ApiError::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "UnsupportedMediaTypeException",
-                format!("Content-Encoding {name} is not supported: send gzip, or none"),
-            ));
-        }
+    let lines: Vec<_> = headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        .collect();
+    let value = lines.join(", ");
+    let is_one_of =
+        |name: &str, known: &[&str]| known.iter().any(|known| known.eq_ignore_ascii_case(name));
+    let mut encodings = value
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !is_one_of(name, &NO_ENCODING));
+    match (encodings.next(), encodings.next()) {
+        (None, _) => Ok(()),
+        (Some(only), None) if is_one_of(only, &GZIP) => Ok(()),
+        _ => Err(ApiError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "UnsupportedMediaTypeException",
+            format!("Content-Encoding {value} is not supported: use gzip, or omit the header"),
+        )),
     }
-    Ok(())
 }
 
 /// Decompresses a body that starts with gzip's magic bytes. `Content-Encoding` does not
@@ -66,7 +75,7 @@ pub(crate) fn decompress(body: Bytes) -> Result<Bytes, ApiError> {
 
 fn too_large() -> ApiError {
     let message = format!(
-        "the request is larger than {} MB: send fewer documents at a time",
+        "the request is larger than {} MiB: send a smaller one, for example with fewer documents",
         MAX_BODY_BYTES / (1024 * 1024)
     );
     ApiError::new(
