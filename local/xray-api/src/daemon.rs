@@ -11,10 +11,10 @@ use xray_document::limits::DAEMON_RECEIVE_BUFFER_BYTES;
 use xray_document::{Datagram, DatagramError};
 use xray_local_store::Store;
 
-/// Bytes of the socket's receive buffer: enough for a burst of some thousand segments.
+/// The size of the socket's receive buffer: enough for a burst of some thousand segments.
 const RECEIVE_BUFFER_BYTES: usize = 8 * 1024 * 1024;
 
-/// Bytes of documents that may wait in memory while the store writes. Further datagrams
+/// The most bytes of documents that wait in memory while the store writes. Further datagrams
 /// wait in the socket, and the kernel drops those that do not fit there.
 const MAX_WAITING_BYTES: usize = 16 * 1024 * 1024;
 

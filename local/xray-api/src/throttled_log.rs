@@ -2,29 +2,32 @@ use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The shortest time between two lines. A full disk fails every request, and a line for
+/// The shortest time between two lines. With a full disk every request fails, and a line for
 /// each would hide all other output.
 const MIN_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A log of the service's own failures that drops lines which follow too soon.
+/// A log of the service's own failures that writes at most one line per minute.
 #[derive(Debug)]
 pub(crate) struct ThrottledLog {
-    last: Mutex<Option<Instant>>,
+    last_written: Mutex<Option<Instant>>,
 }
 
 impl ThrottledLog {
     pub(crate) const fn new() -> Self {
         Self {
-            last: Mutex::new(None),
+            last_written: Mutex::new(None),
         }
     }
 
-    /// Writes a line, unless the last one is less than a minute old.
+    /// Writes a line, unless the last one is less than a minute older than `now`.
     pub(crate) fn log(&self, now: Instant, message: &str, to: &mut impl Write) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_none_or(|last| now.duration_since(last) >= MIN_INTERVAL) {
-            *last = Some(now);
-            // An error cannot be reported: stderr itself is closed.
+        let mut last_written = self
+            .last_written
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if last_written.is_none_or(|time| now.duration_since(time) >= MIN_INTERVAL) {
+            *last_written = Some(now);
+            // An error is ignored: a log that fails cannot report it.
             let _ = writeln!(
                 to,
                 "xray-local: a request failed: {message} (logged once a minute at most)"

@@ -8,7 +8,7 @@ use super::trace_summary::SummaryBody;
 use crate::error::ApiError;
 use crate::time::RequestTime;
 
-/// Traces on a page. Our choice: the API's model has no number.
+/// The most traces on a page. Our choice, because the API's model has no number.
 const PAGE_TRACES: usize = 100;
 
 /// The longest time between `StartTime` and `EndTime` (X-Ray Developer Guide).
