@@ -95,7 +95,7 @@ async fn serve_api(
     store: Arc<Store>,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) {
-    let router = xray_local_api::router_for(store, AllowedCallers::for_address(address));
+    let router = xray_local_api::router(store, AllowedCallers::for_address(address));
     let server = axum::serve(listener, router).with_graceful_shutdown(stopped);
     if let Err(error) = server.await {
         eprintln!("xray-local: the X-Ray API stopped: {error}");

@@ -18,6 +18,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let listener = tokio::net::TcpListener::bind(&address).await?;
     println!("http://{}", listener.local_addr()?);
-    axum::serve(listener, xray_local_api::router(Arc::new(store))).await?;
+    axum::serve(listener, xray_local_api::loopback_router(Arc::new(store))).await?;
     Ok(())
 }

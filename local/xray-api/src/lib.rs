@@ -28,4 +28,4 @@ mod time;
 
 pub use daemon::{DaemonCounts, daemon};
 pub use json::{summary_json, trace_json};
-pub use router::{router, router_for};
+pub use router::{loopback_router, router};

@@ -20,13 +20,14 @@ use crate::throttled_log::ThrottledLog;
 /// Shared by all routers of the process, because they share its stderr.
 static FAILURES: ThrottledLog = ThrottledLog::new();
 
-/// The X-Ray API in front of `store`, for callers on this machine only.
-pub fn router(store: Arc<Store>) -> Router {
-    router_for(store, AllowedCallers::loopback())
+/// The X-Ray API, for callers on this machine only. It reads and writes `store`.
+pub fn loopback_router(store: Arc<Store>) -> Router {
+    router(store, AllowedCallers::loopback())
 }
 
-/// The X-Ray API in front of `store`. Requests of callers that are not `allowed` are answered with 403 `AccessDeniedException`.
-pub fn router_for(store: Arc<Store>, allowed: AllowedCallers) -> Router {
+/// The X-Ray API, which reads and writes `store`. The response to a caller that is not `allowed`
+/// is 403 `AccessDeniedException`.
+pub fn router(store: Arc<Store>, allowed: AllowedCallers) -> Router {
     let mut router = Router::new().route("/", get(index_page));
     for operation in &OPERATIONS {
         router = router.route(operation.path, route(operation));
@@ -42,12 +43,12 @@ pub fn router_for(store: Arc<Store>, allowed: AllowedCallers) -> Router {
 fn route(operation: &Operation) -> MethodRouter<Arc<Store>> {
     let name = operation.name;
     match operation.handler {
-        Some(handler) => post(move |State(store), request| answer(handler, store, request)),
+        Some(handler) => post(move |State(store), request| respond(handler, store, request)),
         None => post(move || async move { not_implemented(name) }),
     }
 }
 
-async fn answer(
+async fn respond(
     handler: Handler,
     store: Arc<Store>,
     request: Request,

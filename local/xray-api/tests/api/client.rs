@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
-use xray_local_api::router;
+use xray_local_api::loopback_router;
 use xray_local_store::Store;
 
 pub(crate) const TRACE: &str = "1-6750a1b2-00112233445566778899aabb";
@@ -17,7 +17,7 @@ pub(crate) const TRACE: &str = "1-6750a1b2-00112233445566778899aabb";
 pub(crate) const EPOCH: u64 = 1_733_337_522;
 
 pub(crate) fn api() -> Router {
-    router(Arc::new(Store::in_memory().unwrap()))
+    loopback_router(Arc::new(Store::in_memory().unwrap()))
 }
 
 pub(crate) struct Response {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use xray_local_api::router_for;
+use xray_local_api::router;
 use xray_local_listener::AllowedCallers;
 use xray_local_store::Store;
 
@@ -59,7 +59,7 @@ async fn foreign_hosts_and_origins_are_rejected() {
 #[tokio::test]
 async fn an_open_listener_answers_every_host_and_no_foreign_origin() {
     let open = AllowedCallers::for_address("0.0.0.0:2001".parse().unwrap());
-    let api = router_for(Arc::new(Store::in_memory().unwrap()), open);
+    let api = router(Arc::new(Store::in_memory().unwrap()), open);
     assert_eq!(put_from(&api, "host", "xray.lan:2001").await.status, 200);
     let from_a_page = put_from(&api, "origin", "https://grafana.lan").await;
     assert_eq!(from_a_page.status, 403);

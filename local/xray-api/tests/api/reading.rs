@@ -222,7 +222,7 @@ async fn pages_follow_each_other_by_token() {
 #[tokio::test]
 async fn the_command_line_gets_the_same_json_as_clients_of_the_api() {
     let store = std::sync::Arc::new(xray_local_store::Store::in_memory().unwrap());
-    let api = xray_local_api::router(store.clone());
+    let api = xray_local_api::loopback_router(store.clone());
     put(&api, &[segment("0a1b2c3d4e5f6071", json!({}))]).await;
     let id = TRACE.parse().unwrap();
     let trace = store.traces(&[id]).unwrap().pop().unwrap();
