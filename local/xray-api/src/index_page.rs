@@ -1,7 +1,7 @@
 use axum::http::HeaderMap;
 use axum::http::header::HOST;
 
-use crate::operation::answered_names;
+use crate::operation::implemented_names;
 
 /// The text for a person who opens the listener's address in a browser.
 pub(crate) async fn index_page(headers: HeaderMap) -> String {
@@ -21,9 +21,9 @@ Any X-Ray client works with this address as its endpoint, with any credentials:
   aws xray get-trace-summaries --endpoint-url http://{host} --region us-east-1 \\
       --start-time $(($(date +%s) - 3600)) --end-time $(date +%s)
 
-Answered: {answered}.
+Implemented: {implemented}.
 ",
         version = env!("CARGO_PKG_VERSION"),
-        answered = answered_names().join(", "),
+        implemented = implemented_names().join(", "),
     )
 }

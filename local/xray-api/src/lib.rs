@@ -1,18 +1,18 @@
 //! The X-Ray API (version 2016-04-12) over HTTP, for boto3, the AWS CLI, Grafana and other
-//! clients: a [`router`] in front of a [`Store`](xray_local_store::Store). Also the X-Ray
-//! [`daemon`]'s UDP receiver in front of the same store.
+//! clients: a [`router`] that reads and writes a [`Store`](xray_local_store::Store).
+//! [`daemon`] receives documents over UDP, in place of the X-Ray daemon, into the same store.
 //!
 //! The protocol is AWS's rest-json: each operation is a POST of a JSON object. SigV4
 //! signatures are accepted but not verified.
 //!
-//! This version answers these operations:
+//! This crate implements these operations:
 //!
 //! - `BatchGetTraces`
 //! - `GetTraceSummaries`
 //! - `PutTelemetryRecords`
 //! - `PutTraceSegments`
 //!
-//! The other operations of the API answer 501 `NotImplementedException`.
+//! The response to the API's other operations is 501 `NotImplementedException`.
 
 #![warn(missing_docs)]
 

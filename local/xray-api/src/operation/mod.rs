@@ -1,4 +1,4 @@
-//! The operations of the API. Each answered operation has a file of its own, with its
+//! The operations of the API. Each implemented operation has a file of its own, with its
 //! request, its response and its rules, and a handler in its row of [`OPERATIONS`].
 
 mod batch_get_traces;
@@ -12,5 +12,5 @@ mod trace_summary;
 
 pub(crate) use batch_get_traces::TraceBody;
 pub(crate) use not_implemented::not_implemented;
-pub(crate) use table::{Handler, OPERATIONS, Operation, answered_names};
+pub(crate) use table::{Handler, OPERATIONS, Operation, implemented_names};
 pub(crate) use trace_summary::SummaryBody;

@@ -1,13 +1,13 @@
 use axum::http::StatusCode;
 
-use super::table::answered_names;
+use super::table::implemented_names;
 use crate::error::ApiError;
 
 /// The error for an operation without a handler.
 pub(crate) fn not_implemented(operation: &str) -> ApiError {
     let message = format!(
-        "{operation} is not supported yet by this version of xray-local; {} are",
-        enumerate(&answered_names())
+        "{operation} is not implemented by this version of xray-local; implemented: {}",
+        join_with_and(&implemented_names())
     );
     // SDKs do not retry 501.
     ApiError::new(
@@ -18,7 +18,7 @@ pub(crate) fn not_implemented(operation: &str) -> ApiError {
 }
 
 /// `A, B and C`.
-fn enumerate(names: &[&str]) -> String {
+fn join_with_and(names: &[&str]) -> String {
     match names {
         [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
         _ => names.concat(),

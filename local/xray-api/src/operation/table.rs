@@ -8,11 +8,11 @@ use super::put_telemetry_records::put_telemetry_records;
 use super::put_trace_segments::put_trace_segments;
 use crate::error::ApiError;
 
-/// Every operation of the API's model (2016-04-12), in the order of their names. An
-/// operation without a handler is answered with 501.
+/// All operations of the API's model (2016-04-12), in alphabetical order. An operation without
+/// a handler is not implemented: its response is 501.
 #[rustfmt::skip]
 pub(crate) static OPERATIONS: [Operation; 38] = [
-    row("BatchGetTraces",                 "/Traces",                        Some(|store, body| run(batch_get_traces, store, body))),
+    row("BatchGetTraces",                 "/Traces",                        Some(|store, body| handle_json(batch_get_traces, store, body))),
     row("CancelTraceRetrieval",           "/CancelTraceRetrieval",          None),
     row("CreateGroup",                    "/CreateGroup",                   None),
     row("CreateSamplingRule",             "/CreateSamplingRule",            None),
@@ -35,14 +35,14 @@ pub(crate) static OPERATIONS: [Operation; 38] = [
     row("GetTimeSeriesServiceStatistics", "/TimeSeriesServiceStatistics",   None),
     row("GetTraceGraph",                  "/TraceGraph",                    None),
     row("GetTraceSegmentDestination",     "/GetTraceSegmentDestination",    None),
-    row("GetTraceSummaries",              "/TraceSummaries",                Some(|store, body| run(get_trace_summaries, store, body))),
+    row("GetTraceSummaries",              "/TraceSummaries",                Some(|store, body| handle_json(get_trace_summaries, store, body))),
     row("ListResourcePolicies",           "/ListResourcePolicies",          None),
     row("ListRetrievedTraces",            "/ListRetrievedTraces",           None),
     row("ListTagsForResource",            "/ListTagsForResource",           None),
     row("PutEncryptionConfig",            "/PutEncryptionConfig",           None),
     row("PutResourcePolicy",              "/PutResourcePolicy",             None),
-    row("PutTelemetryRecords",            "/TelemetryRecords",              Some(|store, body| run(put_telemetry_records, store, body))),
-    row("PutTraceSegments",               "/TraceSegments",                 Some(|store, body| run(put_trace_segments, store, body))),
+    row("PutTelemetryRecords",            "/TelemetryRecords",              Some(|store, body| handle_json(put_telemetry_records, store, body))),
+    row("PutTraceSegments",               "/TraceSegments",                 Some(|store, body| handle_json(put_trace_segments, store, body))),
     row("StartTraceRetrieval",            "/StartTraceRetrieval",           None),
     row("TagResource",                    "/TagResource",                   None),
     row("UntagResource",                  "/UntagResource",                 None),
@@ -56,18 +56,20 @@ pub(crate) static OPERATIONS: [Operation; 38] = [
 #[derive(Debug)]
 pub(crate) struct Operation {
     pub(crate) name: &'static str,
-    /// The path of its requests, which are POSTs.
+    /// The path. Every operation is a POST.
     pub(crate) path: &'static str,
     pub(crate) handler: Option<Handler>,
 }
 
-/// Runs an operation with the JSON of a request and returns the JSON of the response.
+/// Handles the JSON of a request and returns the JSON of the response.
 pub(crate) type Handler = fn(&Store, &[u8]) -> Result<String, ApiError>;
 
-/// The names of the operations that have a handler.
-pub(crate) fn answered_names() -> Vec<&'static str> {
-    let answered = OPERATIONS.iter().filter(|row| row.handler.is_some());
-    answered.map(|row| row.name).collect()
+/// The names of the implemented operations, which have a handler.
+pub(crate) fn implemented_names() -> Vec<&'static str> {
+    let implemented = OPERATIONS
+        .iter()
+        .filter(|operation| operation.handler.is_some());
+    implemented.map(|operation| operation.name).collect()
 }
 
 const fn row(name: &'static str, path: &'static str, handler: Option<Handler>) -> Operation {
@@ -78,13 +80,13 @@ const fn row(name: &'static str, path: &'static str, handler: Option<Handler>) -
     }
 }
 
-/// Turns the function of an operation into a [`Handler`].
-fn run<I: DeserializeOwned, O: Serialize>(
+/// Reads the JSON of a request, runs `operation`, and returns the JSON of its response.
+fn handle_json<I: DeserializeOwned, O: Serialize>(
     operation: fn(&Store, I) -> Result<O, ApiError>,
     store: &Store,
     body: &[u8],
 ) -> Result<String, ApiError> {
-    // The AWS CLI may send no body for an operation without required members.
+    // The AWS CLI sends no body if the operation has no parameters.
     let body = if body.is_empty() { b"{}" } else { body };
     let input = serde_json::from_slice(body).map_err(|error| {
         ApiError::serialization(format!("the request is not the expected JSON: {error}"))
@@ -100,19 +102,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn operations_are_ordered_by_name_and_have_their_own_paths() {
-        let names: Vec<_> = OPERATIONS.iter().map(|row| row.name).collect();
+    fn operations_are_in_alphabetical_order() {
+        let names: Vec<_> = OPERATIONS.iter().map(|operation| operation.name).collect();
         assert!(names.is_sorted_by(|one, next| one < next), "{names:?}");
-        let paths: HashSet<_> = OPERATIONS.iter().map(|row| row.path).collect();
+    }
+
+    #[test]
+    fn no_two_operations_share_a_path() {
+        let paths: HashSet<_> = OPERATIONS.iter().map(|operation| operation.path).collect();
         assert_eq!(paths.len(), OPERATIONS.len());
     }
 
     #[test]
-    fn the_documentation_lists_the_answered_operations() {
+    fn the_documentation_lists_the_implemented_operations() {
         let lines = include_str!("../lib.rs").lines();
         let documented: Vec<_> = lines
             .filter_map(|line| line.strip_prefix("//! - `")?.strip_suffix('`'))
             .collect();
-        assert_eq!(documented, answered_names());
+        assert_eq!(documented, implemented_names());
     }
 }

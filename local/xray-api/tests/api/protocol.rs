@@ -57,20 +57,20 @@ const OPERATIONS: [(&str, &str); 38] = [
 ];
 
 #[tokio::test]
-async fn every_operation_of_the_api_is_answered_or_not_implemented() {
+async fn every_operation_of_the_api_is_implemented_or_its_response_is_501() {
     let api = api();
-    let (mut answered, mut messages) = (Vec::new(), Vec::new());
+    let (mut implemented, mut messages) = (Vec::new(), Vec::new());
     for (operation, path) in OPERATIONS {
         let response = post(&api, path, "{}").await;
         if response.status == 200 {
-            answered.push(operation);
+            implemented.push(operation);
             continue;
         }
         let (status, name, message) = response.error();
         match status {
             400 => {
                 assert_eq!(name, "InvalidRequestException", "{path}: {message}");
-                answered.push(operation);
+                implemented.push(operation);
             }
             501 => {
                 assert_eq!(name, "NotImplementedException");
@@ -80,14 +80,14 @@ async fn every_operation_of_the_api_is_answered_or_not_implemented() {
             _ => panic!("{path}: {status} {name} {message}"),
         }
     }
-    let (last, first) = answered.split_last().unwrap();
-    let names = format!("xray-local; {} and {last} are", first.join(", "));
+    let (last, first) = implemented.split_last().unwrap();
+    let names = format!("xray-local; implemented: {} and {last}", first.join(", "));
     for message in messages {
         assert!(message.ends_with(&names), "{message}");
     }
     let index_page = send(&api, Request::get("/").body(Body::empty()).unwrap()).await;
     let index_page = String::from_utf8(index_page.body.to_vec()).unwrap();
-    let names = format!("Answered: {}.", answered.join(", "));
+    let names = format!("Implemented: {}.", implemented.join(", "));
     assert!(index_page.contains(&names), "{index_page}");
 }
 
