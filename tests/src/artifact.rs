@@ -44,7 +44,7 @@ pub fn plain_function() -> PathBuf {
     binary("xray-lambda-tests", "plain-function")
 }
 
-/// A function with the wrapper.
+/// A Rust function wrapped in `XRayLayer`.
 #[must_use]
 pub fn traced_function() -> PathBuf {
     binary("xray-lambda-tests", "traced-function")
