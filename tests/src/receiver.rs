@@ -1,10 +1,10 @@
-//! A server in place of X-Ray. It records the requests of `PutTraceSegments` and sends the
-//! responses that the test has scripted.
+//! A receiver in place of X-Ray. It records all requests and sends the responses that the test
+//! has scripted.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -19,26 +19,26 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::WAIT_TIMEOUT;
 use crate::documents::Documents;
 
-/// A server that listens on its own port until it is dropped.
+/// Listens on its own port until it is dropped.
 #[derive(Debug)]
 pub struct Receiver {
     address: SocketAddr,
     state: Arc<watch::Sender<State>>,
-    server: Option<JoinHandle<()>>,
-    // Bound, but never listening: reserves the port while the server does not listen.
+    task: Option<JoinHandle<()>>,
+    // Bound, but never listening: reserves the port while the receiver does not listen.
     _port: TcpSocket,
 }
 
 /// A response to one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScriptedResponse {
-    /// 200, and the server accepts every document.
+    /// 200, and the receiver accepts every document.
     Accept,
-    /// 429 with an error in X-Ray's form. The server accepts no document.
+    /// 429 with an error in X-Ray's form. The receiver accepts no document.
     Throttle,
-    /// 503. The server accepts no document.
+    /// 503. The receiver accepts no document.
     Unavailable,
-    /// No response: the server closes the connection.
+    /// No response: the receiver closes the connection.
     CloseConnection,
 }
 
@@ -60,10 +60,10 @@ struct State {
 }
 
 impl Receiver {
-    /// Starts a server that accepts all documents.
+    /// Starts a receiver that accepts all documents.
     ///
     /// # Panics
-    /// If no port is free.
+    /// If no port is free, or outside a Tokio runtime.
     #[must_use]
     pub fn start() -> Self {
         let port = bind(SocketAddr::from(([127, 0, 0, 1], 0)));
@@ -72,10 +72,10 @@ impl Receiver {
         let mut receiver = Self {
             address,
             state,
-            server: None,
+            task: None,
             _port: port,
         };
-        receiver.listen_again();
+        receiver.listen();
         receiver
     }
 
@@ -85,33 +85,37 @@ impl Receiver {
         format!("http://{}", self.address)
     }
 
-    /// Scripts the responses to the next requests. The server accepts all later ones.
+    /// Scripts the responses to the next requests. The receiver accepts all later ones.
     pub fn respond_next_with(&self, responses: impl IntoIterator<Item = ScriptedResponse>) {
         self.state
             .send_modify(|state| state.script.extend(responses));
     }
 
-    /// Closes the port and every connection, as if X-Ray were unreachable.
+    /// Stops listening and closes every connection, as if X-Ray were unreachable. Keeps the port.
     pub async fn stop_listening(&mut self) {
-        if let Some(server) = self.server.take() {
-            server.abort();
+        if let Some(task) = self.task.take() {
+            task.abort();
             // This drops the listener and the connections.
-            let _ = server.await;
+            let _ = task.await;
         }
     }
 
-    /// Listens on the same port again.
+    /// Listens again, on the same port, after [`stop_listening`](Self::stop_listening).
     ///
     /// # Panics
-    /// Outside a Tokio runtime.
+    /// If the system does not allow it, or outside a Tokio runtime.
     pub fn listen_again(&mut self) {
+        self.listen();
+    }
+
+    fn listen(&mut self) {
         let listener = bind(self.address).listen(128);
         let listener =
             listener.unwrap_or_else(|error| panic!("cannot listen at {}: {error}", self.address));
-        self.server = Some(tokio::spawn(serve(listener, Arc::clone(&self.state))));
+        self.task = Some(tokio::spawn(serve(listener, Arc::clone(&self.state))));
     }
 
-    /// Every request so far, whatever its response.
+    /// All requests so far, whatever their responses.
     #[must_use]
     pub fn requests(&self) -> Vec<Received> {
         self.state.borrow().requests.clone()
@@ -144,13 +148,13 @@ impl Receiver {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        if let Some(server) = &self.server {
-            server.abort();
+        if let Some(task) = &self.task {
+            task.abort();
         }
     }
 }
 
-/// Binds a socket that shares its port with the other sockets of the same server.
+/// Binds a socket that shares its port with the other socket of the same receiver.
 fn bind(address: SocketAddr) -> TcpSocket {
     let socket = TcpSocket::new_v4().expect("a socket");
     let bound = socket
@@ -163,8 +167,10 @@ fn bind(address: SocketAddr) -> TcpSocket {
 async fn serve(listener: TcpListener, state: Arc<watch::Sender<State>>) {
     let mut connections = JoinSet::new();
     loop {
-        // A failed connection is the client's problem.
         let Ok((stream, _)) = listener.accept().await else {
+            // A failed connection is the client's problem. The pause is for an error that lasts,
+            // such as too many open files: without it, this loop would spin.
+            tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
         let state = Arc::clone(&state);
@@ -190,12 +196,6 @@ impl std::fmt::Display for ConnectionClosed {
 }
 
 impl std::error::Error for ConnectionClosed {}
-
-impl From<Infallible> for ConnectionClosed {
-    fn from(never: Infallible) -> Self {
-        match never {}
-    }
-}
 
 async fn respond(
     request: Request<Incoming>,
