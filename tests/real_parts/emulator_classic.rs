@@ -1,21 +1,18 @@
-//! The extension under AWS's own Lambda emulator, with an unmodified Python function that
-//! uses the official X-Ray SDK.
+//! The extension under AWS's own Lambda emulator, with a Python function that uses the official,
+//! unmodified X-Ray SDK.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use xray_lambda_tests::emulator::{Emulator, Function, Mode};
+use xray_lambda_tests::http::Response;
 use xray_lambda_tests::receiver::Receiver;
 use xray_lambda_tests::{artifact, port, python};
 
 const ROOT: &str = "1-6750a1b2-00112233445566778899aabb";
 const PARENT: &str = "0efbd19962d95b05";
 
-fn trace() -> String {
-    format!("Root={ROOT};Parent={PARENT};Sampled=1")
-}
-
-/// Starts a sandbox with the Python function, and with the extension, which sends to
+/// Starts the emulator with the Python function, and with the extension, which sends to
 /// `receiver`.
-async fn python_function(receiver: &Receiver, timeout_seconds: u32) -> Emulator {
+async fn start_with_python_function(receiver: &Receiver, timeout_seconds: u32) -> Emulator {
     let folder = artifact::repository().join("tests/functions/python");
     let bootstrap = folder.join("bootstrap");
     let handler = folder.join("handler.py");
@@ -36,18 +33,23 @@ async fn python_function(receiver: &Receiver, timeout_seconds: u32) -> Emulator 
     Emulator::start(Mode::Classic, &function).await
 }
 
+/// Invokes the function with a trace header. In its classic mode the emulator does not pass the
+/// header to the function. For this reason the event repeats it, and `handler.py` puts it into the
+/// environment.
+async fn invoke(emulator: &Emulator, mut event: Value) -> Response {
+    let trace_header = format!("Root={ROOT};Parent={PARENT};Sampled=1");
+    event["trace_header"] = trace_header.as_str().into();
+    emulator.invoke(Some(&trace_header), &event).await
+}
+
 #[tokio::test]
 async fn subsegments_of_the_official_python_sdk_reach_x_ray() {
     let receiver = Receiver::start();
-    let sandbox = python_function(&receiver, 30).await;
+    let emulator = start_with_python_function(&receiver, 30).await;
 
-    let response = sandbox
-        .invoke(Some(&trace()), &json!({ "tenant": "a", "trace": trace() }))
-        .await;
-    assert_eq!(response.json()["tenant"], "a", "{}", sandbox.log());
+    let response = invoke(&emulator, json!({ "tenant": "a" })).await;
+    assert_eq!(response.json()["tenant"], "a", "{}", emulator.log());
 
-    // The emulator waits for the extension's `/next`, so the extension has sent everything
-    // before the response.
     let documents = receiver
         .wait_until("`work`", |d| !d.flat().named("work").is_empty())
         .await;
@@ -64,10 +66,8 @@ async fn subsegments_of_the_official_python_sdk_reach_x_ray() {
 #[tokio::test]
 async fn requests_are_signed_for_x_ray() {
     let receiver = Receiver::start();
-    let sandbox = python_function(&receiver, 30).await;
-    sandbox
-        .invoke(Some(&trace()), &json!({ "trace": trace() }))
-        .await;
+    let emulator = start_with_python_function(&receiver, 30).await;
+    invoke(&emulator, json!({})).await;
     receiver
         .wait_until("`work`", |d| !d.flat().named("work").is_empty())
         .await;
@@ -90,38 +90,35 @@ async fn requests_are_signed_for_x_ray() {
 #[tokio::test]
 async fn the_extension_works_if_telemetry_is_refused() {
     let receiver = Receiver::start();
-    let mut sandbox = python_function(&receiver, 30).await;
+    let mut emulator = start_with_python_function(&receiver, 30).await;
 
     for tenant in ["a", "b", "c"] {
-        let event = json!({ "tenant": tenant, "trace": trace() });
-        let response = sandbox.invoke(Some(&trace()), &event).await;
-        assert_eq!(response.json()["tenant"], tenant, "{}", sandbox.log());
+        let event = json!({ "tenant": tenant });
+        let response = invoke(&emulator, event).await;
+        assert_eq!(response.json()["tenant"], tenant, "{}", emulator.log());
     }
-    let registered = sandbox.wait_for_log_line("registered").await;
+    let registered = emulator.wait_for_log_line("registered").await;
     assert!(registered.contains("xray-lambda-extension"), "{registered}");
     assert!(
         registered.ends_with("subscribed to [INVOKE SHUTDOWN]"),
         "{registered}"
     );
-    assert_eq!(
-        sandbox.subscribe_to_telemetry().await.status,
-        202,
-        "{}",
-        sandbox.log()
-    );
+    // The classic emulator has no Telemetry API. Its response to a subscription is 202, with this
+    // error in the body.
+    let refusal = emulator.subscribe_to_telemetry().await;
+    assert_eq!(refusal.status, 202, "{}", emulator.log());
+    assert_eq!(refusal.json()["errorType"], "Telemetry.NotSupported");
 
-    sandbox.shut_down().await;
-    assert_eq!(tenants(&receiver), ["a", "b", "c"], "{}", sandbox.log());
+    emulator.shut_down().await;
+    assert_eq!(tenants(&receiver), ["a", "b", "c"], "{}", emulator.log());
 }
 
 #[tokio::test]
 async fn a_failure_of_the_handler_is_a_fault_in_the_trace() {
     let receiver = Receiver::start();
-    let sandbox = python_function(&receiver, 30).await;
+    let emulator = start_with_python_function(&receiver, 30).await;
 
-    let response = sandbox
-        .invoke(Some(&trace()), &json!({ "do": "fail", "trace": trace() }))
-        .await;
+    let response = invoke(&emulator, json!({ "do": "fail" })).await;
     assert_eq!(response.json()["errorType"], "ValueError");
 
     let documents = receiver
@@ -139,95 +136,78 @@ async fn a_failure_of_the_handler_is_a_fault_in_the_trace() {
 #[tokio::test]
 async fn the_invocation_after_a_crash_of_the_function_is_traced() {
     let receiver = Receiver::start();
-    let mut sandbox = python_function(&receiver, 30).await;
+    let mut emulator = start_with_python_function(&receiver, 30).await;
 
-    let crashed = sandbox
-        .invoke(
-            Some(&trace()),
-            &json!({ "do": "exit", "tenant": "crash", "trace": trace() }),
-        )
-        .await;
+    let crashed = invoke(&emulator, json!({ "do": "exit", "tenant": "crash" })).await;
     assert_eq!(
         crashed.json()["errorType"],
         "Runtime.ExitError",
         "{}",
-        sandbox.log()
+        emulator.log()
     );
-    let next = sandbox
-        .invoke(
-            Some(&trace()),
-            &json!({ "tenant": "next", "trace": trace() }),
-        )
-        .await;
-    assert_eq!(next.json()["tenant"], "next", "{}", sandbox.log());
+    let next = invoke(&emulator, json!({ "tenant": "next" })).await;
+    assert_eq!(next.json()["tenant"], "next", "{}", emulator.log());
 
-    sandbox.shut_down().await;
-    assert_eq!(tenants(&receiver), ["crash", "next"], "{}", sandbox.log());
+    emulator.shut_down().await;
+    assert_eq!(tenants(&receiver), ["crash", "next"], "{}", emulator.log());
 }
 
 #[tokio::test]
 async fn the_invocation_after_a_timeout_of_the_function_is_traced() {
     let receiver = Receiver::start();
     // The emulator's timeout includes the start of the function.
-    let mut sandbox = python_function(&receiver, 6).await;
-    let event =
-        |tenant: &str, what: &str| json!({ "do": what, "tenant": tenant, "trace": trace() });
+    let mut emulator = start_with_python_function(&receiver, 6).await;
+    let event = |tenant: &str, action: &str| json!({ "do": action, "tenant": tenant });
 
-    let first = sandbox
-        .invoke(Some(&trace()), &event("first", "work"))
-        .await;
-    assert_eq!(first.json()["tenant"], "first", "{}", sandbox.log());
-    let late = sandbox.invoke(Some(&trace()), &event("late", "hang")).await;
+    let first = invoke(&emulator, event("first", "work")).await;
+    assert_eq!(first.json()["tenant"], "first", "{}", emulator.log());
+    let late = invoke(&emulator, event("late", "hang")).await;
     assert!(
         late.body.contains("Task timed out after 6.00 seconds"),
         "{}",
         late.body
     );
-    let next = sandbox.invoke(Some(&trace()), &event("next", "work")).await;
-    assert_eq!(next.json()["tenant"], "next", "{}", sandbox.log());
+    let next = invoke(&emulator, event("next", "work")).await;
+    assert_eq!(next.json()["tenant"], "next", "{}", emulator.log());
 
-    sandbox.shut_down().await;
+    emulator.shut_down().await;
     assert_eq!(
         tenants(&receiver),
         ["first", "late", "next"],
         "{}",
-        sandbox.log()
+        emulator.log()
     );
 }
 
 #[tokio::test]
 async fn documents_that_x_ray_did_not_accept_in_time_are_sent_at_shutdown() {
     let mut receiver = Receiver::start();
-    let mut sandbox = python_function(&receiver, 30).await;
+    let mut emulator = start_with_python_function(&receiver, 30).await;
 
     receiver.stop_listening().await;
-    let response = sandbox
-        .invoke(Some(&trace()), &json!({ "tenant": "a", "trace": trace() }))
-        .await;
-    assert_eq!(response.json()["tenant"], "a", "{}", sandbox.log());
-    receiver.listen_again();
+    let response = invoke(&emulator, json!({ "tenant": "a" })).await;
+    assert_eq!(response.json()["tenant"], "a", "{}", emulator.log());
     assert!(receiver.documents().as_slice().is_empty());
+    receiver.listen_again();
 
-    sandbox.shut_down().await;
-    assert_eq!(tenants(&receiver), ["a"], "{}", sandbox.log());
+    emulator.shut_down().await;
+    assert_eq!(tenants(&receiver), ["a"], "{}", emulator.log());
 }
 
 #[tokio::test]
 async fn the_extension_exits_by_itself_after_shutdown() {
     let receiver = Receiver::start();
-    let mut sandbox = python_function(&receiver, 30).await;
-    sandbox
-        .invoke(Some(&trace()), &json!({ "trace": trace() }))
-        .await;
+    let mut emulator = start_with_python_function(&receiver, 30).await;
+    invoke(&emulator, json!({})).await;
 
-    let before = std::time::Instant::now();
-    sandbox.shut_down().await;
+    let start = std::time::Instant::now();
+    emulator.shut_down().await;
     // The emulator kills an extension after two seconds.
-    let log = sandbox.log();
+    let log = emulator.log();
     assert!(
-        before.elapsed().as_millis() < 1900,
+        start.elapsed().as_millis() < 1900,
         "SHUTDOWN took {:?}:\n{log}",
-        before.elapsed()
+        start.elapsed()
     );
     let killed = log
         .lines()

@@ -35,7 +35,8 @@ impl Request {
     }
 }
 
-async fn rust_function(receiver: &Receiver) -> Emulator {
+/// Starts the emulator with the Rust function, and with the extension, which sends to `receiver`.
+async fn start_with_rust_function(receiver: &Receiver) -> Emulator {
     let bootstrap = artifact::traced_function();
     let function = Function {
         handler: "bootstrap",
@@ -50,23 +51,23 @@ async fn rust_function(receiver: &Receiver) -> Emulator {
 }
 
 /// Invokes the function twice, so that both invocations run at the same time.
-async fn invoke_two_concurrently(sandbox: &Emulator) {
+async fn invoke_two_concurrently(emulator: &Emulator) {
     let (first, second) = tokio::join!(
-        invoke_when_ready(sandbox, FIRST),
-        invoke_when_ready(sandbox, SECOND)
+        invoke_when_ready(emulator, FIRST),
+        invoke_when_ready(emulator, SECOND)
     );
-    assert_eq!(first["tenant"], "first", "{}", sandbox.log());
+    assert_eq!(first["tenant"], "first", "{}", emulator.log());
     assert_eq!(first["trace"], FIRST.header());
-    assert_eq!(second["tenant"], "second", "{}", sandbox.log());
+    assert_eq!(second["tenant"], "second", "{}", emulator.log());
     assert_eq!(second["trace"], SECOND.header());
 }
 
 /// Invokes the function and returns its response. An instance is ready with its first
 /// worker, and rejects further requests until the second worker is ready; this function
 /// repeats them.
-async fn invoke_when_ready(sandbox: &Emulator, request: Request) -> Value {
+async fn invoke_when_ready(emulator: &Emulator, request: Request) -> Value {
     loop {
-        let response = sandbox
+        let response = emulator
             .invoke(Some(&request.header()), &request.together())
             .await;
         if !response.body.contains("Runtime.Unavailable") {
@@ -78,9 +79,9 @@ async fn invoke_when_ready(sandbox: &Emulator, request: Request) -> Value {
 #[tokio::test]
 async fn two_concurrent_requests_are_two_traces_each_under_its_own_parent() {
     let receiver = Receiver::start();
-    let mut sandbox = rust_function(&receiver).await;
-    invoke_two_concurrently(&sandbox).await;
-    sandbox.shut_down().await;
+    let mut emulator = start_with_rust_function(&receiver).await;
+    invoke_two_concurrently(&emulator).await;
+    emulator.shut_down().await;
 
     let documents = receiver.documents();
     documents.assert_strict();
@@ -99,8 +100,8 @@ async fn two_concurrent_requests_are_two_traces_each_under_its_own_parent() {
 #[tokio::test]
 async fn the_platforms_spans_have_the_parent_of_their_own_request() {
     let receiver = Receiver::start();
-    let sandbox = rust_function(&receiver).await;
-    invoke_two_concurrently(&sandbox).await;
+    let emulator = start_with_rust_function(&receiver).await;
+    invoke_two_concurrently(&emulator).await;
     let arrived = |documents: &Documents| documents.flat().named("Response latency").len() == 2;
     let documents = receiver.wait_until("`Response latency`", arrived).await;
 
@@ -125,17 +126,17 @@ async fn the_platforms_spans_have_the_parent_of_their_own_request() {
 #[tokio::test]
 async fn an_unsampled_request_leaves_no_document() {
     let receiver = Receiver::start();
-    let mut sandbox = rust_function(&receiver).await;
+    let mut emulator = start_with_rust_function(&receiver).await;
     let unsampled = FIRST.header().replace("Sampled=1", "Sampled=0");
-    let response = sandbox
+    let response = emulator
         .invoke(Some(&unsampled), &json!({ "tenant": "first" }))
         .await;
-    assert_eq!(response.json()["tenant"], "first", "{}", sandbox.log());
-    let response = sandbox
+    assert_eq!(response.json()["tenant"], "first", "{}", emulator.log());
+    let response = emulator
         .invoke(Some(&SECOND.header()), &json!({ "tenant": "second" }))
         .await;
-    assert_eq!(response.json()["tenant"], "second", "{}", sandbox.log());
-    sandbox.shut_down().await;
+    assert_eq!(response.json()["tenant"], "second", "{}", emulator.log());
+    emulator.shut_down().await;
 
     let documents = receiver.documents();
     assert!(
@@ -152,11 +153,11 @@ async fn an_unsampled_request_leaves_no_document() {
 #[tokio::test]
 async fn documents_arrive_while_the_instance_keeps_running() {
     let receiver = Receiver::start();
-    let sandbox = rust_function(&receiver).await;
-    let response = sandbox
+    let emulator = start_with_rust_function(&receiver).await;
+    let response = emulator
         .invoke(Some(&FIRST.header()), &json!({ "tenant": "first" }))
         .await;
-    assert_eq!(response.json()["tenant"], "first", "{}", sandbox.log());
+    assert_eq!(response.json()["tenant"], "first", "{}", emulator.log());
     // The test sends no SHUTDOWN and no other invocation.
     receiver
         .wait_until("`work`", |documents| {

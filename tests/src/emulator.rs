@@ -63,7 +63,7 @@ impl Emulator {
         command.args(["--runtime-interface-emulator-address", &address]);
         command.args(["--runtime-api-address", &runtime_api]);
         command.args(["/var/task/bootstrap", function.handler]);
-        command.env_clear().envs(python::credentials());
+        command.env_clear().envs(python::client_environment());
         command.env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
         command.env("LAMBDA_TASK_ROOT", "/var/task");
         if let Mode::ManagedInstances { workers } = mode {
@@ -91,6 +91,9 @@ impl Emulator {
     }
 
     /// Invokes the function, with the header `X-Amzn-Trace-Id` if one is given.
+    ///
+    /// # Panics
+    /// If no response arrives within [`WAIT_TIMEOUT`](crate::WAIT_TIMEOUT).
     pub async fn invoke(&self, trace_header: Option<&str>, payload: &Value) -> Response {
         let url = format!(
             "http://{}/2015-03-31/functions/function/invocations",
@@ -103,7 +106,10 @@ impl Emulator {
         http::post(&url, &headers, &payload.to_string()).await
     }
 
-    /// Subscribes to the telemetry of the sandbox, and returns the response.
+    /// Subscribes to telemetry, and returns the emulator's response.
+    ///
+    /// # Panics
+    /// If no response arrives within [`WAIT_TIMEOUT`](crate::WAIT_TIMEOUT).
     pub async fn subscribe_to_telemetry(&self) -> Response {
         let url = format!("http://{}/2022-07-01/telemetry", self.runtime_api);
         let body = r#"{"types":["platform"],"destination":{"protocol":"HTTP","URI":"http://sandbox.localdomain:4243/"}}"#;
@@ -116,8 +122,11 @@ impl Emulator {
         .await
     }
 
-    /// Ends the sandbox. The emulator sends SHUTDOWN to the extension, waits up to two
-    /// seconds for it, and exits.
+    /// Ends the emulator. It sends SHUTDOWN to the extension, waits up to two seconds for its
+    /// exit, and exits.
+    ///
+    /// # Panics
+    /// If the emulator has ended already, or takes longer than [`WAIT_TIMEOUT`](crate::WAIT_TIMEOUT).
     pub async fn shut_down(&mut self) -> ExitStatus {
         // The only child of `unshare` is the shell that has become the emulator.
         let children = format!("/proc/{0}/task/{0}/children", self.process.id());
@@ -136,6 +145,9 @@ impl Emulator {
     }
 
     /// Waits for a line of the [`log`](Self::log) that contains `part`, and returns it.
+    ///
+    /// # Panics
+    /// If none appears within [`WAIT_TIMEOUT`](crate::WAIT_TIMEOUT).
     pub async fn wait_for_log_line(&self, part: &str) -> String {
         self.process
             .wait_for_line(&format!("`{part}`"), |line| line.contains(part))

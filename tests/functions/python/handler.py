@@ -1,6 +1,7 @@
 """A function with the official, unmodified X-Ray SDK in its Lambda mode.
 
 The event selects the behavior: `{"tenant": "a", "do": "work" | "fail" | "exit" | "hang"}`.
+With `trace_header`, the function replaces the trace header that the runtime has set.
 """
 
 import os
@@ -12,8 +13,8 @@ from aws_xray_sdk.core import xray_recorder
 def handler(event, context):
     # In its classic mode AWS's emulator passes no trace header to the runtime. The test
     # passes the header in the event instead.
-    if "trace" in event:
-        os.environ["_X_AMZN_TRACE_ID"] = event["trace"]
+    if "trace_header" in event:
+        os.environ["_X_AMZN_TRACE_ID"] = event["trace_header"]
 
     with xray_recorder.in_subsegment("work") as work:
         work.put_annotation("tenant", event.get("tenant", "none"))
