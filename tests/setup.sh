@@ -24,9 +24,9 @@ fail() {
 # Runs a command without its output. Prints the progress every ten seconds, and the end of
 # the output if the command fails.
 run_quietly() {
-    what=$1
+    step=$1
     shift
-    say "$what"
+    say "$step"
     "$@" >"$log" 2>&1 &
     command=$!
     seconds=0
@@ -39,7 +39,7 @@ run_quietly() {
     done
     wait "$command" || {
         tail -n 40 "$log" >&2
-        fail "$what failed; the last lines of its output are above"
+        fail "$step failed; the last lines of its output are above"
     }
 }
 

@@ -55,7 +55,7 @@ impl Sandbox {
             command
                 .env_clear()
                 .envs(simulator.lambda_env_vars())
-                .envs(python::credentials());
+                .envs(python::client_environment());
             command.env_remove("LD_LIBRARY_PATH");
             command.env("AWS_ENDPOINT_URL_XRAY", x_ray);
             command.env("AWS_XRAY_DAEMON_ADDRESS", &daemon);
@@ -124,7 +124,7 @@ impl Sandbox {
     /// Ends the sandbox, and asserts that the extension exits within two seconds. Returns
     /// the ids of the documents that the function has sent.
     pub(crate) async fn shut_down(mut self) -> BTreeSet<String> {
-        let before = Instant::now();
+        let start = Instant::now();
         let processes = [self.function.id(), self.extension.id()];
         // If the simulator processes the end of the last invocation after it has sent
         // SHUTDOWN, it freezes the processes again. Lambda never does this.
@@ -146,9 +146,9 @@ impl Sandbox {
             () = keep_thawed => unreachable!("an endless loop"),
         };
         assert!(
-            before.elapsed() < Duration::from_secs(2),
+            start.elapsed() < Duration::from_secs(2),
             "SHUTDOWN took {:?}",
-            before.elapsed()
+            start.elapsed()
         );
         assert!(status.success(), "{status}:\n{}", self.extension.log());
         self.sent

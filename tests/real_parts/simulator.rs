@@ -66,11 +66,11 @@ async fn the_wrappers_signal_ends_an_invocation_without_telemetry() {
         .set_telemetry_delivery_policy("platform.runtimeDone", suppress)
         .await;
     for count in 1..=3 {
-        let before = Instant::now();
+        let start = Instant::now();
         sandbox.invoke(json!({ "tenant": "a" })).await;
         sandbox.wait_until_frozen().await;
         assert!(
-            before.elapsed() < INVOCATION_TIMEOUT / 2,
+            start.elapsed() < INVOCATION_TIMEOUT / 2,
             "the extension waited for runtimeDone"
         );
         assert_eq!(receiver.documents().flat().named("work").len(), count);
@@ -174,11 +174,11 @@ async fn without_telemetry_every_invocation_ends_and_nothing_is_lost() {
             .await;
     }
     for _ in 0..3 {
-        let before = Instant::now();
+        let start = Instant::now();
         sandbox.invoke(json!({ "documents": 2 })).await;
         sandbox.wait_until_frozen().await;
         assert!(
-            before.elapsed() < INVOCATION_TIMEOUT,
+            start.elapsed() < INVOCATION_TIMEOUT,
             "the extension waited until the deadline"
         );
     }

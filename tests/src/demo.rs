@@ -1,4 +1,4 @@
-//! The demo API under `xray-local`, as `make demo` runs it.
+//! The demo API, run by `xray-local` as `make demo` does.
 
 use hyper::Method;
 use serde_json::Value;

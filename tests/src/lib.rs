@@ -2,15 +2,15 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | [`emulator`] | AWS's own Lambda emulator, classic and Managed Instances |
+//! | [`emulator`] | AWS's own Lambda emulator, in its classic and its Managed Instances mode |
 //! | [`python`], [`client`] | the third-party Python programs; boto3 and the AWS CLI |
-//! | [`receiver`] | a server in place of X-Ray, with scripted responses |
+//! | [`receiver`] | a receiver in place of X-Ray, with scripted responses |
 //! | [`documents`] | received documents, and queries on them |
-//! | [`local`], [`demo`] | `xray-local` as a developer runs it; the demo API under it |
+//! | [`local`], [`demo`] | `xray-local` as a developer runs it; the demo API, run by `xray-local` |
 //! | [`process`], [`artifact`], [`port`], [`http`] | child processes, our binaries, free ports, an HTTP client |
 //!
-//! The tests are in `real_parts/`, and the functions that they run in `functions/`.
-//! `make test` installs the third-party programs (`tests/setup.sh`) and builds ours. A test
+//! The tests are in `real_parts/` (tests against the real third-party programs), and the
+//! functions that they run in `functions/`. `make test` installs the third-party programs (`tests/setup.sh`) and builds ours. A test
 //! is never skipped: if a program is missing, the test fails and names the command that
 //! installs it.
 

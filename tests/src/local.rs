@@ -18,6 +18,9 @@ pub struct XrayLocal {
 
 impl XrayLocal {
     /// Starts `xray-local` with these arguments and the data directory `data`.
+    ///
+    /// # Panics
+    /// If `xray-local` has not been built.
     #[must_use]
     pub fn start(data: &Path, arguments: &[&str]) -> Self {
         Self {
@@ -26,6 +29,9 @@ impl XrayLocal {
     }
 
     /// Starts `xray-local serve` on a free port.
+    ///
+    /// # Panics
+    /// If `xray-local` has not been built.
     #[must_use]
     pub fn serve(data: &Path) -> Self {
         Self::start(data, &["serve", "--listen", "127.0.0.1:0"])
@@ -33,6 +39,9 @@ impl XrayLocal {
 
     /// Waits for the URL that `xray-local` prints for a service: `X-Ray API`, `Lambda`,
     /// `DynamoDB` or the name of an API.
+    ///
+    /// # Panics
+    /// If it does not print the URL within [`WAIT_TIMEOUT`](crate::WAIT_TIMEOUT).
     pub async fn url(&self, service: &str) -> String {
         let printed = |line: &str| {
             let url = line.strip_prefix(service)?.trim();
@@ -47,6 +56,9 @@ impl XrayLocal {
     }
 
     /// Stops the process with SIGTERM and waits for its end.
+    ///
+    /// # Panics
+    /// If it has ended already, or runs for longer than [`WAIT_TIMEOUT`](crate::WAIT_TIMEOUT).
     pub async fn stop(mut self) -> ExitStatus {
         self.process.terminate();
         self.process.wait_for_exit().await
@@ -60,6 +72,9 @@ impl XrayLocal {
 }
 
 /// Runs `xray-local` to its end, which must be a success. Returns its stdout.
+///
+/// # Panics
+/// If it fails, or runs for longer than [`WAIT_TIMEOUT`](crate::WAIT_TIMEOUT).
 pub async fn run(data: &Path, arguments: &[&str]) -> String {
     Process::spawn("xray-local", command(data, arguments))
         .wait_for_success()

@@ -42,7 +42,7 @@ pub fn installed_file(path: &str) -> PathBuf {
     })
 }
 
-/// Runs a script in the folder `tests` to its end. Returns its stdout.
+/// Runs a Python script of the folder `tests` and waits for its end. Returns its stdout.
 ///
 /// # Panics
 /// If it fails.
@@ -52,14 +52,15 @@ pub async fn run(script: &str, arguments: &[&str]) -> String {
         .arg(artifact::repository().join("tests").join(script))
         .args(arguments)
         .env_clear()
-        .envs(credentials())
+        .envs(client_environment())
         .env("PATH", "/usr/bin:/bin");
     Process::spawn(script, command).wait_for_success().await
 }
 
-/// Credentials and region for AWS clients. The servers in the tests do not check them.
+/// The variables that AWS clients need: credentials and the region. The servers in the tests do
+/// not check the credentials.
 #[must_use]
-pub fn credentials() -> [(&'static str, &'static str); 4] {
+pub fn client_environment() -> [(&'static str, &'static str); 4] {
     [
         ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
         (
@@ -72,6 +73,6 @@ pub fn credentials() -> [(&'static str, &'static str); 4] {
 }
 
 fn virtual_environment() -> PathBuf {
-    let named = std::env::var_os("XRAY_LAMBDA_VENV").unwrap_or_else(|| ".venv".into());
-    artifact::repository().join(named)
+    let folder = std::env::var_os("XRAY_LAMBDA_VENV").unwrap_or_else(|| ".venv".into());
+    artifact::repository().join(folder)
 }
