@@ -32,7 +32,7 @@ pub struct Function {
     pub code_uri: PathBuf,
     /// `Metadata.BuildMethod`.
     pub build_method: Option<String>,
-    /// `Metadata.BuildProperties.Binary`.
+    /// `Metadata.BuildProperties.Binary`: a file name, never a path.
     pub binary: Option<String>,
     /// 1 to 900 seconds; 3 seconds by default.
     pub timeout: Duration,

@@ -11,6 +11,7 @@ use super::properties::{Properties, path_in};
 use crate::error::Problem;
 use crate::intrinsics::{Resource, Scope};
 use crate::model::Function;
+use crate::place::Place;
 use crate::source::Node;
 use crate::suggest::did_you_mean;
 
@@ -45,8 +46,8 @@ pub(crate) fn function(
         handler: properties.required_text("Handler")?,
         architecture: architecture(&properties)?,
         code_uri: path_in(folder, &code_uri),
-        build_method: metadata(scope, resource, &["BuildMethod"])?,
-        binary: metadata(scope, resource, &["BuildProperties", "Binary"])?,
+        build_method: metadata(scope, resource, &["BuildMethod"])?.map(|(text, _)| text),
+        binary: binary(scope, resource)?,
         timeout: Duration::from_secs(
             properties
                 .number("Timeout", 1..=MAX_TIMEOUT_SECONDS, "seconds")?
@@ -242,12 +243,29 @@ fn layer_with_arn(scope: &Scope<'_>, arn: &str, node: &Node) -> Result<Option<St
     Ok(None)
 }
 
-/// A text in the resource's `Metadata`, which configures `sam build`.
+/// The binary of a Rust function. It must be a name: as a path, it could lead to any program.
+fn binary(scope: &Scope<'_>, resource: &Resource) -> Result<Option<String>, Problem> {
+    let path = ["BuildProperties", "Binary"];
+    let Some((name, place)) = metadata(scope, resource, &path)? else {
+        return Ok(None);
+    };
+    let is_file_name = Path::new(&name).file_name() == Some(name.as_ref());
+    if is_file_name && !name.contains('\\') {
+        return Ok(Some(name));
+    }
+    let message = format!(
+        "must be the name of a binary without a path, not '{name}'; use a name that Cargo.toml gives to a [[bin]] or to the package"
+    );
+    let subject = format!("{}.Metadata.{}", resource.id, path.join("."));
+    Err(Problem::new(place, message).about(&subject))
+}
+
+/// A text in the resource's `Metadata`, which configures `sam build`, and its place.
 fn metadata(
     scope: &Scope<'_>,
     resource: &Resource,
     path: &[&str],
-) -> Result<Option<String>, Problem> {
+) -> Result<Option<(String, Place)>, Problem> {
     let mut node = resource.metadata.as_ref();
     for step in path {
         node = node.and_then(|node| node.as_mapping()?.get(step));
@@ -260,7 +278,7 @@ fn metadata(
     {
         None => Ok(None),
         Some(node) => match node.text() {
-            Some(text) => Ok(Some(text.to_owned())),
+            Some(text) => Ok(Some((text.to_owned(), node.place))),
             None => Err(
                 Problem::new(node.place, format!("must be a string, not {}", node.kind()))
                     .about(&subject),
