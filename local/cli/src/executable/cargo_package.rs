@@ -66,7 +66,8 @@ impl CargoPackage {
 /// The values of `name = "…"` in each table with this header.
 ///
 /// A full TOML parser is not needed: if a manifest is laid out in another way, no name is
-/// found and the error asks for `Metadata.BuildProperties.Binary`.
+/// found and the error asks for `Metadata.BuildProperties.Binary`. A name that is a path, which
+/// Cargo refuses, is ignored: it could lead to any program.
 fn names_in(manifest: &str, header: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut inside = false;
@@ -80,6 +81,7 @@ fn names_in(manifest: &str, header: &str) -> Vec<String> {
                 .trim()
                 .strip_prefix('"')
                 .and_then(|value| value.split('"').next())
+            && Path::new(name).file_name() == Some(name.as_ref())
         {
             names.push(name.to_owned());
         }
@@ -96,5 +98,13 @@ mod tests {
         let manifest = "[package]\nname = \"demo-api\" # it\n[[bin]] # one\nname = \"items\"\npath = \"x\"\n[[bin]]\nname=\"reports\"\n[dependencies]\nname = \"no\"\n";
         assert_eq!(names_in(manifest, "[package]"), ["demo-api"]);
         assert_eq!(names_in(manifest, "[[bin]]"), ["items", "reports"]);
+    }
+
+    #[test]
+    fn a_name_that_is_a_path_is_ignored() {
+        for name in ["../../usr/bin/env", "/bin/sh", "a/b", "a/", "..", ".", ""] {
+            let manifest = format!("[[bin]]\nname = \"{name}\"\n[[bin]]\nname = \"items\"\n");
+            assert_eq!(names_in(&manifest, "[[bin]]"), ["items"]);
+        }
     }
 }

@@ -7,6 +7,9 @@ use std::path::Path;
 use std::time::SystemTime;
 
 /// The file's modification time, or the reason why it cannot run here.
+///
+/// Follows symbolic links, which may lead to any program: who can put a link into a function's
+/// folder can put a program there too.
 pub(super) fn check_runnable(path: &Path) -> Result<SystemTime, String> {
     let metadata = fs::metadata(path).map_err(|_| "not found".to_owned())?;
     if !metadata.is_file() {
