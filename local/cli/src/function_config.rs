@@ -9,6 +9,7 @@ use xray_local_template::{Function, Layer, StackContext, Template};
 use crate::arguments::FunctionOptions;
 use crate::env_vars::{ALL_FUNCTIONS, EnvVars, read_env_vars};
 use crate::executable::{extensions, find_binary};
+use crate::message::note;
 
 /// The configuration of every function of the template.
 ///
@@ -82,9 +83,9 @@ fn layer_extensions(
         },
         (None, Some(layer)) => layer.clone(),
         (None, None) => {
-            eprintln!(
-                "xray-local: layer {name} is skipped: it is not on this machine; give its folder with --layer {name}=DIR"
-            );
+            note(format_args!(
+                "layer {name} is skipped: it is not on this machine; give its folder with --layer {name}=DIR"
+            ));
             return Ok(Vec::new());
         }
     };
@@ -123,10 +124,10 @@ fn warn_of_unused_options(template: &Template, options: &FunctionOptions, overri
             .iter()
             .any(|function| function.layers.contains(&layer.name))
         {
-            eprintln!(
-                "xray-local: --layer {} has no effect: no function of the template has this layer",
+            note(format_args!(
+                "--layer {} has no effect: no function of the template has this layer",
                 layer.name
-            );
+            ));
         }
     }
     for group in overrides.keys().filter(|group| *group != ALL_FUNCTIONS) {
@@ -134,9 +135,9 @@ fn warn_of_unused_options(template: &Template, options: &FunctionOptions, overri
             .iter()
             .any(|function| function.logical_id == *group || function.name == *group)
         {
-            eprintln!(
-                "xray-local: group {group} of --env-vars has no effect: the template has no function {group}"
-            );
+            note(format_args!(
+                "group {group} of --env-vars has no effect: the template has no function {group}"
+            ));
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::store_writer::StoreWriter;
 use crate::terminal_log::TerminalLog;
 use crate::trace_store::open_store;
 use crate::xray_server::XRayServer;
-use crate::{dynamodb, function_config};
+use crate::{dynamodb, function_config, message};
 
 /// A running stack whose traces go to the store.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl LocalStack {
         let context = stack_context(options);
         let template = xray_local_template::load(&options.template, &context)?;
         for note in &template.notes {
-            eprintln!("xray-local: {note}");
+            message::note(note);
         }
         let functions = function_config::configure(&template, options, &context)?;
 

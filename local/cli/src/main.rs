@@ -6,10 +6,12 @@ mod commands;
 mod credentials;
 mod dynamodb;
 mod env_vars;
+mod escape;
 mod executable;
 mod function_config;
 mod gateway_api;
 mod local_stack;
+mod message;
 mod store_writer;
 mod terminal_log;
 mod trace_store;
@@ -35,7 +37,7 @@ async fn main() -> ExitCode {
         Command::Trace(trace) => commands::trace(&trace),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("xray-local: {}", with_causes(&error));
+        message::error(&with_causes(&error));
         ExitCode::FAILURE
     })
 }

@@ -8,6 +8,8 @@ use xray_document::Document;
 use xray_local_sandbox::SegmentSink;
 use xray_local_store::Store;
 
+use crate::message::note;
+
 /// Writes documents to the store on its own thread, so that no request waits for the disk.
 /// Documents that arrive during a write share the next transaction.
 #[derive(Debug)]
@@ -62,10 +64,12 @@ fn write(store: &Store, receiver: &Receiver<Vec<Document>>) {
         match store.put(&documents) {
             Ok(results) => {
                 for error in results.into_iter().filter_map(Result::err) {
-                    eprintln!("xray-local: a segment of the platform was not stored: {error}");
+                    note(format_args!(
+                        "a segment of the platform was not stored: {error}"
+                    ));
                 }
             }
-            Err(error) => eprintln!("xray-local: segments were not stored: {error}"),
+            Err(error) => note(format_args!("segments were not stored: {error}")),
         }
     }
 }

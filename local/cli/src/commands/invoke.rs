@@ -1,4 +1,4 @@
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -8,10 +8,12 @@ use xray_local_lambda_rules::MAX_REQUEST_BYTES;
 use xray_local_sandbox::{Invocation, InvokeError, InvokeOutcome};
 use xray_local_template::Template;
 
+use super::output::print_response;
 use super::signals::interrupted;
 use crate::arguments::Invoke;
 use crate::bind::free_loopback_port;
 use crate::local_stack::LocalStack;
+use crate::message::say;
 
 /// The exit code that a shell reports for a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
@@ -57,15 +59,16 @@ pub(crate) async fn invoke(arguments: Invoke) -> anyhow::Result<ExitCode> {
 
 /// Prints the response to stdout, and to stderr the command that shows the trace.
 fn print_outcome(outcome: &InvokeOutcome, data: &Path) -> std::io::Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(&outcome.payload)?;
-    stdout.write_all(b"\n")?;
+    print_response(&outcome.payload)?;
     match (outcome.trace_header.root, outcome.trace_header.sampled) {
         (Some(root), Sampled::Yes) => {
-            eprintln!("xray-local trace {root} --data {}", data.display());
+            say(format_args!(
+                "xray-local trace {root} --data {}",
+                data.display()
+            ));
         }
-        (_, Sampled::No) => eprintln!("not traced: the caller's header says Sampled=0"),
-        _ => eprintln!("not traced: the function's Tracing is PassThrough, not Active"),
+        (_, Sampled::No) => say("not traced: the caller's header says Sampled=0"),
+        _ => say("not traced: the function's Tracing is PassThrough, not Active"),
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use super::signals::interrupted;
 use crate::arguments::Run;
 use crate::bind::{bind_free_port, free_loopback_port};
 use crate::credentials::credentials;
+use crate::message::error as print_error;
 use crate::trace_store::open_store;
 use crate::xray_server::XRayServer;
 
@@ -33,7 +34,7 @@ pub(crate) async fn run(arguments: Run) -> anyhow::Result<ExitCode> {
     let mut child = match child {
         Ok(child) => child,
         Err(error) => {
-            eprintln!("xray-local: {error:#}");
+            print_error(&format!("{error:#}"));
             server.stop().await;
             return Ok(ExitCode::from(NOT_FOUND));
         }

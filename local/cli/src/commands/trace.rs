@@ -5,7 +5,7 @@ use anyhow::Context;
 use xray_document::{Timestamp, TraceId};
 use xray_local_store::{Store, SummaryQuery, TimeRange};
 
-use super::output::print;
+use super::output::{print, print_json};
 use crate::arguments::Trace;
 use crate::trace_store::open_existing_store;
 use crate::view::{self, Paint};
@@ -27,8 +27,7 @@ pub(crate) fn trace(arguments: &Trace) -> anyhow::Result<ExitCode> {
         )
     })?;
     if arguments.json {
-        let json = xray_local_api::trace_json(&trace);
-        print(&format!("{}\n", serde_json::to_string_pretty(&json)?))?;
+        print_json(&xray_local_api::trace_json(&trace))?;
     } else {
         print(&view::tree(&trace, Paint::stdout()))?;
     }

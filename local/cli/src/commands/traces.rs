@@ -4,8 +4,9 @@ use std::time::Duration;
 use xray_document::Timestamp;
 use xray_local_store::{SummaryQuery, TimeRange};
 
-use super::output::print;
+use super::output::{print, print_json};
 use crate::arguments::Traces;
+use crate::message::say;
 use crate::trace_store::open_existing_store;
 use crate::view::{self, Paint};
 
@@ -19,23 +20,23 @@ pub(crate) fn traces(arguments: &Traces) -> anyhow::Result<ExitCode> {
             .iter()
             .map(xray_local_api::summary_json)
             .collect();
-        print(&format!("{}\n", serde_json::to_string_pretty(&summaries)?))?;
+        print_json(&summaries)?;
         return Ok(ExitCode::SUCCESS);
     }
     if page.summaries.is_empty() {
-        eprintln!(
+        say(format_args!(
             "no traces in {} within the last {}; look further back with --since 7d",
             arguments.data.directory()?.display(),
             readable(arguments.since),
-        );
+        ));
         return Ok(ExitCode::SUCCESS);
     }
     print(&view::list(&page.summaries, Paint::stdout()))?;
     if page.next.is_some() {
-        eprintln!(
+        say(format_args!(
             "more than {} traces; show more with --limit N",
             arguments.limit
-        );
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }

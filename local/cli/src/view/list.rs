@@ -4,6 +4,7 @@ use xray_local_store::TraceSummary;
 
 use super::paint::{Color, Paint};
 use super::time::{clock, duration};
+use crate::escape::escape;
 
 /// A table of traces, one line each, in the order of `summaries`.
 pub(crate) fn list(summaries: &[TraceSummary], paint: Paint) -> String {
@@ -66,11 +67,7 @@ fn row(summary: &TraceSummary) -> [String; 6] {
         http.status
             .map(|status| status.to_string())
             .unwrap_or_default(),
-        request
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(60)
-            .collect(),
+        escape(&request, &[]).chars().take(60).collect(),
         marks.join(", "),
     ]
 }

@@ -6,6 +6,7 @@ use xray_local_store::Trace;
 use super::node::{Node, roots};
 use super::paint::{Color, Paint};
 use super::time::{clock, duration};
+use crate::escape::escape;
 
 const BAR_CHARS: usize = 28;
 const MAX_NAME_CHARS: usize = 52;
@@ -170,12 +171,16 @@ fn pad(text: &str, width: usize) -> String {
 }
 
 fn shorten(text: &str, width: usize) -> String {
-    // A document may contain control characters, which a terminal must not execute.
-    let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    // An error's message may have several lines.
+    let text = text.replace(['\n', '\t'], " ");
+    let text = escape(&text, &[]);
     if text.chars().count() <= width {
-        return clean.collect();
+        return text.into_owned();
     }
-    clean.take(width - 1).chain(std::iter::once('…')).collect()
+    text.chars()
+        .take(width - 1)
+        .chain(std::iter::once('…'))
+        .collect()
 }
 
 #[cfg(test)]
