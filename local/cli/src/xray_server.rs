@@ -12,6 +12,8 @@ use tokio::task::JoinHandle;
 use xray_local_listener::AllowedCallers;
 use xray_local_store::Store;
 
+use crate::message::note;
+
 /// Maximum wait for each server at the end: a client may keep its connection open.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -80,7 +82,7 @@ async fn serve_daemon(
     store: Arc<Store>,
     stopped: impl Future<Output = ()> + Send + 'static,
 ) {
-    let counts = xray_local_api::daemon(socket, store, stopped).await;
+    let counts = xray_local_api::daemon(socket, store, |line| note(line), stopped).await;
     if counts.rejected > 0 {
         eprintln!(
             "xray-local: rejected {} of {} datagrams: not X-Ray documents",

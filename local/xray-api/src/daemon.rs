@@ -38,18 +38,19 @@ pub struct DaemonCounts {
 /// for functions without the layer, and for other programs that use an X-Ray SDK.
 ///
 /// Asks the kernel for a receive buffer of 8 MiB. Documents that wait in the socket are
-/// stored together. Rejected and dropped datagrams are counted, and each reason is logged
-/// once on stderr.
+/// stored together. Rejected and dropped datagrams are counted, and each reason is passed to
+/// `log` once, as one line that may quote the datagram. `log` must not block.
 ///
 /// Runs until `shutdown` completes. Datagrams that arrived before that are still stored.
 pub async fn daemon(
     socket: UdpSocket,
     store: Arc<Store>,
+    log: impl Fn(&str) + Sync,
     shutdown: impl Future<Output = ()>,
 ) -> DaemonCounts {
     enlarge_receive_buffer(&socket, RECEIVE_BUFFER_BYTES);
     let mut shutdown = pin!(shutdown);
-    let mut state = DaemonState::default();
+    let mut state = DaemonState::new(&log);
     let mut buffer = vec![0; DAEMON_RECEIVE_BUFFER_BYTES];
     let mut writing: Option<JoinHandle<BatchResult>> = None;
     loop {
@@ -96,15 +97,25 @@ async fn finished(writing: &mut Option<JoinHandle<BatchResult>>) -> BatchResult 
 }
 
 /// The counts, and the documents that are not stored yet.
-#[derive(Default)]
-struct DaemonState {
+struct DaemonState<'a> {
     counts: DaemonCounts,
     waiting: Vec<String>,
     waiting_bytes: usize,
     logged_reasons: HashSet<String>,
+    log: &'a (dyn Fn(&str) + Sync),
 }
 
-impl DaemonState {
+impl<'a> DaemonState<'a> {
+    fn new(log: &'a (dyn Fn(&str) + Sync)) -> Self {
+        Self {
+            counts: DaemonCounts::default(),
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+            logged_reasons: HashSet::new(),
+            log,
+        }
+    }
+
     /// Receives the datagrams that wait in the socket. `receive` must not block.
     fn receive_all(&mut self, receive: impl Fn(&mut [u8]) -> io::Result<usize>, buffer: &mut [u8]) {
         while self.waiting_bytes < MAX_WAITING_BYTES {
@@ -173,7 +184,7 @@ impl DaemonState {
 
     fn log_once(&mut self, reason: String, message: &str) {
         if self.logged_reasons.insert(reason) {
-            eprintln!("xray-local: {message} (further ones are counted, not logged)");
+            (self.log)(&format!("{message} (further ones are counted, not logged)"));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Foreign text reaches a terminal in a form that it shows and does not obey.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, UdpSocket};
 
 use serde_json::{Value, json};
 use xray_local_store::Store;
@@ -79,6 +79,32 @@ fn the_access_log_is_escaped() {
         line.contains("\"GET /a\\u009b2J\\u202ez HTTP/1.1\""),
         "{line:?}"
     );
+    let (_, shown) = terminal.stop();
+    assert_harmless(&shown);
+}
+
+#[test]
+fn a_note_that_quotes_a_datagram_is_escaped() {
+    let project = Project::new();
+    let command = project.command(&[
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--daemon",
+        "127.0.0.1:0",
+    ]);
+    let terminal = OnTerminal::start(command);
+    let line = terminal.wait_for_line("X-Ray daemon");
+    let address = line.split_whitespace().last().unwrap();
+    let datagram = format!(
+        "{{\"format\":\"json\",\"version\":1}}\n{}",
+        json!({ "id": "\u{9b}2J\u{202e}" })
+    );
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = address.strip_suffix("/udp").unwrap();
+    socket.send_to(datagram.as_bytes(), address).unwrap();
+    let line = terminal.wait_for_line("rejected a document");
+    assert!(line.contains("\"\\u009b2J\\u202e\""), "{line:?}");
     let (_, shown) = terminal.stop();
     assert_harmless(&shown);
 }

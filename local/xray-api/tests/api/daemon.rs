@@ -25,7 +25,7 @@ async fn run(datagrams: Vec<Vec<u8>>, stored: usize) -> (DaemonCounts, Arc<Store
     let shutdown = async move {
         let _ = stopped.await;
     };
-    let running = tokio::spawn(daemon(socket, store.clone(), shutdown));
+    let running = tokio::spawn(daemon(socket, store.clone(), |_| (), shutdown));
     let sender = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     for datagram in datagrams {
         sender.send_to(&datagram, address).await.unwrap();
@@ -85,7 +85,7 @@ async fn datagrams_that_wait_in_the_socket_at_shutdown_are_stored() {
             .await
             .unwrap();
     }
-    let counts = daemon(socket, store.clone(), std::future::ready(())).await;
+    let counts = daemon(socket, store.clone(), |_| (), std::future::ready(())).await;
     assert_eq!((counts.received, counts.stored), (20, 20));
     let trace = store
         .traces(&[TRACE.parse().unwrap()])
@@ -101,7 +101,7 @@ async fn every_datagram_of_a_burst_is_stored_or_counted_as_dropped() {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let running = tokio::spawn(daemon(socket, store, async move {
+    let running = tokio::spawn(daemon(socket, store, |_| (), async move {
         let _ = stopped.await;
     }));
     // Lets the daemon start and enlarge the socket's buffer before the burst.
