@@ -9,6 +9,8 @@ use anyhow::{Context, anyhow};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use etcetera::BaseStrategy;
 
+use crate::credentials::CredentialsChoice;
+
 /// Lambda, the X-Ray API and a trace store on one machine.
 ///
 /// All servers listen on loopback by default. Traces stay in the data directory across
@@ -107,9 +109,18 @@ pub(crate) struct FunctionOptions {
     /// Cargo's target directory [default: target beside the nearest Cargo.lock]
     #[arg(long, value_name = "DIR", env = "CARGO_TARGET_DIR")]
     pub(crate) target_dir: Option<PathBuf>,
-    /// The region of the functions
-    #[arg(long, env = "AWS_REGION", default_value = "us-east-1", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    pub(crate) region: String,
+    /// The region of the functions [default: the region of the profile that has the
+    /// credentials, else us-east-1]
+    #[arg(long, env = "AWS_REGION", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    region: Option<String>,
+    /// The AWS credentials of the functions: caller (from AWS_ACCESS_KEY_ID and the other
+    /// variables, else from the profile that AWS_PROFILE names, else from the profile default),
+    /// none (stand-ins, which AWS rejects), or profile:NAME
+    #[arg(long, value_name = "CREDENTIALS", default_value = "caller", value_parser = CredentialsChoice::from_str)]
+    credentials: CredentialsChoice,
+    /// The same as --credentials profile:NAME
+    #[arg(long, value_name = "NAME", conflicts_with = "credentials", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    profile: Option<String>,
     /// The URL of a DynamoDB that replaces the built-in one
     #[arg(long, value_name = "URL")]
     pub(crate) dynamodb_endpoint: Option<String>,
@@ -130,10 +141,25 @@ pub(crate) struct FunctionOptions {
 }
 
 impl FunctionOptions {
+    pub(crate) fn credentials(&self) -> CredentialsChoice {
+        let profile = self.profile.clone().map(CredentialsChoice::Profile);
+        profile.unwrap_or_else(|| self.credentials.clone())
+    }
+
+    /// The region of the functions, if `profile` is the region of the profile that has their
+    /// credentials.
+    pub(crate) fn region(&self, profile: Option<&str>) -> String {
+        let region = self.region.as_deref().or(profile);
+        region.unwrap_or(DEFAULT_REGION).to_owned()
+    }
+
     pub(crate) fn idle_timeout(&self) -> Duration {
         Duration::from_secs(self.idle_timeout)
     }
 }
+
+/// The region if neither the user nor a profile chooses one.
+pub(crate) const DEFAULT_REGION: &str = "us-east-1";
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Sampling {

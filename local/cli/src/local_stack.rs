@@ -9,7 +9,7 @@ use xray_local_template::{StackContext, Table, Template};
 
 use crate::arguments::{FunctionOptions, Sampling};
 use crate::bind::{bind, free_loopback_port};
-use crate::credentials::credentials;
+use crate::credentials::{Caller, Credentials};
 use crate::store_writer::StoreWriter;
 use crate::terminal_log::TerminalLog;
 use crate::trace_store::open_store;
@@ -37,10 +37,14 @@ impl LocalStack {
         options: &FunctionOptions,
         xray_listen: SocketAddr,
     ) -> anyhow::Result<Self> {
-        let context = stack_context(options);
+        let credentials = Credentials::find(&options.credentials(), &Caller::of_process())?;
+        let context = stack_context(options, options.region(credentials.region()));
         let template = xray_local_template::load(&options.template, &context)?;
         for note in &template.notes {
             message::note(note);
+        }
+        if let Some(announcement) = credentials.announcement(&context.region) {
+            message::note(announcement);
         }
         let functions = function_config::configure(&template, options, &context)?;
 
@@ -53,7 +57,7 @@ impl LocalStack {
         let store_writer = StoreWriter::start(store);
         let log = Arc::new(TerminalLog::new(functions.len() > 1));
         let sandbox = Sandbox::new(
-            sandbox_config(options, &xray_server, dynamodb.as_deref()),
+            sandbox_config(options, &credentials, &xray_server, dynamodb.as_deref()),
             store_writer.clone(),
             log.clone(),
         );
@@ -80,10 +84,10 @@ impl LocalStack {
     }
 }
 
-fn stack_context(options: &FunctionOptions) -> StackContext {
+fn stack_context(options: &FunctionOptions, region: String) -> StackContext {
     let overrides = options.parameter_overrides.iter();
     StackContext {
-        region: options.region.clone(),
+        region,
         parameters: overrides
             .map(|pair| (pair.name.clone(), pair.value.clone()))
             .collect(),
@@ -107,11 +111,12 @@ async fn start_dynamodb(
 
 fn sandbox_config(
     options: &FunctionOptions,
+    credentials: &Credentials,
     xray_server: &XRayServer,
     dynamodb: Option<&str>,
 ) -> SandboxConfig {
     SandboxConfig {
-        environment: environment(xray_server.api, dynamodb),
+        environment: environment(credentials, xray_server.api, dynamodb),
         daemon_address: xray_server.daemon.map(|address| address.to_string()),
         sampling: match options.sampling {
             Sampling::Everything => SamplingMode::Everything,
@@ -124,8 +129,12 @@ fn sandbox_config(
 }
 
 /// The variables of every function: credentials and the endpoints of the local services.
-fn environment(xray_api: SocketAddr, dynamodb: Option<&str>) -> BTreeMap<String, String> {
-    let mut environment = credentials();
+fn environment(
+    credentials: &Credentials,
+    xray_api: SocketAddr,
+    dynamodb: Option<&str>,
+) -> BTreeMap<String, String> {
+    let mut environment = credentials.variables();
     environment.insert(
         "AWS_ENDPOINT_URL_XRAY".to_owned(),
         format!("http://{xray_api}"),

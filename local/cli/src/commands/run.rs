@@ -6,9 +6,9 @@ use anyhow::Context;
 use tokio::process::{Child, Command};
 
 use super::signals::interrupted;
-use crate::arguments::Run;
+use crate::arguments::{DEFAULT_REGION, Run};
 use crate::bind::{bind_free_port, free_loopback_port};
-use crate::credentials::credentials;
+use crate::credentials::{Caller, variables_for_command};
 use crate::message::error as print_error;
 use crate::trace_store::open_store;
 use crate::xray_server::XRayServer;
@@ -45,13 +45,13 @@ pub(crate) async fn run(arguments: Run) -> anyhow::Result<ExitCode> {
 }
 
 fn set_environment(command: &mut Command, api: SocketAddr, daemon: Option<SocketAddr>) {
-    command.envs(credentials());
+    command.envs(variables_for_command(&Caller::of_process()));
     command.env("AWS_ENDPOINT_URL_XRAY", format!("http://{api}"));
     if let Some(daemon) = daemon {
         command.env("AWS_XRAY_DAEMON_ADDRESS", daemon.to_string());
     }
     if std::env::var_os("AWS_REGION").is_none() {
-        command.env("AWS_REGION", "us-east-1");
+        command.env("AWS_REGION", DEFAULT_REGION);
     }
 }
 
