@@ -82,6 +82,8 @@ class XrayLocal:
             BUILT / "xray-local", "start-api",
             "--template", ROOT / "template.yaml",
             "--target-dir", TARGET,
+            # The demo calls nothing on AWS.
+            "--credentials", "none",
             "--data", self.data,
             "--port", str(arguments.port),
             "--xray-listen", f"127.0.0.1:{arguments.xray_port}",

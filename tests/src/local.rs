@@ -106,6 +106,10 @@ fn command(data: &Path, arguments: &[&str]) -> Command {
     // The other variables of the caller must not change the test's result.
     let inherited = ["PATH", "HOME", "CARGO_TARGET_DIR", "TMPDIR"];
     command.env_clear().env("AWS_REGION", "eu-west-1");
+    // The functions of a test must not get the developer's credentials.
+    command
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
     command.envs(
         std::env::vars_os()
             .filter(|(name, _)| inherited.map(OsStr::new).contains(&name.as_os_str())),
