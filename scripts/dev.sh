@@ -69,6 +69,10 @@ check_package() {
     run cargo clippy "${manifest[@]}" --all-targets -- -D warnings
     # The fuzz targets link only with the nightly compiler's sanitizer.
     [ "$package" != document/fuzz ] || return 0
+    # It compares documents with the code, which any change of the package may concern.
+    if [ ${#units[@]} -gt 0 ] && [ -e "$package/tests/readme.rs" ]; then
+        case " ${tests[*]-} " in *" readme "*) ;; *) tests+=(--test readme) ;; esac
+    fi
     run cargo test "${manifest[@]}" ${units[@]+"${units[@]}"} ${tests[@]+"${tests[@]}"}
 }
 

@@ -48,6 +48,9 @@ pub enum SinkChoice {
 }
 
 impl SinkChoice {
+    /// An example of each sink, as the warning about an unknown one shows them.
+    const EXAMPLES: [&str; 2] = ["xray", "file:PATH"];
+
     fn parse(text: &str) -> Option<Self> {
         match text.split_once(':') {
             None if text == "xray" => Some(Self::XRay),
@@ -246,8 +249,9 @@ fn sinks(get: Variables<'_>, warnings: &mut Vec<String>) -> Vec<SinkChoice> {
             Some(sink) if !sinks.contains(&sink) => sinks.push(sink),
             Some(_) => {}
             None => warnings.push(format!(
-                "{name}: \"{}\" is not a sink; use xray or file:PATH",
-                text.escape_debug()
+                "{name}: \"{}\" is not a sink; use {}",
+                text.escape_debug(),
+                SinkChoice::EXAMPLES.join(" or ")
             )),
         }
     }
@@ -362,6 +366,15 @@ mod tests {
         );
         assert_eq!(sinks("file:/tmp/a:b.jsonl,kafka"), (vec![file], 1));
         assert_eq!(sinks("file:"), (vec![SinkChoice::XRay], 2));
+    }
+
+    #[test]
+    fn each_sink_is_read_and_documented() {
+        for example in SinkChoice::EXAMPLES {
+            assert!(SinkChoice::parse(example).is_some(), "{example}");
+            let word = format!("`{example}`");
+            assert!(SINKS.description.contains(&word), "{word} is not in SINKS");
+        }
     }
 
     #[test]
