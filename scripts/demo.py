@@ -92,7 +92,7 @@ class XrayLocal:
         arm = platform.machine() in ("arm64", "aarch64")
         layer = "XRayLambdaLayerArm64" if arm else "XRayLambdaLayerX86"
         command += ["--layer", f"{layer}={WORK / 'layer'}"]
-        command += ["--parameter-overrides", f"Architecture={'arm64' if arm else 'x86_64'}"]
+        command += ["--parameter-overrides", f"Architecture={'arm64' if arm else 'x86_64'}", "FaultInjection=on"]
         if arguments.dynamodb_endpoint:
             command += ["--dynamodb-endpoint", arguments.dynamodb_endpoint]
         with open(self.log, "w") as log:

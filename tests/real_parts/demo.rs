@@ -159,6 +159,26 @@ async fn a_failed_handler_is_a_fault_with_its_cause() {
 }
 
 #[tokio::test]
+async fn a_deployed_demo_ignores_requests_for_faults() {
+    let demo = Demo::start_as_deployed(&[]).await;
+    let faults = json!({ "tenant": "acme", "fail": true, "delayMs": 800 });
+    let written = demo.post_item(&faults).await;
+    assert_eq!(written.status, 201, "{}\n{}", written.body, demo.log());
+    let pk = written.json()["pk"]
+        .as_str()
+        .expect("the item's pk")
+        .to_owned();
+    let read = demo
+        .get(&format!("/items/{pk}?fail=true&delayMs=800"))
+        .await;
+    assert_eq!(read.status, 200, "{}\n{}", read.body, demo.log());
+
+    let ids = [written.trace_id(), read.trace_id()];
+    let traces = demo.stop_and_read_traces(&ids).await.flat();
+    assert!(traces.named("slow_dependency").is_empty(), "{traces}");
+}
+
+#[tokio::test]
 async fn the_responses_are_the_same_as_in_the_lab() {
     let demo = Demo::start(&[]).await;
     let invalid = demo

@@ -3,6 +3,8 @@
 //! Both build with Cargo for Lambda's platform, in their own target folder and without
 //! optimization: the tests check the build, not the speed of its result.
 
+mod template;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

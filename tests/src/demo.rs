@@ -20,11 +20,22 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// Starts the demo on free ports, with these additional arguments of `start-api`.
+    /// Starts the demo on free ports, with fault injection and these additional arguments of
+    /// `start-api`.
     ///
     /// # Panics
     /// If a binary of the demo is missing.
     pub async fn start(arguments: &[&str]) -> Self {
+        let fault_injection = ["--parameter-overrides", "FaultInjection=on"];
+        Self::start_as_deployed(&[&fault_injection, arguments].concat()).await
+    }
+
+    /// Starts the demo on free ports, with the template's defaults and these additional
+    /// arguments of `start-api`.
+    ///
+    /// # Panics
+    /// If a binary of the demo is missing.
+    pub async fn start_as_deployed(arguments: &[&str]) -> Self {
         let data = tempfile::tempdir().expect("a temporary folder");
         let layer = local::layer_folder();
         let items = artifact::binary("demo-api", "items");

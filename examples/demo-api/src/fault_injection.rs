@@ -1,4 +1,7 @@
 //! Errors and delays that a request can ask for, to show them in traces.
+//!
+//! The variable `FAULT_INJECTION` must be `on`. On AWS it is `off` by default: anyone can call
+//! the API, and a delay is billed.
 
 use std::time::Duration;
 
@@ -18,6 +21,12 @@ pub struct FaultInjection {
     pub fail: bool,
     /// Milliseconds to wait before that. A longer delay than 3,000 is shortened to it.
     pub delay_ms: u64,
+}
+
+/// Returns `true` if the environment allows fault injection.
+#[must_use]
+pub fn is_allowed() -> bool {
+    std::env::var("FAULT_INJECTION").is_ok_and(|value| value == "on")
 }
 
 impl FaultInjection {

@@ -20,15 +20,24 @@ use crate::json_response;
 pub struct Items {
     dynamodb: Client,
     table: String,
+    fault_injection: bool,
 }
 
 impl Items {
-    /// Makes a handler for the items in `table`.
+    /// Makes a handler for the items in `table`. It ignores the faults that requests ask for.
     pub fn new(dynamodb: Client, table: impl Into<String>) -> Self {
         Self {
             dynamodb,
             table: table.into(),
+            fault_injection: false,
         }
+    }
+
+    /// With `true`, injects the faults that requests ask for.
+    #[must_use]
+    pub fn with_fault_injection(mut self, allowed: bool) -> Self {
+        self.fault_injection = allowed;
+        self
     }
 
     /// Handles a request to `/items`.
@@ -53,7 +62,7 @@ impl Items {
         };
         let tenant = new.tenant.unwrap_or_else(|| tenant_of(request));
         current().annotate("tenant", &tenant);
-        new.fault_injection.apply().await?;
+        self.inject(new.fault_injection).await?;
 
         let item = Item {
             pk: uuid::Uuid::new_v4().to_string(),
@@ -76,7 +85,7 @@ impl Items {
         current()
             .annotate("pk", pk)
             .annotate("tenant", tenant_of(request));
-        FaultInjection::from_query(request).apply().await?;
+        self.inject(FaultInjection::from_query(request)).await?;
 
         let key = AttributeValue::S(pk.to_owned());
         let found = self
@@ -93,6 +102,13 @@ impl Items {
             }
             None => json_response(404, &json!({ "error": "Not found", "pk": pk })),
         }
+    }
+
+    async fn inject(&self, faults: FaultInjection) -> Result<(), Error> {
+        if self.fault_injection {
+            faults.apply().await?;
+        }
+        Ok(())
     }
 }
 
@@ -204,6 +220,7 @@ mod tests {
     #[tokio::test]
     async fn an_injected_failure_is_an_error_of_the_handler() {
         let error = items()
+            .with_fault_injection(true)
             .handle(&post(r#"{"fail": true}"#))
             .await
             .unwrap_err();

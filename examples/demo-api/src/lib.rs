@@ -6,8 +6,8 @@
 //! | `items` | `GET /items/{pk}` | reads it |
 //! | `reports` | `GET /reports/{pk}` | requests the item from the API, so that one trace spans two functions |
 //!
-//! Each route fails on purpose with `fail=true` and is slow with `delayMs=800`, in the query
-//! or in the body of a `POST`.
+//! If fault injection is on, each route fails on purpose with `fail=true` and is slow with
+//! `delayMs=800`, in the query or in the body of a `POST`.
 
 pub mod clients;
 pub mod fault_injection;

@@ -1,6 +1,6 @@
 //! The function behind `POST /items` and `GET /items/{pk}`.
 
-use demo_api::{clients, items::Items};
+use demo_api::{clients, fault_injection, items::Items};
 use lambda_http::{Error, Request, service_fn};
 use tower::ServiceBuilder;
 use xray_lambda::XRayLayer;
@@ -9,7 +9,8 @@ use xray_lambda::XRayLayer;
 async fn main() -> Result<(), Error> {
     let table = std::env::var("TABLE_NAME")
         .map_err(|_| "TABLE_NAME is not set; set it to the name of the DynamoDB table")?;
-    let items = Items::new(clients::dynamodb().await, table);
+    let items = Items::new(clients::dynamodb().await, table)
+        .with_fault_injection(fault_injection::is_allowed());
     let handler = ServiceBuilder::new()
         .layer(XRayLayer::new().service("demo-api"))
         .service(service_fn(move |request: Request| {
