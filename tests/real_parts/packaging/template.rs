@@ -50,6 +50,29 @@ async fn a_deployed_function_injects_no_faults_by_default() {
     );
 }
 
+#[tokio::test]
+async fn the_example_records_chosen_fields_of_the_event_only() {
+    let event = json!({
+        "pathParameters": { "name": "ada" },
+        "headers": { "authorization": "Bearer hidden", "cookie": "session=hidden" },
+        "cookies": ["session=hidden"],
+        "queryStringParameters": { "token": "hidden" },
+        "requestContext": {
+            "http": { "method": "GET", "path": "/hello/ada" },
+            "authorizer": { "jwt": { "claims": { "sub": "hidden" } } },
+        },
+        "body": "hidden",
+    });
+    let subsegment = python::run("scripts/layer_only_example.py", &[&event.to_string()]).await;
+    assert!(!subsegment.contains("hidden"), "{subsegment}");
+    let subsegment: Value = serde_json::from_str(&subsegment).expect("JSON");
+    assert_eq!(subsegment["annotations"]["name"], "ada");
+    assert_eq!(
+        subsegment["metadata"]["hello"]["request"],
+        json!({ "method": "GET", "path": "/hello/ada" })
+    );
+}
+
 async fn translate(template: &str) -> Value {
     let template = artifact::repository().join(template).display().to_string();
     let translated = python::run("scripts/translate_template.py", &[&template]).await;
