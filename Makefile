@@ -10,7 +10,8 @@ help:
 	@echo 'make bench         the benchmarks, each beside its peer, as ratios'
 	@echo 'make layer         dist/: the layer as a zip for each architecture'
 	@echo 'make lint          formatting and lints'
-	@echo 'make audit         licences, sources and bans of every dependency (cargo-deny)'
+	@echo 'make audit         licences, sources, bans, yanked versions and advisories of every dependency'
+	@echo '                   (ADVISORY_DB=path: a clone of the RustSec database, if it cannot be fetched)'
 
 demo:
 	@python3 scripts/demo.py $(if $(filter-out 0 no false,$(ONCE)),--once)
@@ -33,13 +34,8 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
-TOOLS := $(or $(CARGO_TARGET_DIR),target)/tools
-
-audit: $(TOOLS)/bin/cargo-deny
-	$(TOOLS)/bin/cargo-deny check bans licenses sources
-
-$(TOOLS)/bin/cargo-deny:
-	cargo install --locked --quiet cargo-deny@0.20.2 --root $(TOOLS)
+audit:
+	@ADVISORY_DB='$(ADVISORY_DB)' bash scripts/audit.sh
 
 clean:
 	cargo clean

@@ -13,6 +13,7 @@ command -v cargo >/dev/null || fail 'cargo is not installed; see https://rustup.
 
 step 'Third-party programs: emulator, SDKs, command-line tools'
 bash tests/setup.sh || fail 'the third-party programs could not be installed; the reason is above'
+bash scripts/audit.sh --install-only || fail 'cargo-deny could not be installed; the reason is above'
 
 step 'Building (the first time takes several minutes)'
 cargo build --locked --workspace --bins || fail 'the build failed'

@@ -3,16 +3,18 @@
 //! Both build with Cargo for Lambda's platform, in their own target folder and without
 //! optimization: the tests check the build, not the speed of its result.
 
+mod audit;
+mod command;
 mod template;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 
 use xray_lambda_tests::process::Process;
-use xray_lambda_tests::{artifact, python};
+
+use command::{target, tool};
 
 /// A cold build on two cores takes about three minutes.
 const BUILD: Duration = Duration::from_secs(20 * 60);
@@ -55,48 +57,6 @@ async fn cargo_lambda_builds_the_extension_for_a_layer() {
         .wait_for_success_within(BUILD)
         .await;
     assert_program(&target().join("lambda/extensions/xray-lambda-extension"));
-}
-
-/// A command of the virtual environment. It runs in the root of the repository, with its
-/// own target folder for Cargo.
-fn tool(name: &str) -> Command {
-    let program = python::program(name);
-    let environment = program
-        .parent()
-        .expect("the folder bin")
-        .display()
-        .to_string();
-    let path = std::env::var("PATH").unwrap_or_default();
-    let mut command = Command::new(program);
-    // `cargo test` sets these variables for this test; the Cargo that it starts must not
-    // see them.
-    let of_this_test = |name: &str| {
-        ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix))
-    };
-    for (name, _) in std::env::vars().filter(|(name, _)| of_this_test(name)) {
-        command.env_remove(name);
-    }
-    command.env_remove("CARGO").env_remove("LD_LIBRARY_PATH");
-    // cargo-lambda finds zig through Python in the virtual environment.
-    command.env("PATH", format!("{environment}:{path}"));
-    command.env("CARGO_TARGET_DIR", target());
-    command
-        .env("SAM_CLI_TELEMETRY", "0")
-        .env("AWS_DEFAULT_REGION", "eu-west-1");
-    command.current_dir(artifact::repository());
-    command
-}
-
-fn target() -> PathBuf {
-    // target/debug/plain-function
-    let binary = artifact::plain_function();
-    binary
-        .ancestors()
-        .nth(2)
-        .expect("the target folder")
-        .join("packaging")
 }
 
 fn assert_program(path: &Path) {
