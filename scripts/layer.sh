@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds the layer for each architecture that this machine can build for:
-#   dist/layer-<architecture>/extensions/xray-lambda-extension   for template.yaml
-#   dist/xray-lambda-extension-<architecture>.zip                for publish-layer-version
-# The arguments are the architectures; the default is x86_64 and arm64.
+# Builds the layer for the architectures in the arguments; the default is x86_64 and arm64.
+# Each one gets in dist/:
+#   layer-<architecture>/                             the content of the layer, for template.yaml
+#   xray-lambda-extension-<architecture>.zip          the same, for publish-layer-version
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd -P "$(dirname "$0")/.." || exit
 
 # The version in provided.al2023 and the other runtimes on Amazon Linux 2023.
 GLIBC=2.34
@@ -13,14 +13,21 @@ NAME=xray-lambda-extension
 target_dir=${CARGO_TARGET_DIR:-target}
 case $target_dir in /*) ;; *) target_dir=$PWD/$target_dir ;; esac
 export CARGO_TARGET_DIR=$target_dir
-tools=$target_dir/layer-tools
+linker=${LAYER_LINKER:-$target_dir/layer-linker}
 
 say() { printf 'layer: %s\n' "$*"; }
-fail() { printf 'layer: %s\n' "$*" >&2; exit 1; }
+fail() {
+    printf 'layer: %s\n' "$@" >&2
+    exit 1
+}
 
-command -v cargo >/dev/null || fail 'cargo is not installed; see https://rustup.rs'
-command -v python3 >/dev/null || fail 'python3 is not installed; install it to write the zips'
-host=$(rustc -vV | sed -n 's/^host: //p')
+triple_of() {
+    case $1 in
+        x86_64) echo x86_64-unknown-linux-gnu ;;
+        arm64) echo aarch64-unknown-linux-gnu ;;
+        *) fail "unknown architecture '$1'; use x86_64 or arm64" ;;
+    esac
+}
 
 has_std() {
     local libraries
@@ -28,57 +35,62 @@ has_std() {
     compgen -G "$libraries/libstd-*" >/dev/null
 }
 
-# cargo-zigbuild links for another architecture, or for an older glibc than this machine's.
-# If it is missing, installs it into a folder under the target folder.
-ensure_zigbuild() {
-    export PATH=$tools/bin:$PATH
-    command -v cargo-zigbuild >/dev/null && return 0
-    say 'installing cargo-zigbuild and zig from PyPI'
-    python3 -m venv "$tools" >/dev/null 2>&1 &&
-        "$tools/bin/pip" install --quiet --disable-pip-version-check cargo-zigbuild ziglang >/dev/null 2>&1
-    command -v cargo-zigbuild >/dev/null
+# Installs the linker, cargo-zigbuild with zig, into a folder of its own. It links for another
+# architecture and for an older glibc than this machine's. It links all architectures, because
+# this machine's own linker has any version.
+install_linker() {
+    local output wanted
+    wanted=$(cksum <scripts/layer-requirements.txt; python3 --version)
+    if [ "$(cat "$linker/.installed" 2>/dev/null)" != "$wanted" ]; then
+        say 'installing the linker: cargo-zigbuild and zig from PyPI, 100 MB'
+        rm -rf "$linker"
+        output=$(
+            python3 -m venv "$linker" 2>&1 &&
+                "$linker/bin/pip" install --disable-pip-version-check --no-input --progress-bar off \
+                    --only-binary :all: --require-hashes -r scripts/layer-requirements.txt 2>&1
+        ) || {
+            printf '%s\n' "$output" >&2
+            fail 'the linker cannot be installed; the output of pip is above' \
+                'without access to PyPI, set PIP_INDEX_URL to a mirror, or PIP_FIND_LINKS to a folder with the wheels of scripts/layer-requirements.txt'
+        }
+        printf '%s\n' "$wanted" >"$linker/.installed"
+    fi
+    # cargo-zigbuild finds zig through the first python3.
+    export PATH=$linker/bin:$PATH
 }
 
-# One package per command: Cargo unifies the features of all packages in a command.
-build_with_cargo() { cargo build --locked --profile layer -p "$NAME" --target "$1"; }
-build_with_zig() { cargo zigbuild --locked --profile layer -p "$NAME" --target "$1.$GLIBC"; }
+build() {
+    local triple=$1 architecture=$2
+    local binary=$target_dir/$triple/layer/$NAME
+    say "building for $architecture (a minute or two)"
+    # One package per command: Cargo unifies the features of all packages in a command.
+    cargo zigbuild --locked --profile layer -p "$NAME" --target "$triple.$GLIBC" ||
+        fail "the build for $architecture failed; the output of cargo is above"
+    python3 scripts/layer_zip.py --glibc "$GLIBC" --architecture "$architecture" \
+        "$binary" dist ||
+        fail "the layer for $architecture cannot be used; the reason is above"
+}
 
+command -v cargo >/dev/null || fail 'cargo is not installed; see https://rustup.rs'
+command -v python3 >/dev/null || fail 'python3 is not installed; install Python 3.9 or later'
+[ $# -gt 0 ] || set -- x86_64 arm64
+install_linker
 built=()
 missing=()
-[ $# -gt 0 ] || set -- x86_64 arm64
 for architecture; do
-    case $architecture in
-        x86_64) triple=x86_64-unknown-linux-gnu ;;
-        arm64) triple=aarch64-unknown-linux-gnu ;;
-        *) fail "unknown architecture '$architecture'; use x86_64 or arm64" ;;
-    esac
-    binary=$target_dir/$triple/layer/$NAME
-    if ! has_std "$triple"; then
-        missing+=("$architecture: the standard library of $triple is not installed; run \`rustup target add $triple\`")
-        continue
-    fi
-    say "building for $architecture (a minute or two)"
-    if [ "$triple" = "$host" ]; then
-        build_with_cargo "$triple" || fail "the build for $architecture failed"
-        if ! python3 scripts/layer_zip.py --check "$GLIBC" "$binary"; then
-            ensure_zigbuild || fail "this machine's glibc is too new to link against; run \`pip install cargo-zigbuild ziglang\`"
-            say "building again, linked for glibc $GLIBC"
-            build_with_zig "$triple" || fail "the build for $architecture failed"
-        fi
-    elif ensure_zigbuild; then
-        build_with_zig "$triple" || fail "the build for $architecture failed"
+    triple=$(triple_of "$architecture") || exit
+    if has_std "$triple"; then
+        build "$triple" "$architecture"
+        built+=("$architecture")
     else
-        missing+=("$architecture: no linker for $triple; run \`pip install cargo-zigbuild ziglang\`")
-        continue
+        missing+=("$architecture: the standard library of $triple is not installed; run \`rustup target add $triple\`")
     fi
-    python3 scripts/layer_zip.py --glibc "$GLIBC" --architecture "$architecture" "$binary" dist ||
-        fail "the layer for $architecture cannot be used; the reason is above"
-    built+=("$architecture")
 done
-
 for reason in ${missing[@]+"${missing[@]}"}; do
     say "NOT BUILT for $reason"
 done
 [ ${#built[@]} -gt 0 ] || fail 'nothing was built'
-say "publish with: aws lambda publish-layer-version --layer-name xray-lambda \\"
-say "    --compatible-architectures ${built[0]} --zip-file fileb://dist/$NAME-${built[0]}.zip"
+for architecture in "${built[@]}"; do
+    say "publish with: aws lambda publish-layer-version --layer-name xray-lambda \\"
+    say "    --compatible-architectures $architecture --zip-file fileb://dist/$NAME-$architecture.zip"
+done

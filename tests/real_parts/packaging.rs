@@ -4,7 +4,9 @@
 //! optimization: the tests check the build, not the speed of its result.
 
 mod audit;
+mod checkout;
 mod command;
+mod layer;
 mod template;
 
 use std::fs;
