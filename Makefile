@@ -8,7 +8,7 @@ help:
 	@echo 'make dev           formatting, clippy and fast tests of what differs from the last commit'
 	@echo 'make test          every test, with real third-party parts'
 	@echo 'make bench         the benchmarks, each beside its peer, as ratios'
-	@echo 'make layer         dist/: the layer as a zip for each architecture'
+	@echo 'make layer         dist/: the layer as a zip for each architecture (ARCH=x86_64 or arm64: only one)'
 	@echo 'make lint          formatting and lints'
 	@echo 'make audit         licences, sources, bans, yanked versions and advisories of every dependency'
 	@echo '                   (ADVISORY_DB=path: a clone of the RustSec database, if it cannot be fetched)'
@@ -25,10 +25,8 @@ test:
 bench:
 	@bash scripts/bench.sh
 
-# If the other architecture's standard library cannot be installed, layer.sh reports it.
 layer:
-	@rustup target add x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu >/dev/null 2>&1 || true
-	@bash scripts/layer.sh
+	@bash scripts/layer.sh $(ARCH)
 
 lint:
 	cargo fmt --all --check

@@ -35,6 +35,28 @@ has_std() {
     compgen -G "$libraries/libstd-*" >/dev/null
 }
 
+# Makes sure that the standard library of each architecture is there. Fails before the first
+# build, because `sam package` needs the layers of all architectures.
+require_std() {
+    local architecture triple output
+    local present=() missing=()
+    for architecture; do
+        triple=$(triple_of "$architecture") || exit
+        if ! has_std "$triple" && command -v rustup >/dev/null; then
+            say "installing the standard library of $triple"
+            output=$(rustup target add "$triple" 2>&1) || printf '%s\n' "$output" >&2
+        fi
+        if has_std "$triple"; then
+            present+=("$architecture")
+        else
+            missing+=("cannot build for $architecture: the standard library of $triple is not installed; run \`rustup target add $triple\`")
+        fi
+    done
+    [ ${#missing[@]} -eq 0 ] && return
+    [ ${#present[@]} -eq 0 ] || missing+=("to build only for ${present[*]}, run \`make layer ARCH='${present[*]}'\`")
+    fail "${missing[@]}"
+}
+
 # Installs the linker, cargo-zigbuild with zig, into a folder of its own. It links for another
 # architecture and for an older glibc than this machine's. It links all architectures, because
 # this machine's own linker has any version.
@@ -74,23 +96,19 @@ build() {
 command -v cargo >/dev/null || fail 'cargo is not installed; see https://rustup.rs'
 command -v python3 >/dev/null || fail 'python3 is not installed; install Python 3.9 or later'
 [ $# -gt 0 ] || set -- x86_64 arm64
+require_std "$@"
 install_linker
-built=()
-missing=()
 for architecture; do
-    triple=$(triple_of "$architecture") || exit
-    if has_std "$triple"; then
-        build "$triple" "$architecture"
-        built+=("$architecture")
-    else
-        missing+=("$architecture: the standard library of $triple is not installed; run \`rustup target add $triple\`")
-    fi
+    build "$(triple_of "$architecture")" "$architecture"
 done
-for reason in ${missing[@]+"${missing[@]}"}; do
-    say "NOT BUILT for $reason"
+# `sam package` zips the folder of each layer in template.yaml, also of one that is not
+# deployed. Lambda rejects a layer from an empty folder.
+for architecture in x86_64 arm64; do
+    mkdir -p "dist/layer-$architecture"
+    [ -d "dist/layer-$architecture/extensions" ] ||
+        say "dist/layer-$architecture is empty: template.yaml cannot be deployed for $architecture"
 done
-[ ${#built[@]} -gt 0 ] || fail 'nothing was built'
-for architecture in "${built[@]}"; do
+for architecture; do
     say "publish with: aws lambda publish-layer-version --layer-name xray-lambda \\"
     say "    --compatible-architectures $architecture --zip-file fileb://dist/$NAME-$architecture.zip"
 done

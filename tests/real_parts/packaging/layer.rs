@@ -5,6 +5,37 @@ use std::fs;
 use super::checkout::Checkout;
 use super::command::text;
 
+const ARM64: &str = "aarch64-unknown-linux-gnu";
+const ZIP: &str = "dist/xray-lambda-extension-x86_64.zip";
+
+#[test]
+fn an_architecture_that_cannot_be_built_is_an_error_before_the_build() {
+    let checkout = Checkout::new().without_std(ARM64);
+    let output = checkout.make(&["layer"]);
+    let text = text(&output);
+    assert!(!output.status.success(), "{text}");
+    for expected in [
+        "error: no network",
+        "cannot build for arm64",
+        "rustup target add aarch64-unknown-linux-gnu",
+        "make layer ARCH='x86_64'",
+    ] {
+        assert!(text.contains(expected), "no `{expected}` in:\n{text}");
+    }
+    assert!(!checkout.cargo_calls().contains("zigbuild"), "{text}");
+}
+
+#[test]
+fn a_named_architecture_is_built_alone() {
+    let checkout = Checkout::new().without_std(ARM64);
+    checkout.make_successfully(&["layer", "ARCH=x86_64"]);
+    assert!(checkout.root().join(ZIP).is_file());
+    assert!(!checkout.cargo_calls().contains(ARM64));
+    // SAM zips this folder. Lambda rejects a layer from an empty one.
+    let other = fs::read_dir(checkout.root().join("dist/layer-arm64"));
+    assert_eq!(other.expect("the folder for SAM").count(), 0);
+}
+
 #[test]
 fn a_linker_with_other_bytes_than_the_pinned_ones_is_not_installed() {
     let checkout = Checkout::new();
