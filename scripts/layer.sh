@@ -3,6 +3,8 @@
 # Each one gets in dist/:
 #   layer-<architecture>/                             the content of the layer, for template.yaml
 #   xray-lambda-extension-<architecture>.zip          the same, for publish-layer-version
+#   xray-lambda-extension-<architecture>.cdx.json     the bill of materials, in CycloneDX
+# and dist/SHA256SUMS has the checksums of all zips and bills of materials.
 set -uo pipefail
 cd -P "$(dirname "$0")/.." || exit
 
@@ -84,12 +86,18 @@ install_linker() {
 build() {
     local triple=$1 architecture=$2
     local binary=$target_dir/$triple/layer/$NAME
+    local notices=$target_dir/$triple/layer/THIRD-PARTY-NOTICES.txt
     say "building for $architecture (a minute or two)"
     # One package per command: Cargo unifies the features of all packages in a command.
     cargo zigbuild --locked --profile layer -p "$NAME" --target "$triple.$GLIBC" ||
         fail "the build for $architecture failed; the output of cargo is above"
+    mkdir -p dist
+    python3 scripts/layer_inventory.py "$NAME" "$triple" --notices "$notices" \
+        --bill-of-materials "dist/$NAME-$architecture.cdx.json" \
+        --zig "$("$linker/bin/python3" -c 'import ziglang; print(*ziglang.__path__)')" ||
+        fail "the notices of $architecture cannot be written; the reason is above"
     python3 scripts/layer_zip.py --glibc "$GLIBC" --architecture "$architecture" \
-        "$binary" dist ||
+        --notices "$notices" "$binary" dist ||
         fail "the layer for $architecture cannot be used; the reason is above"
 }
 

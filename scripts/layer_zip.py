@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Creates the layer's folder and zip from the binary of an extension.
+"""Creates the layer's folder and zip from the binary of an extension, and the checksums.
 
 Rejects a binary that Lambda cannot start: built for another architecture, or linked with a
-newer glibc than that of Lambda's runtimes.
+newer glibc than that of Lambda's runtimes. The same input gives the same bytes.
 """
 
 import argparse
+import hashlib
 import shutil
 import struct
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 
 MACHINES = {0x3E: "x86_64", 0xB7: "arm64"}
 GNU_VERSION_NEEDS = 0x6FFFFFFE
+LICENSE = Path(__file__).resolve().parent.parent / "LICENSE"
 
 
 class Elf:
@@ -60,49 +62,68 @@ def dotted(version):
     return ".".join(map(str, version))
 
 
-def lay_out(binary, architecture, dist):
-    folder = dist / f"layer-{architecture}"
+def lay_out(contents, folder):
+    """Writes the layer's folder. `contents` maps paths in the layer to files and modes."""
     shutil.rmtree(folder, ignore_errors=True)
-    extension = folder / "extensions" / binary.name
-    extension.parent.mkdir(parents=True)
-    shutil.copyfile(binary, extension)
-    # Lambda does not start a function if a file in extensions/ is not executable.
-    extension.chmod(0o755)
-    return extension
+    for path, (file, mode) in contents.items():
+        copy = folder / path
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+        copy.chmod(mode)
 
 
-def zip_up(extension, path):
-    # A fixed date and mode, so that the same binary gives the same zip.
-    entry = zipfile.ZipInfo(f"extensions/{extension.name}", (1980, 1, 1, 0, 0, 0))
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    entry.create_system = 3  # Unix; for other systems the mode is ignored
-    entry.external_attr = 0o100755 << 16
+def zip_up(contents, path):
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(entry, extension.read_bytes(), compresslevel=9)
+        for name, (file, mode) in contents.items():
+            # A fixed date and mode, so that the same files give the same zip.
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3  # Unix; for other systems the mode is ignored
+            entry.external_attr = (0o100000 | mode) << 16
+            archive.writestr(entry, file.read_bytes(), compresslevel=9)
+
+
+def write_checksums(dist):
+    """Writes the checksums of all zips and bills of materials, as `sha256sum --check` reads them."""
+    files = sorted([*dist.glob("*.zip"), *dist.glob("*.cdx.json")])
+    lines = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files]
+    (dist / "SHA256SUMS").write_text("".join(lines))
+
+
+def check(elf, arguments):
+    """Exits if Lambda cannot start the binary."""
+    binary = arguments.binary
+    limit = tuple(map(int, arguments.glibc.split(".")))
+    if elf.glibc() > limit:
+        sys.exit(f"layer: {binary} needs glibc {dotted(elf.glibc())}, and Lambda has {dotted(limit)}")
+    if elf.architecture != arguments.architecture:
+        sys.exit(f"layer: {binary} is built for {elf.architecture}, not {arguments.architecture}")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", metavar="VERSION", help="only check that the binary runs with this glibc")
-    parser.add_argument("--glibc", metavar="VERSION", help="the glibc version of Lambda's runtimes")
-    parser.add_argument("--architecture", choices=MACHINES.values())
+    parser.add_argument("--glibc", metavar="VERSION", required=True, help="the glibc version of Lambda's runtimes")
+    parser.add_argument("--architecture", choices=MACHINES.values(), required=True)
+    parser.add_argument("--notices", type=Path, required=True, metavar="FILE", help="the licences of the binary's parts")
     parser.add_argument("binary", type=Path)
-    parser.add_argument("dist", type=Path, nargs="?")
+    parser.add_argument("dist", type=Path)
     arguments = parser.parse_args()
     elf = Elf(arguments.binary)
-    needs = elf.glibc()
-    limit = tuple(map(int, (arguments.check or arguments.glibc).split(".")))
-    if needs > limit:
-        sys.exit(f"layer: {arguments.binary} needs glibc {dotted(needs)}, and Lambda has {dotted(limit)}")
-    if arguments.check:
-        return
-    if elf.architecture != arguments.architecture:
-        sys.exit(f"layer: {arguments.binary} is built for {elf.architecture}, not {arguments.architecture}")
-    extension = lay_out(arguments.binary, arguments.architecture, arguments.dist)
-    archive = arguments.dist / f"{extension.name}-{arguments.architecture}.zip"
-    zip_up(extension, archive)
-    linked = f"needs glibc {dotted(needs)}" if needs > (0,) else "static"
-    print(f"layer: {extension}  {extension.stat().st_size / 1e6:.2f} MB, {linked}")
+    check(elf, arguments)
+    name = arguments.binary.name
+    contents = {
+        # Lambda does not start a function if a file in extensions/ is not executable.
+        f"extensions/{name}": (arguments.binary, 0o755),
+        "xray-lambda/LICENSE": (LICENSE, 0o644),
+        "xray-lambda/THIRD-PARTY-NOTICES.txt": (arguments.notices, 0o644),
+    }
+    folder = arguments.dist / f"layer-{arguments.architecture}"
+    archive = arguments.dist / f"{name}-{arguments.architecture}.zip"
+    lay_out(contents, folder)
+    zip_up(contents, archive)
+    write_checksums(arguments.dist)
+    linked = f"needs glibc {dotted(elf.glibc())}" if elf.glibc() > (0,) else "static"
+    print(f"layer: {folder}/extensions/{name}  {arguments.binary.stat().st_size / 1e6:.2f} MB, {linked}")
     print(f"layer: {archive}  {archive.stat().st_size / 1e6:.2f} MB")
 
 

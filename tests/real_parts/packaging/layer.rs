@@ -1,12 +1,18 @@
 //! The layer's zips, as `make layer` writes them.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+use xray_lambda_tests::python;
 
 use super::checkout::Checkout;
 use super::command::text;
 
 const ARM64: &str = "aarch64-unknown-linux-gnu";
 const ZIP: &str = "dist/xray-lambda-extension-x86_64.zip";
+const BILL_OF_MATERIALS: &str = "dist/xray-lambda-extension-x86_64.cdx.json";
 
 #[test]
 fn an_architecture_that_cannot_be_built_is_an_error_before_the_build() {
@@ -59,4 +65,137 @@ fn a_linker_with_other_bytes_than_the_pinned_ones_is_not_installed() {
         assert!(text.contains(expected), "no `{expected}` in:\n{text}");
     }
     assert!(!checkout.cargo_calls().contains("zigbuild"), "{text}");
+}
+
+#[test]
+fn a_zip_has_the_licences_of_all_parts() {
+    let checkout = Checkout::new();
+    checkout.make_successfully(&["layer", "ARCH=x86_64"]);
+    let notices = checkout.read("dist/layer-x86_64/xray-lambda/THIRD-PARTY-NOTICES.txt");
+    for part in ["tokio", "ring", "webpki-roots", "rust-std", "ziglang"] {
+        let listed = notices
+            .lines()
+            .any(|line| line.starts_with(&format!("{part} ")));
+        assert!(listed, "{part} is not in the notices");
+    }
+    for text in [
+        "Copyright (c) Tokio Contributors",
+        "Community Data License Agreement - Permissive - Version 2.0",
+        "UNICODE LICENSE V3",
+        "Copyright (c) Zig contributors",
+        "The LLVM Project is under the Apache License v2.0 with LLVM Exceptions",
+    ] {
+        assert!(notices.contains(text), "no `{text}` in the notices");
+    }
+    // In the tree of the extension's build, but not in its binary: a crate of another program,
+    // a procedural macro and a build script.
+    for other in ["rusqlite", "serde_derive", "cc"] {
+        let listed = notices
+            .lines()
+            .any(|line| line.starts_with(&format!("{other} ")));
+        assert!(!listed, "{other} is in the notices");
+    }
+    let names = run_python(
+        &checkout,
+        "import sys, zipfile; print(*zipfile.ZipFile(sys.argv[1]).namelist())",
+        ZIP,
+    );
+    assert_eq!(
+        names.split_whitespace().collect::<Vec<_>>(),
+        [
+            "extensions/xray-lambda-extension",
+            "xray-lambda/LICENSE",
+            "xray-lambda/THIRD-PARTY-NOTICES.txt"
+        ]
+    );
+}
+
+#[test]
+fn the_checksums_are_those_of_the_zips_and_bills_of_materials() {
+    let checkout = Checkout::new();
+    checkout.make_successfully(&["layer"]);
+    let mut sha256sum = Command::new("sha256sum");
+    sha256sum
+        .args(["--check", "--strict", "SHA256SUMS"])
+        .current_dir(checkout.root().join("dist"));
+    let output = sha256sum.output().expect("sha256sum");
+    assert!(output.status.success(), "{}", text(&output));
+    assert_eq!(text(&output).lines().count(), 4, "{}", text(&output));
+}
+
+/// The required members: <https://cyclonedx.org/docs/1.6/json/>.
+#[test]
+fn the_bill_of_materials_is_cyclonedx() {
+    let checkout = Checkout::new();
+    checkout.make_successfully(&["layer", "ARCH=x86_64"]);
+    let bill: Value = serde_json::from_str(&checkout.read(BILL_OF_MATERIALS)).expect("JSON");
+    assert_eq!(bill["bomFormat"], "CycloneDX");
+    assert_eq!(bill["specVersion"], "1.6");
+    assert_eq!(bill["version"], 1);
+    let serial = bill["serialNumber"].as_str().expect("a serial number");
+    assert!(
+        serial.starts_with("urn:uuid:") && serial.len() == 45,
+        "{serial}"
+    );
+
+    let program = &bill["metadata"]["component"];
+    assert_eq!(
+        (&program["type"], &program["name"]),
+        (&"application".into(), &"xray-lambda-extension".into())
+    );
+    let components = bill["components"].as_array().expect("the components");
+    let mut references = BTreeSet::from([reference(program)]);
+    for component in components {
+        assert_eq!(component["type"], "library", "{component}");
+        for required in ["name", "version", "purl"] {
+            assert!(
+                component[required].is_string(),
+                "no {required} in {component}"
+            );
+        }
+        assert!(
+            component["licenses"][0]["expression"].is_string(),
+            "{component}"
+        );
+        let own = component["name"]
+            .as_str()
+            .is_some_and(|name| name.starts_with("xray-"));
+        if component["purl"]
+            .as_str()
+            .is_some_and(|purl| purl.starts_with("pkg:cargo/"))
+            && !own
+        {
+            assert_eq!(component["hashes"][0]["alg"], "SHA-256", "{component}");
+        }
+        assert!(
+            references.insert(reference(component)),
+            "{component} has the reference of another one"
+        );
+    }
+    for dependency in bill["dependencies"].as_array().expect("the dependencies") {
+        assert!(
+            references.contains(dependency["ref"].as_str().unwrap_or_default()),
+            "{dependency}"
+        );
+        for needed in dependency["dependsOn"].as_array().expect("a list") {
+            assert!(
+                references.contains(needed.as_str().unwrap_or_default()),
+                "{dependency}"
+            );
+        }
+    }
+}
+
+fn run_python(checkout: &Checkout, script: &str, argument: &str) -> String {
+    let mut python = Command::new(python::program("python3"));
+    python
+        .args(["-c", script, argument])
+        .current_dir(checkout.root());
+    String::from_utf8(python.output().expect("python").stdout).expect("UTF-8")
+}
+
+fn reference(component: &Value) -> &str {
+    component["bom-ref"]
+        .as_str()
+        .unwrap_or_else(|| panic!("no bom-ref in {component}"))
 }
