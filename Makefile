@@ -8,7 +8,8 @@ help:
 	@echo 'make dev           formatting, clippy and fast tests of what differs from the last commit'
 	@echo 'make test          every test, with real third-party parts'
 	@echo 'make bench         the benchmarks, each beside its peer, as ratios'
-	@echo 'make layer         dist/: the layer as a zip for each architecture (ARCH=x86_64 or arm64: only one)'
+	@echo 'make layer         dist/: the layer as a zip for each architecture (ARCH=x86_64 or arm64: only one;'
+	@echo '                   CHECK=1: build twice and compare the bytes)'
 	@echo 'make lint          formatting and lints'
 	@echo 'make audit         licences, sources, bans, yanked versions and advisories of every dependency'
 	@echo '                   (ADVISORY_DB=path: a clone of the RustSec database, if it cannot be fetched)'
@@ -26,7 +27,7 @@ bench:
 	@bash scripts/bench.sh
 
 layer:
-	@bash scripts/layer.sh $(ARCH)
+	@CHECK='$(CHECK)' bash scripts/layer.sh $(ARCH)
 
 lint:
 	cargo fmt --all --check

@@ -5,6 +5,10 @@
 #   xray-lambda-extension-<architecture>.zip          the same, for publish-layer-version
 #   xray-lambda-extension-<architecture>.cdx.json     the bill of materials, in CycloneDX
 # and dist/SHA256SUMS has the checksums of all zips and bills of materials.
+#
+# The binary depends on the sources, the pinned toolchain and the pinned linker, and not on the
+# machine or its folders; the zip also on Python's zlib. CHECK=1 builds a second time in other
+# folders and compares the bytes.
 set -uo pipefail
 cd -P "$(dirname "$0")/.." || exit
 
@@ -15,6 +19,7 @@ NAME=xray-lambda-extension
 target_dir=${CARGO_TARGET_DIR:-target}
 case $target_dir in /*) ;; *) target_dir=$PWD/$target_dir ;; esac
 export CARGO_TARGET_DIR=$target_dir
+cargo_home=${CARGO_HOME:-$HOME/.cargo}
 linker=${LAYER_LINKER:-$target_dir/layer-linker}
 
 say() { printf 'layer: %s\n' "$*"; }
@@ -83,6 +88,30 @@ install_linker() {
     export PATH=$linker/bin:$PATH
 }
 
+# Replaces the folders of this machine in panic messages by fixed names: the bytes stay the
+# same in another folder, and the binary does not show where it was built. If several
+# prefixes match, rustc takes the last one.
+export_rustflags() {
+    # Creates the folder of the registry, whose name is needed.
+    cargo fetch --locked || fail 'the dependencies cannot be downloaded; the output of cargo is above'
+    local commit folder sysroot
+    commit=$(rustc -vV | sed -n 's/^commit-hash: //p')
+    sysroot=$(rustc --print sysroot)
+    local flags=(
+        "--remap-path-prefix=$PWD=/xray-lambda"
+        "--remap-path-prefix=$target_dir=/target"
+        "--remap-path-prefix=$cargo_home=/cargo"
+        # With the component rust-src, rustc writes its path instead of this name.
+        "--remap-path-prefix=$sysroot/lib/rustlib/src/rust=/rustc/$commit"
+    )
+    # The folder has the name of the registry, which is another one for a mirror.
+    for folder in "$cargo_home"/registry/src/*/; do
+        flags+=("--remap-path-prefix=${folder%/}=/cargo/registry")
+    done
+    local IFS=$'\x1f'
+    export CARGO_ENCODED_RUSTFLAGS="${flags[*]}"
+}
+
 build() {
     local triple=$1 architecture=$2
     local binary=$target_dir/$triple/layer/$NAME
@@ -97,8 +126,32 @@ build() {
         --zig "$("$linker/bin/python3" -c 'import ziglang; print(*ziglang.__path__)')" ||
         fail "the notices of $architecture cannot be written; the reason is above"
     python3 scripts/layer_zip.py --glibc "$GLIBC" --architecture "$architecture" \
-        --notices "$notices" "$binary" dist ||
+        --notices "$notices" --without "$PWD" --without "$target_dir" \
+        --without "$cargo_home" --without "$(rustc --print sysroot)" "$binary" dist ||
         fail "the layer for $architecture cannot be used; the reason is above"
+}
+
+# Builds a copy of the sources in another folder and compares the results.
+check_bytes() {
+    local check=$target_dir/layer-check
+    rm -rf "$check"
+    mkdir -p "$check/copy-of-the-sources"
+    git ls-files -z --cached --others --exclude-standard | tar -c -f - --null -T - |
+        tar -x -f - -C "$check/copy-of-the-sources" ||
+        fail 'CHECK=1 copies the files that git lists; run it in a clone of the repository'
+    say 'building a second time, in other folders'
+    CHECK='' CARGO_TARGET_DIR=$check/target LAYER_LINKER=$linker \
+        bash "$check/copy-of-the-sources/scripts/layer.sh" "$@" || fail 'the second build failed'
+    local architecture suffix file
+    for architecture; do
+        for suffix in .zip .cdx.json; do
+            file=$NAME-$architecture$suffix
+            cmp "dist/$file" "$check/copy-of-the-sources/dist/$file" ||
+                fail "two builds of $file have different bytes; the second is in $check"
+        done
+    done
+    rm -rf "$check"
+    say 'both builds have the same bytes'
 }
 
 command -v cargo >/dev/null || fail 'cargo is not installed; see https://rustup.rs'
@@ -106,6 +159,7 @@ command -v python3 >/dev/null || fail 'python3 is not installed; install Python 
 [ $# -gt 0 ] || set -- x86_64 arm64
 require_std "$@"
 install_linker
+export_rustflags
 for architecture; do
     build "$(triple_of "$architecture")" "$architecture"
 done
@@ -116,6 +170,7 @@ for architecture in x86_64 arm64; do
     [ -d "dist/layer-$architecture/extensions" ] ||
         say "dist/layer-$architecture is empty: template.yaml cannot be deployed for $architecture"
 done
+case ${CHECK:-} in '' | 0 | no | false) ;; *) check_bytes "$@" ;; esac
 for architecture; do
     say "publish with: aws lambda publish-layer-version --layer-name xray-lambda \\"
     say "    --compatible-architectures $architecture --zip-file fileb://dist/$NAME-$architecture.zip"

@@ -2,7 +2,8 @@
 """Creates the layer's folder and zip from the binary of an extension, and the checksums.
 
 Rejects a binary that Lambda cannot start: built for another architecture, or linked with a
-newer glibc than that of Lambda's runtimes. The same input gives the same bytes.
+newer glibc than that of Lambda's runtimes. Also rejects one that contains a path of the build
+machine. The same input gives the same bytes.
 """
 
 import argparse
@@ -91,13 +92,18 @@ def write_checksums(dist):
 
 
 def check(elf, arguments):
-    """Exits if Lambda cannot start the binary."""
+    """Exits if Lambda cannot start the binary, or if it shows where it was built."""
     binary = arguments.binary
     limit = tuple(map(int, arguments.glibc.split(".")))
     if elf.glibc() > limit:
         sys.exit(f"layer: {binary} needs glibc {dotted(elf.glibc())}, and Lambda has {dotted(limit)}")
     if elf.architecture != arguments.architecture:
         sys.exit(f"layer: {binary} is built for {elf.architecture}, not {arguments.architecture}")
+    for path in arguments.without:
+        at = elf.data.find(path.encode())
+        if at >= 0:
+            found = elf.data[at : at + 120].split(b"\0")[0].decode(errors="replace")
+            sys.exit(f"layer: {binary} contains a path of this machine: {found}; add a --remap-path-prefix in scripts/layer.sh")
 
 
 def main():
@@ -105,6 +111,7 @@ def main():
     parser.add_argument("--glibc", metavar="VERSION", required=True, help="the glibc version of Lambda's runtimes")
     parser.add_argument("--architecture", choices=MACHINES.values(), required=True)
     parser.add_argument("--notices", type=Path, required=True, metavar="FILE", help="the licences of the binary's parts")
+    parser.add_argument("--without", action="append", default=[], metavar="PATH", help="reject a binary that contains this path")
     parser.add_argument("binary", type=Path)
     parser.add_argument("dist", type=Path)
     arguments = parser.parse_args()

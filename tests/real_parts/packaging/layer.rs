@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, Output};
 
 use serde_json::Value;
-use xray_lambda_tests::python;
+use xray_lambda_tests::{artifact, python};
 
-use super::checkout::Checkout;
+use super::checkout::{Checkout, elf};
 use super::command::text;
 
 const ARM64: &str = "aarch64-unknown-linux-gnu";
@@ -183,6 +184,82 @@ fn the_bill_of_materials_is_cyclonedx() {
                 "{dependency}"
             );
         }
+    }
+}
+
+#[test]
+fn two_builds_of_a_layer_have_the_same_bytes() {
+    let [first, second] = [Checkout::new(), Checkout::new()];
+    first.make_successfully(&["layer", "ARCH=x86_64"]);
+    // A zip entry has its time in steps of two seconds.
+    std::thread::sleep(std::time::Duration::from_millis(2100));
+    second.make_successfully(&["layer", "ARCH=x86_64"]);
+    for file in [ZIP, BILL_OF_MATERIALS, "dist/SHA256SUMS"] {
+        let [first, second] =
+            [&first, &second].map(|checkout| fs::read(checkout.root().join(file)));
+        assert!(
+            first.expect("a file") == second.expect("a file"),
+            "{file} differs"
+        );
+    }
+}
+
+#[test]
+fn a_binary_with_a_path_of_the_build_machine_is_rejected() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let binary = folder.path().join("xray-lambda-extension");
+    fs::write(&binary, elf(this_architecture())).expect("a writable file");
+    let output = zip(&binary, folder.path());
+    assert!(output.status.success(), "{}", text(&output));
+
+    // A debug build has the names of its sources.
+    let output = zip(&artifact::extension(), folder.path());
+    let text = text(&output);
+    assert!(!output.status.success(), "{text}");
+    assert!(text.contains("contains a path of this machine"), "{text}");
+}
+
+#[test]
+fn a_check_of_the_bytes_fails_if_they_depend_on_the_build() {
+    let checkout = Checkout::new();
+    let mut git = checkout.command("git");
+    assert!(
+        git.args(["init", "--quiet"])
+            .status()
+            .expect("git")
+            .success()
+    );
+    checkout.make_successfully(&["layer", "ARCH=x86_64", "CHECK=1"]);
+    assert_eq!(checkout.cargo_calls().matches("zigbuild").count(), 2);
+
+    let mut make = checkout.command("make");
+    make.args(["layer", "ARCH=x86_64", "CHECK=1"])
+        .env("NOT_REPRODUCIBLE", "1");
+    let output = make.output().expect("make");
+    let text = text(&output);
+    assert!(!output.status.success(), "{text}");
+    let expected = "two builds of xray-lambda-extension-x86_64.zip have different bytes";
+    assert!(text.contains(expected), "{text}");
+}
+
+/// Zips a layer from this binary; another path that it must not contain is the registry's.
+fn zip(binary: &Path, dist: &Path) -> Output {
+    let repository = artifact::repository();
+    let mut python = Command::new(python::program("python3"));
+    python
+        .arg(repository.join("scripts/layer_zip.py"))
+        // A debug build is linked for this machine, which may have a newer glibc than Lambda.
+        .args(["--glibc", "99", "--architecture", this_architecture()])
+        .args(["--without", "/registry/src/", "--notices"])
+        .args([&repository.join("LICENSE"), binary, dist]);
+    python.output().expect("python")
+}
+
+fn this_architecture() -> &'static str {
+    if cfg!(target_arch = "aarch64") {
+        "arm64"
+    } else {
+        "x86_64"
     }
 }
 
