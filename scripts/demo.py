@@ -8,7 +8,6 @@ complete.
 import argparse
 import json
 import os
-import platform
 import re
 import shutil
 import signal
@@ -88,11 +87,10 @@ class XrayLocal:
             "--port", str(arguments.port),
             "--xray-listen", f"127.0.0.1:{arguments.xray_port}",
         ]
-        # Replace the layer by the new build, which is for this machine's architecture.
-        arm = platform.machine() in ("arm64", "aarch64")
-        layer = "XRayLambdaLayerArm64" if arm else "XRayLambdaLayerX86"
-        command += ["--layer", f"{layer}={WORK / 'layer'}"]
-        command += ["--parameter-overrides", f"Architecture={'arm64' if arm else 'x86_64'}", "FaultInjection=on"]
+        # Replace the layers by the new build, which is for this machine's architecture.
+        for layer in ["XRayLambdaLayerX86", "XRayLambdaLayerArm64"]:
+            command += ["--layer", f"{layer}={WORK / 'layer'}"]
+        command += ["--parameter-overrides", "FaultInjection=on"]
         if arguments.dynamodb_endpoint:
             command += ["--dynamodb-endpoint", arguments.dynamodb_endpoint]
         with open(self.log, "w") as log:
