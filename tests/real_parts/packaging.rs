@@ -7,6 +7,7 @@ mod audit;
 mod checkout;
 mod command;
 mod layer;
+mod policy;
 mod template;
 
 use std::fs;
