@@ -4,17 +4,40 @@ use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 use xray_local_listener::{AllowedCallers, ForeignCaller};
 
+use crate::lambda_api::ApiError;
+
+const OPEN_TO_OTHER_MACHINES: &str =
+    "to let other machines call this API, start with --host 0.0.0.0";
+
 /// Rejects requests of callers that are not `allowed`, in front of the router of
-/// [`ApiGateway`](crate::ApiGateway) or of [`lambda_router`](crate::lambda_router).
+/// [`ApiGateway`](crate::ApiGateway).
 ///
 /// The response has the status 403 and the body `{"message": …}`, as API Gateway's own.
 pub fn host_check(router: Router, allowed: AllowedCallers) -> Router {
-    xray_local_listener::host_check(router, allowed, reject)
+    xray_local_listener::host_check(router, allowed, reject_api_call)
 }
 
-fn reject(foreign: &ForeignCaller) -> Response {
+/// Rejects requests of callers that are not `allowed`, in front of
+/// [`lambda_router`](crate::lambda_router).
+///
+/// The response is Lambda's `AccessDeniedException` with the status 403.
+pub fn lambda_host_check(router: Router, allowed: AllowedCallers) -> Router {
+    xray_local_listener::host_check(router, allowed, reject_invocation)
+}
+
+fn reject_invocation(foreign: &ForeignCaller) -> Response {
     let advice = if foreign.is_host() {
-        "to let other machines call this API, start with --host 0.0.0.0"
+        OPEN_TO_OTHER_MACHINES
+    } else {
+        "pages of other origins cannot call Lambda's Invoke API"
+    };
+    let message = format!("{foreign}; {advice}");
+    ApiError::new(StatusCode::FORBIDDEN, "AccessDeniedException", message).into_response()
+}
+
+fn reject_api_call(foreign: &ForeignCaller) -> Response {
+    let advice = if foreign.is_host() {
+        OPEN_TO_OTHER_MACHINES
     } else {
         "to let pages of another origin call this API, start with --allow-origin ORIGIN"
     };

@@ -7,8 +7,8 @@
 //! call functions through [`Invoke`], which the sandbox implements.
 //!
 //! Serve a router with `into_make_service_with_connect_info::<SocketAddr>()`; without it,
-//! every request seems to come from 127.0.0.1. Wrap the router in [`host_check`], which
-//! rejects requests of foreign hosts and origins.
+//! every request seems to come from 127.0.0.1. Wrap the router in [`host_check`] or
+//! [`lambda_host_check`], which reject requests of foreign hosts and origins.
 
 mod access;
 mod api_gateway;
@@ -19,6 +19,6 @@ mod lambda_api;
 
 pub use access::{Access, AccessLog};
 pub use api_gateway::{Api, ApiGateway, ApiKind, GatewayError, Route};
-pub use host_check::host_check;
+pub use host_check::{host_check, lambda_host_check};
 pub use invoke::{Invoke, InvokeFuture};
 pub use lambda_api::lambda_router;

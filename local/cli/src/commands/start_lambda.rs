@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use xray_local_gateway::{host_check, lambda_router};
+use xray_local_gateway::{lambda_host_check, lambda_router};
 use xray_local_listener::AllowedCallers;
 
 use super::output::{announce, announce_stack};
@@ -27,7 +27,7 @@ pub(crate) async fn start_lambda(arguments: StartLambda) -> anyhow::Result<ExitC
         announce("", &function.name);
     }
     let router = lambda_router(Arc::new(stack.sandbox.clone()));
-    let router = host_check(router, AllowedCallers::for_address(address));
+    let router = lambda_host_check(router, AllowedCallers::for_address(address));
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             eprintln!("xray-local: the Invoke API stopped: {error}");

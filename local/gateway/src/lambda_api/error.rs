@@ -9,7 +9,7 @@ use crate::invoke::error_status;
 /// An error in the form of Lambda's API: its code in `x-amzn-ErrorType` and
 /// `{"Type":…,"Message":…}` in the body. Some errors have `message`, as AWS's API model does.
 #[derive(Debug)]
-pub(super) struct ApiError {
+pub(crate) struct ApiError {
     status: StatusCode,
     code: &'static str,
     message: String,
@@ -18,7 +18,7 @@ pub(super) struct ApiError {
 }
 
 impl ApiError {
-    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,
             code,
@@ -70,7 +70,7 @@ impl ApiError {
         }
     }
 
-    pub(super) fn into_response(self) -> Response {
+    pub(crate) fn into_response(self) -> Response {
         let kind = if self.status.is_client_error() {
             "User"
         } else {

@@ -12,7 +12,7 @@ use axum::routing::post;
 use http::{HeaderValue, StatusCode};
 
 use crate::invoke::Invoke;
-use error::ApiError;
+pub(crate) use error::ApiError;
 use invocation::InvokeRequest;
 
 /// Serves `POST /2015-03-31/functions/{name}/invocations` at `/` (Lambda API reference,

@@ -6,7 +6,7 @@ use http::header::{HOST, HeaderName, ORIGIN};
 use http::{Method, Request};
 use serde_json::json;
 use tower::ServiceExt as _;
-use xray_local_gateway::{host_check, lambda_router};
+use xray_local_gateway::{host_check, lambda_host_check, lambda_router};
 use xray_local_listener::AllowedCallers;
 
 use crate::support::{FakeInvoke, Gateway, TestResponse, ok, rest};
@@ -18,6 +18,8 @@ struct Api {
     router: Router,
     method: Method,
     path: &'static str,
+    /// The part of the message that follows a foreign origin.
+    for_origins: &'static str,
 }
 
 /// API Gateway's API and Lambda's Invoke API.
@@ -29,11 +31,13 @@ fn apis(allowed: &AllowedCallers) -> [Api; 2] {
             router: host_check(gateway.router, allowed.clone()),
             method: Method::GET,
             path: "/",
+            for_origins: "--allow-origin",
         },
         Api {
-            router: host_check(lambda, allowed.clone()),
+            router: lambda_host_check(lambda, allowed.clone()),
             method: Method::POST,
             path: "/2015-03-31/functions/items/invocations",
+            for_origins: "pages of other origins cannot call",
         },
     ]
 }
@@ -63,13 +67,13 @@ async fn foreign_hosts_and_origins_are_rejected() {
             assert_eq!(response.status, 403, "{} {value}", api.path);
             assert_eq!(response.header("content-type"), Some("application/json"));
             let message = response.message();
-            let flag = if header == HOST {
+            let advice = if header == HOST {
                 "--host 0.0.0.0"
             } else {
-                "--allow-origin"
+                api.for_origins
             };
             assert!(
-                message.contains(value) && message.contains(flag),
+                message.contains(value) && message.contains(advice),
                 "{message}"
             );
         }
