@@ -14,6 +14,7 @@
 mod allowed_callers;
 mod body;
 mod foreign_caller;
+mod headers;
 mod host_check;
 mod limits;
 mod loopback;
@@ -22,6 +23,7 @@ mod serve;
 pub use allowed_callers::AllowedCallers;
 pub use body::{BodyError, read_body};
 pub use foreign_caller::ForeignCaller;
+pub use headers::{remove_cors_headers, remove_hop_by_hop_headers};
 pub use host_check::{Reject, host_check};
 pub use limits::Limits;
 pub use serve::serve;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 use xray_document::{Timestamp, TraceHeader};
+use xray_local_listener::remove_hop_by_hop_headers;
 
 use super::text::header_text;
 use super::trace_header::{X_AMZN_TRACE_ID, request_trace_header};
@@ -14,17 +15,6 @@ use super::trace_header::{X_AMZN_TRACE_ID, request_trace_header};
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-
-/// Headers of one connection, which a proxy must not forward (RFC 9110, 7.6.1).
-const HOP_BY_HOP: [HeaderName; 7] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    header::PROXY_AUTHENTICATE,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
 
 /// A request as it arrived, with the ids and headers that the gateway adds.
 #[derive(Debug)]
@@ -85,9 +75,7 @@ impl ReceivedRequest {
 
     /// Sets the headers that API Gateway adds to the request for an integration.
     fn add_headers(&mut self, forwarded_for: Option<String>) {
-        for name in HOP_BY_HOP {
-            self.headers.remove(name);
-        }
+        remove_hop_by_hop_headers(&mut self.headers);
         let forwarded_for = match forwarded_for {
             Some(list) => format!("{list}, {}", self.source_ip),
             None => self.source_ip.to_string(),
