@@ -58,8 +58,7 @@ impl AllowedCallers {
         }
     }
 
-    /// Allows pages of these origins too, such as `https://app.example.com`; `*` is every
-    /// origin.
+    /// Allows pages of these origins too: see [`is_allowed_origin`] for the form of each.
     #[must_use]
     pub fn with_origins(mut self, origins: impl IntoIterator<Item = String>) -> Self {
         self.origins.extend(origins);
@@ -112,7 +111,25 @@ impl AllowedCallers {
     fn has_origin(&self, origin: &str) -> bool {
         self.origins
             .iter()
-            .any(|allowed| allowed.eq_ignore_ascii_case(origin))
+            .any(|allowed| is_allowed_origin(allowed, origin))
+    }
+}
+
+/// Whether `allowed` allows pages of `origin`, the value of an `Origin` header.
+///
+/// `allowed` is an origin such as `https://app.example.com`, `*` for every origin, or
+/// `https://*` or `http://*` for every origin of this scheme (API Gateway Developer Guide,
+/// "Configure CORS for HTTP APIs").
+pub fn is_allowed_origin(allowed: &str, origin: &str) -> bool {
+    let begins_with = |scheme: &str| {
+        let beginning = origin.get(..scheme.len());
+        beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(scheme))
+    };
+    match allowed {
+        ANY_ORIGIN => true,
+        "https://*" => begins_with("https://"),
+        "http://*" => begins_with("http://"),
+        _ => allowed.eq_ignore_ascii_case(origin),
     }
 }
 

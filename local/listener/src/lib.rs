@@ -20,7 +20,7 @@ mod limits;
 mod loopback;
 mod serve;
 
-pub use allowed_callers::AllowedCallers;
+pub use allowed_callers::{AllowedCallers, is_allowed_origin};
 pub use body::{BodyError, read_body};
 pub use foreign_caller::ForeignCaller;
 pub use headers::{remove_cors_headers, remove_hop_by_hop_headers};

@@ -202,6 +202,26 @@ async fn named_origins_pass_and_a_star_is_every_origin() {
     );
 }
 
+#[tokio::test]
+async fn a_scheme_and_a_star_are_every_origin_of_the_scheme() {
+    let https = || AllowedCallers::loopback().with_origins(["https://*".to_owned()]);
+    let http = || AllowedCallers::loopback().with_origins(["http://*".to_owned()]);
+    for (allowed, origin, status) in [
+        (https(), "https://app.example", 200),
+        (https(), "HTTPS://app.example", 200),
+        (https(), "http://app.example", 403),
+        (https(), "null", 403),
+        (http(), "http://app.example:8080", 200),
+        (http(), "https://app.example", 403),
+        (http(), "http", 403),
+    ] {
+        let headers = [("host", "localhost"), ("origin", origin)];
+        assert_eq!(send(allowed, &headers).await.0, status, "{origin}");
+    }
+    let embedded = [("host", "localhost"), ("sec-fetch-site", "cross-site")];
+    assert_eq!(send(https(), &embedded).await.0, 403);
+}
+
 /// The headers of a request that a page of another site causes without `Origin`.
 fn embedded(mode: &'static str, dest: &'static str) -> [(&'static str, &'static str); 4] {
     [
