@@ -15,6 +15,7 @@ pub struct AllowedCallers {
     hosts: AllowedHosts,
     origins: Vec<String>,
     links: bool,
+    pages: bool,
 }
 
 /// The hosts that requests may name.
@@ -41,6 +42,7 @@ impl AllowedCallers {
             hosts: AllowedHosts::Loopback,
             origins: Vec::new(),
             links: false,
+            pages: true,
         }
     }
 
@@ -73,6 +75,16 @@ impl AllowedCallers {
         self
     }
 
+    /// Rejects the requests of all pages, also of those of this machine.
+    ///
+    /// `Sec-Fetch-Mode` alone does not show a page: `fetch` of Node.js sends it, and no other
+    /// header of this family.
+    #[must_use]
+    pub fn without_pages(mut self) -> Self {
+        self.pages = false;
+        self
+    }
+
     /// The part of the request that names a foreign caller; `None` if the request passes.
     ///
     /// Every `Host` header, the authority of the URI, and every `Origin` header must be
@@ -88,6 +100,9 @@ impl AllowedCallers {
             && let Some(host) = hosts().find(|host| !is_loopback_host(host))
         {
             return Some(ForeignCaller::new("Host", host));
+        }
+        if !self.pages {
+            return page_header(request);
         }
         let any_origin = self.origins.iter().any(|origin| origin == ANY_ORIGIN);
         if any_origin {
@@ -131,6 +146,15 @@ pub fn is_allowed_origin(allowed: &str, origin: &str) -> bool {
         "http://*" => begins_with("http://"),
         _ => allowed.eq_ignore_ascii_case(origin),
     }
+}
+
+/// The header that only a browser sends.
+fn page_header(request: &Request) -> Option<ForeignCaller> {
+    let header = |name: &HeaderName, shown| {
+        let value = values(request, name).next()?;
+        Some(ForeignCaller::new(shown, value))
+    };
+    header(&ORIGIN, "Origin").or_else(|| header(&SEC_FETCH_SITE, "Sec-Fetch-Site"))
 }
 
 fn values<'a>(

@@ -222,6 +222,30 @@ async fn a_scheme_and_a_star_are_every_origin_of_the_scheme() {
     assert_eq!(send(https(), &embedded).await.0, 403);
 }
 
+#[tokio::test]
+async fn a_listener_without_pages_rejects_the_pages_of_this_machine_too() {
+    let programs_only = || AllowedCallers::loopback().without_pages();
+    for (header, value) in [
+        ("origin", "http://localhost:5173"),
+        ("origin", "null"),
+        ("sec-fetch-site", "same-origin"),
+        ("sec-fetch-site", "none"),
+        ("host", "evil.example"),
+    ] {
+        let headers = [("host", "localhost"), (header, value)];
+        let (status, body) = send(programs_only(), &headers).await;
+        assert_eq!(status, 403, "{header} {value}");
+        assert!(body.contains(value), "{body}");
+    }
+    // `fetch` of Node.js sends the second of these and no `Sec-Fetch-Site`.
+    for headers in [
+        &[("host", "127.0.0.1:8000")][..],
+        &[("host", "127.0.0.1:8000"), ("sec-fetch-mode", "cors")],
+    ] {
+        assert_eq!(send(programs_only(), headers).await.0, 200, "{headers:?}");
+    }
+}
+
 /// The headers of a request that a page of another site causes without `Origin`.
 fn embedded(mode: &'static str, dest: &'static str) -> [(&'static str, &'static str); 4] {
     [
