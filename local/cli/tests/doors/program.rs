@@ -89,6 +89,12 @@ struct Log {
 }
 
 impl Program {
+    /// `start-api` on free ports, with further arguments.
+    pub fn start_api(arguments: &[&str]) -> Self {
+        let ports = ["start-api", "--port", "0", "--xray-listen", "127.0.0.1:0"];
+        Self::start(&[&ports, arguments].concat())
+    }
+
     /// `start-lambda` on free ports.
     pub fn start_lambda() -> Self {
         Self::start(&[

@@ -1,5 +1,3 @@
-//! DynamoDB: an emulator in this process, or another endpoint.
-
 use anyhow::{Context, bail};
 use http_body_util::BodyExt;
 use hyper::http::uri::{Authority, Scheme};
@@ -7,18 +5,6 @@ use hyper::{Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use xray_local_template::Table;
-
-use crate::bind::bind_free_port;
-
-/// Starts DynamoDB in this process, in memory, on a free loopback port. Returns its URL.
-pub(crate) async fn start() -> anyhow::Result<String> {
-    let database = dynoxide::Database::memory()
-        .map_err(|error| anyhow::anyhow!("cannot start DynamoDB in this process: {error}"))?;
-    let listener = bind_free_port().await.context("DynamoDB")?;
-    let address = listener.local_addr().context("DynamoDB has no address")?;
-    tokio::spawn(dynoxide::server::serve_on(listener, database));
-    Ok(format!("http://{address}"))
-}
 
 /// Creates the template's tables at `endpoint`. An existing table is not changed.
 ///
