@@ -9,7 +9,7 @@ use anyhow::Context;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use xray_local_listener::AllowedCallers;
+use xray_local_listener::{AllowedCallers, Limits, serve};
 use xray_local_store::Store;
 
 use crate::message::note;
@@ -47,11 +47,13 @@ impl XRayServer {
             let stopped = stop_signal(stopped.clone());
             tasks.push(tokio::spawn(serve_daemon(socket, store.clone(), stopped)));
         }
-        tasks.push(tokio::spawn(serve_api(
+        let router = xray_local_api::router(store, AllowedCallers::for_address(api));
+        let stopped = stop_signal(stopped);
+        tasks.push(tokio::spawn(serve(
             listener,
-            api,
-            store,
-            stop_signal(stopped),
+            router,
+            Limits::default(),
+            stopped,
         )));
         Ok(Self {
             api,
@@ -88,19 +90,6 @@ async fn serve_daemon(
             "xray-local: rejected {} of {} datagrams: not X-Ray documents",
             counts.rejected, counts.received
         );
-    }
-}
-
-async fn serve_api(
-    listener: TcpListener,
-    address: SocketAddr,
-    store: Arc<Store>,
-    stopped: impl Future<Output = ()> + Send + 'static,
-) {
-    let router = xray_local_api::router(store, AllowedCallers::for_address(address));
-    let server = axum::serve(listener, router).with_graceful_shutdown(stopped);
-    if let Err(error) = server.await {
-        eprintln!("xray-local: the X-Ray API stopped: {error}");
     }
 }
 

@@ -6,9 +6,9 @@
 //! segment. [`lambda_router`] serves Lambda's `Invoke` API to SDKs and the AWS CLI. Both
 //! call functions through [`Invoke`], which the sandbox implements.
 //!
-//! Serve a router with `into_make_service_with_connect_info::<SocketAddr>()`; without it,
-//! every request seems to come from 127.0.0.1. Wrap the router in [`host_check`] or
-//! [`lambda_host_check`], which reject requests of foreign hosts and origins.
+//! Wrap a router in [`host_check`] or [`lambda_host_check`], which reject requests of foreign
+//! hosts and origins. Serve it with `xray_local_listener::serve`, which adds the client's
+//! address as `ConnectInfo`; without it, every request seems to come from 127.0.0.1.
 
 mod access;
 mod api_gateway;

@@ -13,11 +13,12 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 1,024 connections, 30 s for headers and 30 s between parts of a body: far above the
-    /// use of one developer or of a load test, and bounded.
+    /// 256 connections, 30 s for headers and 30 s between parts of a body: far above the use
+    /// of one developer. One listener with all its connections leaves the others most of the
+    /// 1,024 file descriptors that a process has by default on Linux.
     fn default() -> Self {
         Self {
-            connections: 1_024,
+            connections: 256,
             header_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),
         }

@@ -1,10 +1,11 @@
+use std::future::pending;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::bail;
 use xray_local_gateway::{ApiGateway, host_check};
-use xray_local_listener::AllowedCallers;
+use xray_local_listener::{AllowedCallers, Limits};
 use xray_local_template::Api;
 
 use super::output::{announce, announce_stack};
@@ -58,11 +59,11 @@ async fn serve(stack: &LocalStack, api: &Api, address: SocketAddr) -> anyhow::Re
         announce("", &route);
     }
     let router = host_check(gateway.router(), AllowedCallers::for_address(address));
-    tokio::spawn(async move {
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        if let Err(error) = axum::serve(listener, service).await {
-            eprintln!("xray-local: API {name} stopped: {error}");
-        }
-    });
+    tokio::spawn(xray_local_listener::serve(
+        listener,
+        router,
+        Limits::default(),
+        pending(),
+    ));
     Ok(())
 }

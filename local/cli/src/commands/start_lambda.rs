@@ -1,9 +1,10 @@
+use std::future::pending;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use xray_local_gateway::{lambda_host_check, lambda_router};
-use xray_local_listener::AllowedCallers;
+use xray_local_listener::{AllowedCallers, Limits, serve};
 
 use super::output::{announce, announce_stack};
 use super::signals::interrupted;
@@ -28,11 +29,7 @@ pub(crate) async fn start_lambda(arguments: StartLambda) -> anyhow::Result<ExitC
     }
     let router = lambda_router(Arc::new(stack.sandbox.clone()));
     let router = lambda_host_check(router, AllowedCallers::for_address(address));
-    tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router).await {
-            eprintln!("xray-local: the Invoke API stopped: {error}");
-        }
-    });
+    tokio::spawn(serve(listener, router, Limits::default(), pending()));
     eprintln!("Ctrl-C stops.");
     interrupted().await?;
     stack.stop().await;

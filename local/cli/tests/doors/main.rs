@@ -7,4 +7,5 @@ mod dynamodb;
 mod guard;
 mod http;
 mod lambda;
+mod limits;
 mod program;

@@ -146,6 +146,10 @@ impl Program {
         Self { folder, child, log }
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The address that the program prints for a service: `X-Ray API`, `DynamoDB`, `Lambda`,
     /// or the name of an API.
     pub fn address(&self, service: &str) -> SocketAddr {
