@@ -84,6 +84,7 @@ mod tests {
             kind: template::ApiKind::Http,
             stage: "$default".to_owned(),
             tracing: false,
+            cors: None,
         };
         let context = StackContext {
             region: "eu-west-1".to_owned(),

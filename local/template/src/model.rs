@@ -71,6 +71,26 @@ pub struct Api {
     pub stage: String,
     /// `TracingEnabled`. Always false for HTTP APIs, which cannot trace.
     pub tracing: bool,
+    /// `Cors` of a REST API, `CorsConfiguration` of an HTTP API.
+    pub cors: Option<Cors>,
+}
+
+/// The CORS configuration of an API. Each text is the value of a response header.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cors {
+    /// HTTP APIs: each an origin, `*`, `https://*` or `http://*`. REST APIs: the one value of
+    /// `Access-Control-Allow-Origin`, which may be a comma-separated list.
+    pub allow_origins: Vec<String>,
+    /// `GET,POST`. `None` lets a REST API name the methods of the path.
+    pub allow_methods: Option<String>,
+    /// `content-type,authorization`
+    pub allow_headers: Option<String>,
+    /// HTTP APIs only.
+    pub expose_headers: Option<String>,
+    /// Seconds for which a browser may keep the answer to a preflight request.
+    pub max_age: Option<String>,
+    /// Never true if every origin is allowed.
+    pub allow_credentials: bool,
 }
 
 /// The two kinds of APIs of API Gateway that functions can have.

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::json;
-use xray_local_template::{Api, ApiKind, Function, Route, StackContext, Template, load, parse};
+use xray_local_template::{
+    Api, ApiKind, Cors, Function, Route, StackContext, Template, load, parse,
+};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/templates")
@@ -174,6 +176,7 @@ fn implicit_apis_are_created_for_the_routes_that_use_them() {
         kind,
         stage: stage.into(),
         tracing,
+        cors: None,
     };
     assert_eq!(
         template.apis,
@@ -306,6 +309,110 @@ Resources:
 ",
     );
     assert_eq!(template.functions.len(), 1);
+}
+
+/// The CORS of the template's only API.
+fn cors_of(text: &str) -> Option<Cors> {
+    let template = read(text);
+    assert_eq!(template.apis.len(), 1);
+    template.apis[0].cors.clone()
+}
+
+fn text(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+#[test]
+fn the_cors_of_a_rest_api_is_an_origin_or_a_mapping() {
+    let api = |cors: &str| {
+        format!(
+            "Resources: {{ A: {{ Type: AWS::Serverless::Api, Properties: {{ StageName: v1, {cors} }} }} }}"
+        )
+    };
+    assert_eq!(cors_of(&api("Name: a")), None);
+    let any = Cors {
+        allow_origins: vec!["*".to_owned()],
+        ..Cors::default()
+    };
+    assert_eq!(cors_of(&api("Cors: \"'*'\"")), Some(any.clone()));
+    // As in SAM, every origin is allowed if a mapping names none.
+    assert_eq!(
+        cors_of(&api("Cors: { AllowMethods: \"'GET,POST'\" }")),
+        Some(Cors {
+            allow_methods: text("GET,POST"),
+            ..any
+        })
+    );
+    let all = "Cors: { AllowOrigin: !Sub \"'https://${AWS::StackName}.example'\", \
+               AllowHeaders: \"'a,b'\", MaxAge: \"'600'\", AllowCredentials: true }";
+    assert_eq!(
+        cors_of(&api(all)),
+        Some(Cors {
+            allow_origins: vec!["https://local.example".to_owned()],
+            allow_headers: text("a,b"),
+            max_age: text("600"),
+            allow_credentials: true,
+            ..Cors::default()
+        })
+    );
+}
+
+#[test]
+fn the_cors_of_an_http_api_is_true_or_a_mapping() {
+    for kind in ["AWS::Serverless::HttpApi", "AWS::ApiGatewayV2::Api"] {
+        let api = |cors: &str| {
+            format!(
+                "Resources: {{ A: {{ Type: {kind}, Properties: {{ CorsConfiguration: {cors} }} }} }}"
+            )
+        };
+        assert_eq!(cors_of(&api("false")), None);
+        assert_eq!(
+            cors_of(&api("true")),
+            Some(Cors {
+                allow_origins: vec!["*".to_owned()],
+                ..Cors::default()
+            })
+        );
+        let all = "{ AllowOrigins: ['https://*', 'http://a.example'], AllowMethods: [GET, '*'], \
+                   AllowHeaders: [a, b], ExposeHeaders: [c], MaxAge: -1, AllowCredentials: true }";
+        assert_eq!(
+            cors_of(&api(all)),
+            Some(Cors {
+                allow_origins: vec!["https://*".to_owned(), "http://a.example".to_owned()],
+                allow_methods: text("GET,*"),
+                allow_headers: text("a,b"),
+                expose_headers: text("c"),
+                max_age: text("-1"),
+                allow_credentials: true,
+            })
+        );
+    }
+}
+
+#[test]
+fn the_cors_of_globals_applies_to_the_implicit_apis() {
+    let template = read(
+        "Transform: AWS::Serverless-2016-10-31
+Globals:
+  Api: { Cors: { AllowOrigin: \"'https://a.example'\" } }
+  HttpApi: { CorsConfiguration: { AllowOrigins: ['https://b.example'] } }
+Resources:
+  F:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: provided.al2023
+      Handler: bootstrap
+      Events:
+        A: { Type: Api, Properties: { Path: /, Method: GET } }
+        B: { Type: HttpApi, Properties: { Path: /, Method: GET } }
+",
+    );
+    let origins = template.apis.iter().map(|api| {
+        let cors = api.cors.as_ref().expect("it has CORS");
+        cors.allow_origins.join(" ")
+    });
+    let origins: Vec<_> = origins.collect();
+    assert_eq!(origins, ["https://a.example", "https://b.example"]);
 }
 
 #[test]

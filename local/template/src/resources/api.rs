@@ -1,5 +1,6 @@
 //! REST and HTTP APIs, and the implicit ones that SAM creates for events without an API.
 
+use super::cors::{http_cors, rest_cors};
 use super::properties::Properties;
 use crate::error::Problem;
 use crate::globals::Globals;
@@ -86,6 +87,7 @@ fn rest_api(properties: &Properties<'_, '_>, id: &str) -> Result<Api, Problem> {
         kind: ApiKind::Rest,
         stage: "Prod".to_owned(),
         tracing: properties.flag("TracingEnabled")?.unwrap_or(false),
+        cors: rest_cors(properties)?,
     })
 }
 
@@ -98,5 +100,6 @@ fn http_api(properties: &Properties<'_, '_>, id: &str) -> Result<Api, Problem> {
             .text("StageName")?
             .unwrap_or_else(|| "$default".to_owned()),
         tracing: false,
+        cors: http_cors(properties)?,
     })
 }

@@ -1,6 +1,7 @@
 //! Evaluates the resources that run locally: functions, APIs, tables and layers.
 
 mod api;
+mod cors;
 mod event;
 mod function;
 mod layer;
