@@ -1,6 +1,6 @@
 //! The gateway's form of a template's API.
 
-use xray_local_gateway::{Api, ApiKind, Route};
+use xray_local_gateway::{Api, ApiKind, Cors, Route};
 use xray_local_template::{self as template, StackContext, Template};
 
 /// The API with the routes of all functions to it.
@@ -22,7 +22,19 @@ pub(crate) fn gateway_api(template: &Template, api: &template::Api, context: &St
         tracing: api.tracing,
         region: context.region.clone(),
         account_id: context.account_id.clone(),
+        cors: api.cors.clone().map(gateway_cors),
         routes: routes.collect(),
+    }
+}
+
+fn gateway_cors(cors: template::Cors) -> Cors {
+    Cors {
+        allow_origins: cors.allow_origins,
+        allow_methods: cors.allow_methods,
+        allow_headers: cors.allow_headers,
+        expose_headers: cors.expose_headers,
+        max_age: cors.max_age,
+        allow_credentials: cors.allow_credentials,
     }
 }
 

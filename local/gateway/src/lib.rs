@@ -18,7 +18,7 @@ mod invoke;
 mod lambda_api;
 
 pub use access::{Access, AccessLog};
-pub use api_gateway::{Api, ApiGateway, ApiKind, GatewayError, Route};
+pub use api_gateway::{Api, ApiGateway, ApiKind, Cors, GatewayError, Route};
 pub use host_check::{host_check, lambda_host_check};
 pub use invoke::{Invoke, InvokeFuture};
 pub use lambda_api::lambda_router;

@@ -19,8 +19,29 @@ pub struct Api {
     pub region: String,
     /// The account in events and ARNs: 12 digits.
     pub account_id: String,
+    /// The CORS configuration; `None` leaves CORS to the functions.
+    pub cors: Option<Cors>,
     /// The routes, in any order.
     pub routes: Vec<Route>,
+}
+
+/// The CORS configuration of an API. Each text is the value of a response header.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cors {
+    /// HTTP APIs: the allowed origins, each as in
+    /// [`is_allowed_origin`](xray_local_listener::is_allowed_origin). REST APIs: the one value
+    /// of `Access-Control-Allow-Origin`, sent to every origin.
+    pub allow_origins: Vec<String>,
+    /// `Access-Control-Allow-Methods`. `None` is the methods of the path for a REST API.
+    pub allow_methods: Option<String>,
+    /// `Access-Control-Allow-Headers`
+    pub allow_headers: Option<String>,
+    /// `Access-Control-Expose-Headers`. Ignored for REST APIs.
+    pub expose_headers: Option<String>,
+    /// `Access-Control-Max-Age`, in seconds.
+    pub max_age: Option<String>,
+    /// Whether responses have `Access-Control-Allow-Credentials: true`.
+    pub allow_credentials: bool,
 }
 
 /// The two kinds of API that invoke functions by Lambda proxy integration.

@@ -1,5 +1,6 @@
 //! One request and its response.
 
+use std::slice;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -38,18 +39,30 @@ pub(super) async fn handle(apis: &[ApiGateway], request: Request) -> Response {
         let matched = api.routes.find(&request.method, &request.path)?;
         Some((api, matched))
     });
-    let api = matched.as_ref().map(|(api, _)| *api).or(apis.first());
-    let kind = api.map_or(ApiKind::Rest, |api| api.stage.kind);
-    let outcome = match &matched {
-        Some((api, matched)) => integrate(api, matched, &mut request, body).await,
-        None => no_route(apis, kind, &request).into(),
+    let asked = matched
+        .as_ref()
+        .map_or(apis, |(api, _)| slice::from_ref(*api));
+    let preflight = asked.iter().find_map(|api| {
+        let answer = api.answer_preflight(&request)?;
+        Some((api, answer))
+    });
+    let (api, function, outcome) = match (preflight, &matched) {
+        (Some((api, answer)), _) => (Some(api), None, answer.into()),
+        (None, Some((api, matched))) => {
+            let outcome = integrate(api, matched, &mut request, body).await;
+            (Some(*api), Some(matched.route.function()), outcome)
+        }
+        (None, None) => (apis.first(), None, no_route(apis, &request).into()),
     };
     if let Some(api) = api {
-        let function = matched.map(|(_, matched)| matched.route.function());
         let entry = log_entry(&request, function, &outcome, started.elapsed());
         api.access.access(&entry);
     }
-    respond(kind, request, outcome)
+    respond(kind(api), request, outcome)
+}
+
+fn kind(api: Option<&ApiGateway>) -> ApiKind {
+    api.map_or(ApiKind::Rest, |api| api.stage.kind)
 }
 
 /// The response, with more data for the log and the gateway's headers.
@@ -72,11 +85,17 @@ impl From<GatewayResponse> for Outcome {
     }
 }
 
-fn no_route(apis: &[ApiGateway], kind: ApiKind, request: &ReceivedRequest) -> GatewayResponse {
+/// The first API's response to a request that no API has a route for.
+fn no_route(apis: &[ApiGateway], request: &ReceivedRequest) -> GatewayResponse {
     let lists = apis.iter().map(|api| api.routes.list());
     let routes: Vec<String> = lists.filter(|list| !list.is_empty()).collect();
     let method = request.method.as_str();
-    GatewayResponse::no_route(kind, method, &request.path, &routes.join(", "))
+    GatewayResponse::no_route(
+        kind(apis.first()),
+        method,
+        &request.path,
+        &routes.join(", "),
+    )
 }
 
 /// Invokes the route's function and records the stage's segment.
@@ -116,7 +135,10 @@ async fn integrate(
     if let Some(segment) = &mut segment {
         segment.end_call(&integration);
     }
-    let (response, note) = read_integration(api, matched, &integration);
+    let (mut response, note) = read_integration(api, matched, &integration);
+    if note.is_none() {
+        api.set_cors_headers(request, &mut response.headers);
+    }
     if let Some(segment) = segment {
         let document = segment.finish(response.status, response.body.len());
         api.segments.put(vec![document]);

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use xray_local_sandbox::SegmentSink;
 
-use super::api::{Api, ApiKind};
+use super::api::{Api, ApiKind, Cors};
 use super::error::GatewayError;
 use super::routing::RoutingTable;
 use super::stage::Stage;
@@ -23,6 +23,7 @@ const HTTP_INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct ApiGateway {
     pub(super) stage: Stage,
     pub(super) routes: RoutingTable,
+    pub(super) cors: Option<Cors>,
     pub(super) integration_timeout: Duration,
     pub(super) invoke: Arc<dyn Invoke>,
     pub(super) segments: Arc<dyn SegmentSink>,
@@ -53,6 +54,7 @@ impl ApiGateway {
         Ok(Self {
             stage,
             routes,
+            cors: api.cors,
             integration_timeout,
             invoke,
             segments,

@@ -1,6 +1,7 @@
 //! API Gateway: REST and HTTP APIs with Lambda proxy integrations.
 
 mod api;
+mod cors;
 mod error;
 mod event;
 mod exchange;
@@ -17,6 +18,6 @@ mod stage;
 mod text;
 mod trace_header;
 
-pub use api::{Api, ApiKind, Route};
+pub use api::{Api, ApiKind, Cors, Route};
 pub use error::GatewayError;
 pub use gateway::ApiGateway;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod arbitrary;
+mod cors;
 mod host_check;
 mod http_api_events;
 mod invoke_api;

@@ -209,6 +209,7 @@ pub(crate) fn rest() -> Api {
         tracing: false,
         region: "us-east-1".to_owned(),
         account_id: "123456789012".to_owned(),
+        cors: None,
         routes: Vec::new(),
     }
 }

@@ -76,8 +76,12 @@ impl ParsedRoute {
         if self.pattern.is_none() {
             return "$default".to_owned();
         }
-        let method = self.config.method.to_ascii_uppercase();
-        format!("{method} {}", self.config.path)
+        format!("{} {}", self.method(), self.config.path)
+    }
+
+    /// `GET`, `ANY`: in upper case.
+    pub(crate) fn method(&self) -> String {
+        self.config.method.to_ascii_uppercase()
     }
 
     pub(crate) fn function(&self) -> &str {

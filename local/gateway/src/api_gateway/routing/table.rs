@@ -38,25 +38,41 @@ impl RoutingTable {
 
     /// The route of a request. `path` is percent-encoded.
     pub(crate) fn find(&self, method: &Method, path: &str) -> Option<RouteMatch<'_>> {
-        let parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
-        let mut matches = self.routes.iter().filter_map(|route| {
-            let parameters = route.match_path(&parts, self.kind)?;
-            Some(RouteMatch { route, parameters })
-        });
         match self.kind {
             // The most specific of the method's routes (API Gateway Developer Guide, "Route
             // selection": full match, greedy, `$default`).
-            ApiKind::Http => matches.find(|matched| matched.route.accepts(method)),
-            // The most specific path is the resource. If the resource does not have the
-            // method, no other resource is tried.
-            ApiKind::Rest => {
-                let first = matches.next()?;
-                let resource = first.route.shape();
-                std::iter::once(first)
-                    .chain(matches.take_while(|matched| matched.route.shape() == resource))
-                    .find(|matched| matched.route.accepts(method))
-            }
+            ApiKind::Http => self
+                .matches(path)
+                .find(|matched| matched.route.accepts(method)),
+            // If the resource does not have the method, no other resource is tried.
+            ApiKind::Rest => self
+                .resource(path)
+                .find(|matched| matched.route.accepts(method)),
         }
+    }
+
+    /// The methods of the resource at `path`, in upper case; `None` without a resource.
+    pub(crate) fn methods_of_resource(&self, path: &str) -> Option<Vec<String>> {
+        let methods = self.resource(path).map(|matched| matched.route.method());
+        let methods: Vec<String> = methods.collect();
+        (!methods.is_empty()).then_some(methods)
+    }
+
+    /// The routes of the most specific path, which is a resource of a REST API.
+    fn resource(&self, path: &str) -> impl Iterator<Item = RouteMatch<'_>> {
+        let shape = self.matches(path).next().map(|first| first.route.shape());
+        let matches = self.matches(path);
+        matches.take_while(move |matched| shape.as_ref() == Some(&matched.route.shape()))
+    }
+
+    /// The routes that match the path, the most specific first.
+    fn matches(&self, path: &str) -> impl Iterator<Item = RouteMatch<'_>> {
+        let rest = path.strip_prefix('/');
+        let parts: Option<Vec<&str>> = rest.map(|rest| rest.split('/').collect());
+        self.routes.iter().filter_map(move |route| {
+            let parameters = route.match_path(parts.as_deref()?, self.kind)?;
+            Some(RouteMatch { route, parameters })
+        })
     }
 
     /// Checks that an API at the same address has none of these routes.
