@@ -185,6 +185,11 @@ pub(crate) struct StartApi {
     /// The first API's port. Each further API uses the next one. 0 takes free ports
     #[arg(short, long, default_value_t = 3000)]
     pub(crate) port: u16,
+    /// Let web pages of this origin call the APIs, such as https://app.example.com; * is every
+    /// origin. Pages of this machine, and of the origins in the template's CORS, always can. Adds
+    /// no CORS headers. Can be repeated
+    #[arg(long = "allow-origin", value_name = "ORIGIN", value_parser = parse_origin)]
+    pub(crate) allow_origins: Vec<String>,
     #[command(flatten)]
     pub(crate) listen: ListenOptions,
     #[command(flatten)]
@@ -286,6 +291,20 @@ fn parse_host(text: &str) -> anyhow::Result<IpAddr> {
         .map_err(|_| anyhow!("expected an IP address, or localhost"))
 }
 
+/// The value of an `Origin` header (RFC 6454, 6.1), or `*`.
+fn parse_origin(text: &str) -> anyhow::Result<String> {
+    let is_host = |host: &str| !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']);
+    let is_origin = text
+        .split_once("://")
+        .is_some_and(|(scheme, host)| !scheme.is_empty() && is_host(host));
+    if text == "*" || is_origin {
+        return Ok(text.to_owned());
+    }
+    Err(anyhow!(
+        "expected * or a scheme and a host without a path, such as https://app.example.com"
+    ))
+}
+
 fn parse_age(text: &str) -> anyhow::Result<Duration> {
     let expected = || anyhow!("expected a number and its unit s, m, h or d, such as 15m");
     let unit = text.chars().next_back().ok_or_else(expected)?;
@@ -311,6 +330,29 @@ mod tests {
     fn the_command_line_passes_claps_checks() {
         use clap::CommandFactory;
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn an_origin_has_a_scheme_and_no_path() {
+        for text in [
+            "*",
+            "https://app.example.com",
+            "http://[::1]:8080",
+            "https://*",
+            "chrome-extension://abcdef",
+        ] {
+            assert_eq!(parse_origin(text).unwrap(), text);
+        }
+        for text in [
+            "",
+            "app.example.com",
+            "https://",
+            "https://a/",
+            "https://a/b",
+            "null",
+        ] {
+            assert!(parse_origin(text).is_err(), "{text}");
+        }
     }
 
     #[test]

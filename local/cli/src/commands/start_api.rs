@@ -27,7 +27,8 @@ pub(crate) async fn start_api(arguments: StartApi) -> anyhow::Result<ExitCode> {
     announce_stack(&stack, &arguments.functions.data.directory()?);
     let mut port = arguments.port;
     for api in &stack.template.apis {
-        serve(&stack, api, SocketAddr::new(arguments.listen.host, port)).await?;
+        let address = SocketAddr::new(arguments.listen.host, port);
+        serve(&stack, api, address, &arguments.allow_origins).await?;
         // Port 0 takes a free port for each API.
         port = if port == 0 { 0 } else { port.saturating_add(1) };
     }
@@ -38,7 +39,13 @@ pub(crate) async fn start_api(arguments: StartApi) -> anyhow::Result<ExitCode> {
 }
 
 /// Serves one API until the program ends.
-async fn serve(stack: &LocalStack, api: &Api, address: SocketAddr) -> anyhow::Result<()> {
+async fn serve(
+    stack: &LocalStack,
+    api: &Api,
+    address: SocketAddr,
+    allow_origins: &[String],
+) -> anyhow::Result<()> {
+    let cors_origins = cors_origins(api);
     let api = gateway_api(&stack.template, api, &stack.context);
     let name = api.name.clone();
     let shown: Vec<_> = api
@@ -58,7 +65,17 @@ async fn serve(stack: &LocalStack, api: &Api, address: SocketAddr) -> anyhow::Re
     for route in shown {
         announce("", &route);
     }
-    let router = host_check(gateway.router(), AllowedCallers::for_address(address));
+    if !cors_origins.is_empty() {
+        let origins = cors_origins.join(", ");
+        announce(
+            "",
+            &format!("CORS of the template: open to pages of {origins}"),
+        );
+    }
+    let allowed = AllowedCallers::for_address(address)
+        .with_origins(cors_origins)
+        .with_origins(allow_origins.iter().cloned());
+    let router = host_check(gateway.router(), allowed);
     tokio::spawn(xray_local_listener::serve(
         listener,
         router,
@@ -66,4 +83,12 @@ async fn serve(stack: &LocalStack, api: &Api, address: SocketAddr) -> anyhow::Re
         pending(),
     ));
     Ok(())
+}
+
+/// The origins that the template's CORS allows. The one value of a REST API may be a list.
+fn cors_origins(api: &Api) -> Vec<String> {
+    let cors = api.cors.iter();
+    let values = cors.flat_map(|cors| &cors.allow_origins);
+    let origins = values.flat_map(|value| value.split(','));
+    origins.map(|origin| origin.trim().to_owned()).collect()
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "an unwrap that fails is a failed test")]
 #![allow(unreachable_pub, reason = "the modules are of one test")]
 
+mod api;
 mod dynamodb;
 mod guard;
 mod http;
