@@ -4,9 +4,11 @@
 #![allow(unreachable_pub, reason = "the modules are of one test")]
 
 mod api;
+mod documented;
 mod dynamodb;
 mod guard;
 mod http;
 mod lambda;
 mod limits;
 mod program;
+mod sockets;

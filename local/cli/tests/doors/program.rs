@@ -95,6 +95,19 @@ impl Program {
         Self::start(&[&ports, arguments].concat())
     }
 
+    /// `start-api` with this project's extension in the layer, and true, if the extension is
+    /// built. The extension answers between invocations, too.
+    pub fn start_api_with_extension() -> (Self, bool) {
+        let folder = project();
+        let extension = "xray-lambda-extension";
+        let built = Path::new(env!("CARGO_BIN_EXE_xray-local")).with_file_name(extension);
+        let into = folder.path().join("layer/extensions").join(extension);
+        let copied = std::fs::copy(built, into).is_ok();
+        let ports = ["--port", "0", "--xray-listen", "127.0.0.1:0"];
+        let arguments = [&["start-api", "--no-freeze"][..], &ports].concat();
+        (Self::start_in(folder, &arguments), copied)
+    }
+
     /// `start-lambda` on free ports.
     pub fn start_lambda() -> Self {
         Self::start(&[
