@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use xray_document::limits::MAX_DOCUMENT_BYTES;
 use xray_document::{
-    Document, ErrorCode, Segment, SegmentId, Subsegment, Timestamp, TraceId, is_annotation_key,
-    sanitize_name,
+    Cause, Document, ErrorCode, Exception, Segment, SegmentId, Subsegment, Timestamp, TraceId,
+    is_annotation_key, sanitize_name,
 };
 
 const OPTIONAL: [&str; 22] = [
@@ -232,6 +232,48 @@ fn assert_valid(entity: &Value) -> Result<(), TestCaseError> {
 }
 
 const MANDATORY: &str = r#""name":"n","id":"0a1b2c3d4e5f6071","trace_id":"1-6750a1b2-00112233445566778899aabb","start_time":1"#;
+
+/// The exceptions of a segment with this `cause`.
+fn exceptions(cause: &Value) -> Vec<Exception> {
+    let json = format!("{{{MANDATORY},\"fault\":true,\"cause\":{cause}}}");
+    let Document::Segment(segment) = Document::parse(&json).unwrap() else {
+        panic!("a subsegment: {json}");
+    };
+    match segment.cause {
+        Some(Cause::Exceptions(cause)) => cause.exceptions,
+        other => panic!("{other:?} of {json}"),
+    }
+}
+
+#[test]
+fn a_malformed_field_of_an_exception_is_left_out_and_the_others_are_kept() {
+    let exceptions = exceptions(&json!({
+        "working_directory": 7,
+        "paths": [1, "/var/task"],
+        "exceptions": [
+            { "id": "0000000000000001", "type": "A", "message": ["m"], "remote": "yes", "truncated": {},
+              "cause": "x", "stack": [{ "path": 1, "line": "88", "label": "query" }, "frame"] },
+            { "id": "short", "type": "B" },
+            { "id": "0000000000000003", "type": "C", "message": "m", "stack": null },
+        ],
+    }));
+    let [first, third] = exceptions.as_slice() else {
+        panic!("{exceptions:?}")
+    };
+    assert_eq!(first.kind.as_deref(), Some("A"));
+    assert_eq!(
+        (&first.message, first.remote, first.cause),
+        (&None, None, None)
+    );
+    let [frame] = first.stack.as_slice() else {
+        panic!("{:?}", first.stack)
+    };
+    assert_eq!(
+        (frame.line, frame.label.as_deref()),
+        (Some(88), Some("query"))
+    );
+    assert_eq!(third.message.as_deref(), Some("m"));
+}
 
 #[test]
 fn deeply_nested_json_is_read_or_rejected() {
