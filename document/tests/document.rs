@@ -276,6 +276,27 @@ fn a_malformed_field_of_an_exception_is_left_out_and_the_others_are_kept() {
 }
 
 #[test]
+fn a_malformed_field_of_sql_or_service_is_left_out_and_the_others_are_kept() {
+    let json = format!(
+        r#"{{{MANDATORY},"service":{{"version":7,"runtime":"rust"}},"subsegments":[{{{MANDATORY},
+            "sql":{{"url":["u"],"user":null,"sanitized_query":"SELECT 1"}}}}]}}"#
+    );
+    let Document::Segment(segment) = Document::parse(&json).unwrap() else {
+        panic!("a subsegment: {json}");
+    };
+    let service = segment.service.unwrap();
+    assert_eq!(
+        (service.version, service.runtime.as_deref()),
+        (None, Some("rust"))
+    );
+    let sql = segment.subsegments[0].sql.clone().unwrap();
+    assert_eq!(
+        (sql.url, sql.sanitized_query.as_deref()),
+        (None, Some("SELECT 1"))
+    );
+}
+
+#[test]
 fn deeply_nested_json_is_read_or_rejected() {
     for depth in [200, 10_000] {
         for (open, close) in [
