@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// Annotations of a segment or subsegment: key-value pairs that X-Ray indexes for filter
-/// expressions, [`MAX_ANNOTATIONS_PER_TRACE`](crate::limits::MAX_ANNOTATIONS_PER_TRACE) of
-/// them in one trace.
+/// expressions. X-Ray indexes at most
+/// [`MAX_ANNOTATIONS_PER_TRACE`](crate::limits::MAX_ANNOTATIONS_PER_TRACE) of them per trace.
 pub type Annotations = BTreeMap<String, AnnotationValue>;
 
 /// Value of an annotation: a string, a number or a boolean, never an array, an object or
@@ -22,8 +22,8 @@ pub enum AnnotationValue {
 
 /// Returns `true` if a filter expression can find an annotation with this key.
 ///
-/// SDKs write `[A-Za-z0-9_]`. X-Ray accepts `.` since 2024, and AWS services write `:`, for
-/// example `aws:api_id` (docs/fidelity.md).
+/// SDKs write `[A-Za-z0-9_]`. X-Ray has accepted `.` since 2024, and AWS services write `:`,
+/// for example `aws:api_id` (docs/fidelity.md).
 pub fn is_annotation_key(key: &str) -> bool {
     !key.is_empty()
         && key

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::tolerant;
 
-/// The `http` object: the request that a segment served, or that a subsegment made (X-Ray
-/// Developer Guide, segment documents).
+/// The `http` object: an HTTP request and its response. A segment served the request; a
+/// subsegment made it (X-Ray Developer Guide, segment documents).
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Http {
     /// The request.
@@ -34,7 +34,8 @@ pub struct HttpRequest {
         deserialize_with = "tolerant::optional"
     )]
     pub method: Option<String>,
-    /// Scheme, host and path. SDKs leave out the query (aws-xray-sdk-node, -go).
+    /// Scheme, host and path. SDKs leave out the query (aws-xray-sdk-node,
+    /// aws-xray-sdk-go).
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -63,7 +64,8 @@ pub struct HttpRequest {
     )]
     pub x_forwarded_for: bool,
     /// `true` if the callee sends its own segment, with this subsegment as the parent. X-Ray
-    /// waits for that segment and infers none. Subsegments only.
+    /// considers the trace broken until that segment arrives (X-Ray Developer Guide, segment
+    /// documents). Subsegments only.
     #[serde(
         default,
         skip_serializing_if = "Not::not",
@@ -82,8 +84,8 @@ pub struct HttpResponse {
         deserialize_with = "tolerant::whole_number"
     )]
     pub status: Option<i64>,
-    /// Bytes of the body; -1 if the SDK did not know them. A number in a string is read, too
-    /// (aws-xray-sdk-node#488).
+    /// Size of the body in bytes; -1 if the SDK did not know it. A number in a string is read,
+    /// too (aws-xray-sdk-node#488).
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",

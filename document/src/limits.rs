@@ -44,5 +44,6 @@ pub const MAX_HEADER_EXTRA_BYTES: usize = 256;
 /// Traces to which one segment may link (X-Ray Developer Guide, trace linking).
 pub const MAX_LINKS_PER_SEGMENT: usize = 20;
 
-/// Stack frames that the official SDKs keep of one exception (aws-xray-sdk-java, -dotnet).
+/// Stack frames that the official SDKs keep of one exception (aws-xray-sdk-java,
+/// aws-xray-sdk-dotnet).
 pub const MAX_STACK_FRAMES: usize = 50;

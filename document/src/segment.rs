@@ -39,15 +39,15 @@ macro_rules! entity {
             #[serde(default, skip_serializing_if = "Not::not", deserialize_with = "tolerant::or_default")]
             pub in_progress: bool,
             /// A client error occurred. SDKs set it for response status 4xx (aws-xray-sdk-python,
-            /// -go).
+            /// aws-xray-sdk-go).
             #[serde(default, skip_serializing_if = "Not::not", deserialize_with = "tolerant::or_default")]
             pub error: bool,
             /// The request was throttled. SDKs set it, together with `error`, for response
-            /// status 429 (aws-xray-sdk-python, -go).
+            /// status 429 (aws-xray-sdk-python, aws-xray-sdk-go).
             #[serde(default, skip_serializing_if = "Not::not", deserialize_with = "tolerant::or_default")]
             pub throttle: bool,
             /// A server error or an exception occurred. SDKs set it for response status 5xx and
-            /// for exceptions (aws-xray-sdk-python, -go).
+            /// for exceptions (aws-xray-sdk-python, aws-xray-sdk-go).
             #[serde(default, skip_serializing_if = "Not::not", deserialize_with = "tolerant::or_default")]
             pub fault: bool,
             /// The exceptions behind `error`, `throttle` or `fault`.
