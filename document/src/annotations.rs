@@ -63,6 +63,16 @@ impl From<f64> for AnnotationValue {
     }
 }
 
+impl From<f32> for AnnotationValue {
+    /// The number has the digits that `value` prints: `0.1_f32` becomes `0.1`. NaN and the
+    /// infinities become strings, because JSON cannot represent them.
+    fn from(value: f32) -> Self {
+        // `f64::from(0.1_f32)` is 0.10000000149011612.
+        let shortest = value.to_string().parse();
+        shortest.unwrap_or_else(|_| f64::from(value)).into()
+    }
+}
+
 macro_rules! from_integer {
     ($($integer:ty),*) => {$(
         impl From<$integer> for AnnotationValue {
@@ -80,6 +90,24 @@ impl std::fmt::Display for AnnotationValue {
             Self::Boolean(value) => value.fmt(f),
             Self::Number(value) => value.fmt(f),
             Self::String(value) => value.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_f32_is_written_with_its_own_digits() {
+        for (value, text) in [
+            (0.1, "0.1"),
+            (-1.5, "-1.5"),
+            (f32::NAN, "\"NaN\""),
+            (f32::INFINITY, "\"inf\""),
+        ] {
+            let json = serde_json::to_string(&AnnotationValue::from(value)).unwrap();
+            assert_eq!(json, text);
         }
     }
 }
