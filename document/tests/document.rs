@@ -1,12 +1,13 @@
-//! Property tests of documents: any text is read or rejected, and a written document is valid.
+//! Reading and writing of documents: any text is read or rejected, and a written document is
+//! valid.
 #![allow(clippy::unwrap_used, reason = "a test fails at the first error")]
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use xray_document::limits::MAX_DOCUMENT_BYTES;
 use xray_document::{
-    Cause, Document, ErrorCode, Exception, Segment, SegmentId, Subsegment, Timestamp, TraceId,
-    is_annotation_key, sanitize_name,
+    Annotations, Cause, Document, ErrorCode, Exception, Link, Segment, SegmentId, Subsegment,
+    Timestamp, TraceId, is_annotation_key, sanitize_name,
 };
 
 const OPTIONAL: [&str; 22] = [
@@ -332,18 +333,64 @@ fn a_million_brackets_are_rejected() {
     }
 }
 
+/// A segment with one subsegment, both with this name, without other optional fields.
+fn segment_with_subsegment(name: &str) -> Segment {
+    let (id, time) = (SegmentId::from_u64(1), Timestamp::default());
+    let mut segment = Segment::new(name, TraceId::from_u128(1), id, time);
+    segment.subsegments.push(Subsegment::new(name, id, time));
+    segment
+}
+
+fn written(segment: Segment) -> String {
+    Document::Segment(Box::new(segment)).to_json().unwrap()
+}
+
+#[test]
+fn an_invalid_character_of_a_name_is_written_as_an_underscore_in_subsegments_too() {
+    let json = written(segment_with_subsegment("orders@db?"));
+    assert_eq!(json.matches("\"name\":\"orders@db_\"").count(), 2, "{json}");
+}
+
+#[test]
+fn an_annotation_with_an_invalid_key_is_left_out_in_subsegments_too() {
+    let annotations: Annotations = [
+        ("aws:api_id".to_owned(), "abcdefghij".into()),
+        ("not a key".to_owned(), "left out".into()),
+    ]
+    .into();
+    let mut segment = segment_with_subsegment("n");
+    segment.subsegments[0].annotations = annotations.clone();
+    segment.annotations = annotations;
+    let json = written(segment);
+    assert_eq!(
+        json.matches("\"annotations\":{\"aws:api_id\":\"abcdefghij\"}")
+            .count(),
+        2,
+        "{json}"
+    );
+}
+
+#[test]
+fn links_beyond_the_first_20_are_left_out() {
+    let mut segment = segment_with_subsegment("n");
+    segment.links = (1..=25)
+        .map(|number| Link {
+            trace_id: TraceId::from_u128(1),
+            id: SegmentId::from_u64(number),
+            attributes: Annotations::new(),
+        })
+        .collect();
+    let json: Value = serde_json::from_str(&written(segment)).unwrap();
+    let links = json["links"].as_array().unwrap();
+    assert_eq!(links.len(), 20);
+    assert_eq!(links[19]["id"], "0000000000000014");
+}
+
 #[test]
 fn an_empty_name_is_written_as_unknown_in_subsegments_too() {
-    let (id, time) = (SegmentId::from_u64(1), Timestamp::default());
     for name in ["", "  "] {
-        let mut segment = Segment::new(name, TraceId::from_u128(1), id, time);
-        segment.subsegments.push(Subsegment::new(name, id, time));
-        let written = Document::Segment(Box::new(segment)).to_json().unwrap();
-        assert_eq!(
-            written.matches("\"name\":\"unknown\"").count(),
-            2,
-            "{written}"
-        );
+        let json = written(segment_with_subsegment(name));
+        assert_eq!(json.matches("\"name\":\"unknown\"").count(), 2, "{json}");
     }
 }
 
