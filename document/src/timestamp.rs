@@ -34,7 +34,8 @@ impl Timestamp {
         (micros.abs() < 9e18).then_some(Self(micros as i64))
     }
 
-    /// Seconds since the epoch, as documents contain them.
+    /// Seconds since the epoch, as documents contain them. From the year 2106 on (2^32 seconds),
+    /// an f64 cannot represent each microsecond.
     pub fn as_seconds(self) -> f64 {
         self.0 as f64 / 1e6
     }

@@ -65,7 +65,7 @@ fn optional_fields() -> impl Strategy<Value = Map<String, Value>> {
     proptest::collection::vec(field, 0..8).prop_map(|fields| fields.into_iter().collect())
 }
 
-/// Epoch seconds up to the year 2096. A JSON number keeps their microseconds.
+/// Epoch seconds up to the year 2096. An f64 keeps their microseconds.
 fn time() -> impl Strategy<Value = f64> {
     prop_oneof![0.0..4e9, (0_u32..4_000_000_000).prop_map(f64::from)]
 }
