@@ -1,7 +1,12 @@
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use serde::Deserialize;
+use std::fmt;
 
-/// Maximum bytes read of an error's body; services send far less.
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use serde::Deserializer as _;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
+
+/// Maximum number of bytes read from an error's body; services send far less. The code of a
+/// longer body is read if it comes before the cut.
 const MAX_ERROR_BYTES: usize = 16 * 1024;
 
 /// The error codes for throttling, from the retry behaviour that all AWS SDKs share.
@@ -44,19 +49,10 @@ impl ServiceError {
     }
 
     fn parse(error_type: Option<&str>, body: &[u8]) -> Option<Self> {
-        #[derive(Deserialize, Default)]
-        struct Json {
-            #[serde(rename = "__type")]
-            kind: Option<String>,
-            code: Option<String>,
-            #[serde(alias = "Message")]
-            message: Option<String>,
-        }
-
-        let text = std::str::from_utf8(body).unwrap_or_default();
-        let json: Json = serde_json::from_str(text).unwrap_or_default();
+        let text = String::from_utf8_lossy(body);
+        let json = JsonError::read(&text);
         let code = error_type.map(str::to_owned).or(json.kind).or(json.code);
-        let code = code.as_deref().or_else(|| xml_element(text, "Code"))?;
+        let code = code.as_deref().or_else(|| xml_element(&text, "Code"))?;
         // `namespace#Code:uri`
         let code = code
             .rsplit('#')
@@ -65,7 +61,7 @@ impl ServiceError {
         let message = json
             .message
             .as_deref()
-            .or_else(|| xml_element(text, "Message"));
+            .or_else(|| xml_element(&text, "Message"));
         Some(Self {
             code: code.to_owned(),
             message: message.unwrap_or_default().to_owned(),
@@ -74,6 +70,52 @@ impl ServiceError {
 
     pub(super) fn is_throttling(&self) -> bool {
         THROTTLING_CODES.contains(&self.code.as_str())
+    }
+}
+
+/// The members of an error in JSON.
+#[derive(Default)]
+struct JsonError {
+    /// `__type`
+    kind: Option<String>,
+    code: Option<String>,
+    message: Option<String>,
+}
+
+impl JsonError {
+    /// Reads one member after the other. A derived `Deserialize` would lose all of them if one
+    /// has another type, if `message` and `Message` are both present, or if the text is cut.
+    fn read(text: &str) -> Self {
+        let mut error = Self::default();
+        // After an error of the parser, the members before it are kept.
+        let _ = serde_json::Deserializer::from_str(text).deserialize_map(&mut error);
+        error
+    }
+}
+
+impl<'de> Visitor<'de> for &mut JsonError {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        while let Some(name) = members.next_key::<String>()? {
+            let member = match name.as_str() {
+                "__type" => &mut self.kind,
+                "code" => &mut self.code,
+                "message" | "Message" => &mut self.message,
+                _ => {
+                    members.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            if let Value::String(text) = members.next_value()? {
+                member.get_or_insert(text);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -111,6 +153,31 @@ mod tests {
         let s3 = "<?xml?><Error><Code>NoSuchKey</Code><Message>gone</Message></Error>";
         assert_eq!(read(None, s3), ("NoSuchKey".into(), "gone".into()));
         assert_eq!(ServiceError::parse(None, b"<html>bad gateway</html>"), None);
+    }
+
+    #[test]
+    fn members_of_any_type_and_in_both_cases_do_not_hide_the_error() {
+        let twice = r#"{"__type":"x#Denied","message":"not allowed","Message":"again"}"#;
+        assert_eq!(read(None, twice), ("Denied".into(), "not allowed".into()));
+        let numeric = r#"{"code":403,"__type":"Denied","message":"not allowed"}"#;
+        assert_eq!(read(None, numeric), ("Denied".into(), "not allowed".into()));
+        let null = r#"{"__type":null,"code":"Denied","message":["a"],"Message":"not allowed"}"#;
+        assert_eq!(read(None, null), ("Denied".into(), "not allowed".into()));
+    }
+
+    #[test]
+    fn the_code_of_a_body_that_is_cut_is_read() {
+        let message = "ü".repeat(MAX_ERROR_BYTES);
+        let json = format!(r#"{{"__type":"Denied","message":"{message}"}}"#);
+        let xml = format!("<Error><Code>Denied</Code><Message>{message}</Message></Error>");
+        for body in [json, xml] {
+            // One of the two cuts a character in half.
+            for length in [MAX_ERROR_BYTES, MAX_ERROR_BYTES + 1] {
+                let cut = &body.as_bytes()[..length];
+                let error = ServiceError::parse(None, cut).unwrap();
+                assert_eq!(error.code, "Denied");
+            }
+        }
     }
 
     #[test]
