@@ -53,11 +53,10 @@ impl ServiceError {
         let json = JsonError::read(&text);
         let code = error_type.map(str::to_owned).or(json.kind).or(json.code);
         let code = code.as_deref().or_else(|| xml_element(&text, "Code"))?;
-        // `namespace#Code:uri`
-        let code = code
-            .rsplit('#')
-            .next()
-            .and_then(|code| code.split(':').next())?;
+        // `namespace#Code:uri`. The URI may contain `#`, too (Smithy, restJson1, "Operation
+        // error serialization").
+        let code = code.split(':').next()?;
+        let code = code.rsplit('#').next()?;
         let message = json
             .message
             .as_deref()
@@ -178,6 +177,13 @@ mod tests {
                 assert_eq!(error.code, "Denied");
             }
         }
+    }
+
+    #[test]
+    fn a_code_loses_its_namespace_and_its_uri() {
+        let uri = Some("com.amazon.coral.validate#Invalid:http://internal.amazon.com/#a");
+        assert_eq!(read(uri, "{}").0, "Invalid");
+        assert_eq!(read(Some("aws.protocols#Invalid"), "{}").0, "Invalid");
     }
 
     #[test]
