@@ -9,6 +9,9 @@ use serde_json::Value;
 /// longer body is read if it comes before the cut.
 const MAX_ERROR_BYTES: usize = 16 * 1024;
 
+/// Maximum number of bytes after `&` in which the `;` of an entity is searched.
+const MAX_ENTITY_BYTES: usize = 10;
+
 /// The error codes for throttling, from the retry behaviour that all AWS SDKs share.
 const THROTTLING_CODES: [&str; 14] = [
     "BandwidthLimitExceeded",
@@ -59,11 +62,10 @@ impl ServiceError {
         let code = code.rsplit('#').next()?;
         let message = json
             .message
-            .as_deref()
-            .or_else(|| xml_element(&text, "Message"));
+            .or_else(|| xml_element(&text, "Message").map(decode_entities));
         Some(Self {
             code: code.to_owned(),
-            message: message.unwrap_or_default().to_owned(),
+            message: message.unwrap_or_default(),
         })
     }
 
@@ -118,11 +120,53 @@ impl<'de> Visitor<'de> for &mut JsonError {
     }
 }
 
-/// The text of the first XML element with this name.
+/// The content of the first XML element with this name.
 fn xml_element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(&format!("<{name}>"))?;
     rest.split_once(&format!("</{name}>"))
         .map(|(content, _)| content)
+}
+
+/// Replaces the character references and the predefined entities of XML 1.0 (sections 4.1 and
+/// 4.6). Everything else stays as it is.
+fn decode_entities(text: &str) -> String {
+    let mut decoded = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('&') {
+        decoded.push_str(before);
+        let end = after.bytes().take(MAX_ENTITY_BYTES).position(|b| b == b';');
+        let entity = end.and_then(|end| Some((entity(after.get(..end)?)?, after.get(end + 1..)?)));
+        match entity {
+            Some((character, after)) => {
+                decoded.push(character);
+                rest = after;
+            }
+            None => {
+                decoded.push('&');
+                rest = after;
+            }
+        }
+    }
+    decoded.push_str(rest);
+    decoded
+}
+
+/// The character that `&name;` stands for.
+fn entity(name: &str) -> Option<char> {
+    match name {
+        "amp" => return Some('&'),
+        "apos" => return Some('\''),
+        "gt" => return Some('>'),
+        "lt" => return Some('<'),
+        "quot" => return Some('"'),
+        _ => {}
+    }
+    let number = name.strip_prefix('#')?;
+    let number = match number.strip_prefix('x') {
+        Some(digits) => u32::from_str_radix(digits, 16),
+        None => number.parse(),
+    };
+    char::from_u32(number.ok()?)
 }
 
 #[cfg(test)]
@@ -184,6 +228,12 @@ mod tests {
         let uri = Some("com.amazon.coral.validate#Invalid:http://internal.amazon.com/#a");
         assert_eq!(read(uri, "{}").0, "Invalid");
         assert_eq!(read(Some("aws.protocols#Invalid"), "{}").0, "Invalid");
+    }
+
+    #[test]
+    fn entities_of_xml_are_decoded() {
+        let xml = "<Code>Bad</Code><Message>&lt;a&gt; &amp;amp; &quot;b&quot; &apos;c&apos; &#233; &#xE9; &x; &</Message>";
+        assert_eq!(read(None, xml).1, "<a> &amp; \"b\" 'c' é é &x; &");
     }
 
     #[test]
