@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_throttling_code_counts_at_any_status() {
+    fn a_throttling_code_is_recognised() {
         let error = ServiceError::parse(
             None,
             br#"{"__type":"x#ProvisionedThroughputExceededException"}"#,
