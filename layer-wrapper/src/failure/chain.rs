@@ -13,7 +13,7 @@ use crate::text::{format_bounded, truncate_chars};
 /// Maximum number of errors kept of one chain. A longer chain is probably a loop.
 const MAX_CHAIN: usize = 16;
 
-/// Maximum characters kept of an exception's message. Our choice (docs/fidelity.md).
+/// Maximum number of characters kept of an exception's message. Our choice (docs/fidelity.md).
 const MAX_MESSAGE_CHARS: usize = 4000;
 
 /// An error and its causes, outermost first.

@@ -36,8 +36,9 @@ impl Reqwest {
         }
     }
 
-    /// Marks each call as traced by the callee. X-Ray then waits for the callee's segments and
-    /// infers none in their place. The default is not traced.
+    /// Marks each call as traced by the callee, which sends its own segment. X-Ray considers the
+    /// trace broken until that segment arrives (X-Ray Developer Guide, segment documents). The
+    /// default is not traced.
     #[must_use]
     pub const fn traced(mut self) -> Self {
         self.options.traced = true;

@@ -5,13 +5,13 @@ use super::document_packer::{self, Node};
 use crate::emit::stats;
 use crate::record::{Details, fragment_within};
 
-/// Maximum bytes of a document. This is below X-Ray's limit of 64 KB, the size of a UDP
+/// Maximum number of bytes of a document. This is below X-Ray's limit of 64 KB, the size of a UDP
 /// datagram and the daemon's buffer. The official SDK for Java has the same limit.
 pub(crate) const MAX_SENT_BYTES: usize = 63 * 1024;
 
 const _: () = assert!(MAX_SENT_BYTES + DATAGRAM_HEADER.len() <= MAX_DATAGRAM_BYTES);
 
-/// Maximum bytes of finished subsegments that wait for the end of the invocation.
+/// Maximum number of bytes of finished subsegments that wait for the end of the invocation.
 const MAX_HELD_BYTES: usize = 48 * 1024;
 
 /// Microseconds after the last send until the next subsegment that ends sends the whole

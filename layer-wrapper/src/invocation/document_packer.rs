@@ -7,8 +7,8 @@ use xray_document::{DATAGRAM_HEADER, SegmentId, TraceId};
 
 use crate::record::json;
 
-/// Maximum levels of subsegments in one document. JSON readers may reject more than 128 levels
-/// (serde_json does), and each subsegment takes two.
+/// Maximum number of levels of subsegments in one document. JSON readers may reject more than
+/// 128 levels (serde_json does), and each subsegment takes two.
 const MAX_DEPTH: usize = 50;
 
 /// Bytes around an embedded subsegment: its braces, a comma and `,"subsegments":[]`.

@@ -6,8 +6,8 @@ use super::metadata::Metadata;
 use crate::failure::Cause;
 use crate::text::truncate_chars;
 
-/// Maximum characters of an annotation's string (X-Ray Developer Guide: annotation values are
-/// indexed up to 1,000 characters).
+/// Maximum number of characters of an annotation's string (X-Ray Developer Guide: annotation
+/// values are indexed up to 1,000 characters).
 const MAX_ANNOTATION_CHARS: usize = 1000;
 
 /// The contents of a subsegment, without its ids and times.

@@ -32,7 +32,7 @@ const SHORT_MESSAGE_CHARS: usize = 250;
 /// Bytes around a metadata value: the quotes of its key, a colon and a comma.
 const VALUE_BYTES: usize = 4;
 
-/// Maximum bytes of the mark `truncated`.
+/// Maximum number of bytes of the mark `truncated`.
 const MARK_BYTES: usize = 64;
 
 /// Bytes of a subsegment without metadata, to grow the buffer at most once for it.
