@@ -31,7 +31,7 @@ impl Scope {
         if enclosing.is_some_and(|state| state.invocation.request_id == context.request_id) {
             return None;
         }
-        let is_cold = cold_start::take_flag();
+        let is_cold = cold_start::take_cold_start();
         let start = Timestamp::now();
         let deadline = deadline(context);
         let trace = Trace::new(context.xray_trace_id.as_deref());
