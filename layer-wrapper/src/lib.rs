@@ -170,7 +170,7 @@ pub use context::spawn;
 pub use context::{FutureExt, InSubsegment};
 pub use emit::{Stats, stats};
 pub use failure::{CaptureError, error};
-pub use lambda::{Traced, XRayLayer, XRayService};
+pub use lambda::{XRayFuture, XRayLayer, XRayService};
 pub use subsegment::{Captured, Current, Subsegment, SubsegmentBuilder, current, subsegment};
 #[cfg(feature = "tracing")]
 pub use tracing::{TracingLayer, tracing_layer};

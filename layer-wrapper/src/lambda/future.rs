@@ -14,14 +14,14 @@ pin_project! {
     /// The future of an [`XRayService`](super::XRayService): the handler's future in its
     /// invocation.
     #[must_use = "futures do nothing unless polled"]
-    pub struct Traced<F> {
+    pub struct XRayFuture<F> {
         // Dropped before `scope`: the handler's open subsegments end before the invocation.
         #[pin]
         inner: F,
         scope: Option<Scope>,
     }
 
-    impl<F> PinnedDrop for Traced<F> {
+    impl<F> PinnedDrop for XRayFuture<F> {
         fn drop(this: Pin<&mut Self>) {
             if let Some(scope) = this.project().scope {
                 scope.cancelled();
@@ -30,13 +30,13 @@ pin_project! {
     }
 }
 
-impl<F> Traced<F> {
+impl<F> XRayFuture<F> {
     pub(super) const fn new(inner: F, scope: Option<Scope>) -> Self {
         Self { inner, scope }
     }
 }
 
-impl<F, T, E> Future for Traced<F>
+impl<F, T, E> Future for XRayFuture<F>
 where
     F: Future<Output = Result<T, E>>,
     E: fmt::Debug + 'static,
@@ -71,9 +71,9 @@ where
     }
 }
 
-impl<F: fmt::Debug> fmt::Debug for Traced<F> {
+impl<F: fmt::Debug> fmt::Debug for XRayFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Traced")
+        f.debug_struct("XRayFuture")
             .field("inner", &self.inner)
             .finish_non_exhaustive()
     }

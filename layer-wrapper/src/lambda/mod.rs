@@ -8,6 +8,6 @@ mod layer;
 mod scope;
 mod service;
 
-pub use future::Traced;
+pub use future::XRayFuture;
 pub use layer::XRayLayer;
 pub use service::XRayService;

@@ -7,7 +7,7 @@ use lambda_runtime::{LambdaEvent, LambdaInvocation};
 use tower_service::Service;
 
 use super::config::Config;
-use super::future::Traced;
+use super::future::XRayFuture;
 use super::scope::Scope;
 use crate::context::catch_unwind_in;
 
@@ -28,14 +28,14 @@ impl<S> XRayService<S> {
         Self { inner, config }
     }
 
-    fn traced<R>(&mut self, scope: Option<Scope>, request: R) -> Traced<S::Future>
+    fn call_in_scope<R>(&mut self, scope: Option<Scope>, request: R) -> XRayFuture<S::Future>
     where
         S: Service<R>,
     {
         let state = scope.as_ref().map(|scope| Arc::clone(&scope.state));
         // A handler may run code, and panic, before it returns its future.
         match catch_unwind_in(state, || self.inner.call(request)) {
-            Ok(future) => Traced::new(future, scope),
+            Ok(future) => XRayFuture::new(future, scope),
             Err(payload) => {
                 if let Some(scope) = scope {
                     scope.panicked(payload.as_ref());
@@ -54,7 +54,7 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = Traced<S::Future>;
+    type Future = XRayFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -62,7 +62,7 @@ where
 
     fn call(&mut self, event: LambdaEvent<T>) -> Self::Future {
         let scope = Scope::begin(&self.config, &event.context);
-        self.traced(scope, event)
+        self.call_in_scope(scope, event)
     }
 }
 
@@ -74,7 +74,7 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = Traced<S::Future>;
+    type Future = XRayFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -82,7 +82,7 @@ where
 
     fn call(&mut self, invocation: LambdaInvocation) -> Self::Future {
         let scope = Scope::begin(&self.config, &invocation.context);
-        self.traced(scope, invocation)
+        self.call_in_scope(scope, invocation)
     }
 }
 
@@ -95,7 +95,7 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = Traced<S::Future>;
+    type Future = XRayFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -104,6 +104,6 @@ where
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
         let context = request.extensions().get::<lambda_runtime::Context>();
         let scope = context.and_then(|context| Scope::begin(&self.config, context));
-        self.traced(scope, request)
+        self.call_in_scope(scope, request)
     }
 }
