@@ -1,7 +1,7 @@
 //! AWS X-Ray for Rust functions on Lambda.
 //!
-//! Put a layer around the handler and an interceptor into each AWS SDK client. The trace
-//! then shows each call of the function: its table, its retries, its duration and the
+//! Put a Tower layer around the handler and an interceptor into each AWS SDK client. The
+//! trace then shows each call of the function: its table, its retries, its duration and the
 //! reason if it failed.
 //!
 //! ```no_run
@@ -25,8 +25,8 @@
 //! ```
 //!
 //! `run_concurrent` needs `lambda_runtime`'s feature `concurrency-tokio`; `run` works too.
-//! The function needs `Tracing: Active`. The `xray-lambda` extension is optional: without
-//! it, Lambda's own X-Ray daemon receives the documents.
+//! The function needs `Tracing: Active`. This project's Lambda extension is optional:
+//! without it, Lambda's own X-Ray daemon receives the segment documents.
 //!
 //! # Sources of subsegments
 //!
@@ -36,7 +36,7 @@
 //! | AWS SDK | `.interceptor(`[`aws::Interceptor`]`::new())` on the client's config | a subsegment for each call: operation, table or queue, region, request id, retries, status |
 //! | HTTP | [`http::ClientLayer`] or [`http::Reqwest`] | a subsegment for each request: method, URL without its query, status |
 //! | your own code | [`subsegment`] | a subsegment with annotations, metadata and the `Err` of its future |
-//! | `#[tracing::instrument]` | [`tracing_layer`] on the subscriber | a subsegment for each span; fields `annotation.*` are indexed |
+//! | `#[tracing::instrument]` | [`tracing_layer`] on the subscriber | a subsegment for each span; fields `annotation.*` become annotations |
 //!
 //! Each recorded AWS or HTTP call carries the trace header, including Lambda's field
 //! `Lineage`. If the trace is not sampled, or the function's tracing mode is PassThrough,
@@ -50,9 +50,11 @@
 //! The parent of a subsegment is the subsegment around it: the one whose future or closure
 //! is running, or the one of the current `tracing` span. The current subsegment is set
 //! only while its future is polled. The children of a `join_all` are therefore siblings,
-//! and concurrent invocations on Managed Instances do not mix. A spawned task has no
-//! parent; give it one with [`in_current_subsegment`](FutureExt::in_current_subsegment) or
-//! [`spawn`].
+//! and concurrent invocations on Managed Instances do not mix.
+//!
+//! A spawned task has no parent: its subsegments are not recorded, and
+//! [`Stats::orphans`] counts those of [`subsegment`]. Give the task a parent with
+//! [`in_current_subsegment`](FutureExt::in_current_subsegment) or [`spawn`].
 //!
 //! # An HTTP API
 //!
@@ -81,34 +83,40 @@
 //!
 //! # Cost
 //!
-//! Nothing at start: no thread and no connection. The first invocation opens one UDP
-//! socket. Unsampled invocations use it too: they signal their end to the extension.
+//! Nothing at start: no thread and no connection. The first datagram opens one UDP socket.
 //!
 //! A subsegment costs about 0.35 µs, JSON and sending included, and about 0.05 µs if it is
-//! not sampled (`make bench`). An invocation usually sends three datagrams: the handler's
-//! subsegment at the start, all subsegments at the end, and the signal that it is done.
-//! Each takes a few microseconds, and none is waited for.
+//! not sampled (`make bench`). A sampled invocation usually sends two datagrams of
+//! documents: the handler's subsegment at the start, and all subsegments at the end. Each
+//! takes a few microseconds, and none is waited for.
+//!
+//! Each invocation, sampled or not, then sends the extension one more datagram: the signal
+//! that the invocation is done, so that the extension can send the documents to X-Ray. The
+//! signal is sent to loopback addresses only, because only the extension understands it.
+//! Lambda's own daemon has another address and receives no signal.
 //!
 //! # Failures
 //!
-//! No call of this crate returns an error of its own, blocks or panics; only [`spawn`]
-//! panics outside a Tokio runtime, as Tokio's does. A document that cannot be sent is
-//! dropped and counted: see [`stats`].
+//! No function of this crate blocks, panics or returns an error of its own. The exception
+//! is [`spawn`], which panics outside a Tokio runtime, as `tokio::spawn` does. A document
+//! that cannot be sent is dropped and counted: see [`stats`].
 //!
 //! # Limits
 //!
 //! - A document has at most 63 KB; X-Ray accepts 64 KB. A larger tree of subsegments is sent
 //!   as several documents. A single subsegment over the limit loses its largest metadata
-//!   first, then the causes of its error, then everything except its name, its namespace
-//!   and its error flags. It gets the metadata `xray_lambda.truncated`.
-//! - X-Ray indexes 50 annotations of a trace (AWS General Reference, X-Ray quotas).
+//!   first, then the causes of its error, then everything except its ids, times, name,
+//!   namespace and error flags. It gets the metadata `xray_lambda.truncated`.
+//! - X-Ray indexes at most 50 annotations per trace (AWS General Reference, X-Ray quotas).
+//! - Subsegments that have ended wait for the end of the invocation. A subsegment that ends
+//!   sends all of them earlier if one of these is true:
+//!   - more than 48 KB wait;
+//!   - the last send was more than a second ago;
+//!   - the deadline is less than a second away, or less than a quarter of the time that the
+//!     invocation had, whichever is shorter.
 //! - If a timeout kills the function, the trace keeps the handler's subsegment, in progress,
-//!   and every subsegment that was sent before. Ended subsegments wait for the end of the
-//!   invocation. They are sent earlier, as soon as the next one ends, if more than 48 KB
-//!   wait, if the last send was more than a second ago, or if the deadline is less than a
-//!   second away (less than a quarter of the time that the invocation had, if that is
-//!   shorter). Subsegments that are open or waiting at the timeout are lost: for example a
-//!   call of 1 ms before a call that hangs.
+//!   and every subsegment that was sent before. Subsegments that are open or waiting at the
+//!   timeout are lost: for example a call of 1 ms before a call that hangs.
 //! - A `tracing` span ends after the last span within it, because `tracing` keeps it open.
 //! - The subsegment of an invocation with a streamed response ends with the handler's
 //!   future. Subsegments that start while the body is sent arrive late or are lost.
@@ -120,7 +128,8 @@
 //!   filter on the layer that writes the logs.
 
 #![warn(missing_docs)]
-// With all features, as docs.rs builds it, each link is checked.
+// docs.rs builds this crate with all features; then each link is checked. With fewer features
+// some of the linked items do not exist.
 #![cfg_attr(
     not(all(
         feature = "aws-sdk",

@@ -59,8 +59,8 @@ pub(crate) fn in_progress(out: &mut Vec<u8>, id: SegmentId, start: Timestamp, de
 /// that needed truncation.
 ///
 /// Truncation removes the largest metadata first, then the causes of the error, then
-/// everything except name, namespace and flags. The subsegment then has the mark
-/// `truncated`.
+/// everything except ids, times, name, namespace and error flags. The subsegment then has the
+/// mark `truncated`.
 pub(crate) fn fragment_within(
     out: &mut Vec<u8>,
     limit: usize,

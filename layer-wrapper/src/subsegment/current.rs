@@ -56,7 +56,7 @@ impl Current {
     ///
     /// The last value of a key wins. In the key, characters other than `A-Z`, `a-z`, `0-9`,
     /// `_`, `.` and `:` become `_`. A string value is truncated to 1,000 characters, the
-    /// most that X-Ray indexes. X-Ray indexes 50 annotations of a trace (AWS General
+    /// most that X-Ray indexes. X-Ray indexes at most 50 annotations per trace (AWS General
     /// Reference, X-Ray quotas).
     pub fn annotate(
         &self,
