@@ -1,8 +1,10 @@
 //! Builds and inspects the documents of the tests.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use xray_document::{Document, Segment, SegmentId, Subsegment, TraceId};
-use xray_local_store::{PutResult, Store, Trace, TraceSummary};
+use xray_document::{Document, Segment, SegmentId, Subsegment, Timestamp, TraceId};
+use xray_local_store::{PutResult, Store, SummaryQuery, TimeRange, Trace, TraceSummary};
 
 pub(crate) const TRACE: &str = "1-6750a1b2-00112233445566778899aabb";
 
@@ -97,6 +99,24 @@ pub(crate) fn summary(documents: &[Value]) -> TraceSummary {
         .summary(trace_id())
         .unwrap()
         .expect("the trace is in the store")
+}
+
+/// The ids of all traces of the store, newest first.
+pub(crate) fn trace_ids(store: &Store) -> Vec<TraceId> {
+    let query = SummaryQuery {
+        start: Timestamp::from_micros(0),
+        end: Timestamp::now() + Duration::from_secs(3600),
+        range: TimeRange::TraceId,
+        limit: 100,
+        after: None,
+    };
+    store
+        .summaries(&query)
+        .unwrap()
+        .summaries
+        .into_iter()
+        .map(|summary| summary.id)
+        .collect()
 }
 
 /// The shape of a trace, such as `1(2(3) 4) ?5 *4`: the numbers of the ids ([`nth`]), with

@@ -10,6 +10,7 @@ mod compiling;
 mod documents;
 mod golden;
 mod ingestion;
+mod opening;
 mod paging;
 mod permissions;
 mod sharing;

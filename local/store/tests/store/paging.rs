@@ -117,6 +117,26 @@ fn a_trace_moves_when_an_earlier_start_arrives() {
 }
 
 #[test]
+fn the_start_of_a_trace_refines_the_second_in_its_id() {
+    let store = Store::in_memory().unwrap();
+    put(&store, &[trace(1, 0.25, 1.0)]);
+    let found = |start, end| {
+        let page = store
+            .summaries(&query(start, end, TimeRange::TraceId, 1))
+            .unwrap();
+        page.summaries.len()
+    };
+    assert_eq!(found(0.0, 1.0), 1);
+    assert_eq!(
+        found(0.25, 0.3),
+        1,
+        "the start refines the second in the id"
+    );
+    assert_eq!(found(0.0, 0.25), 0, "the end is exclusive");
+    assert_eq!(found(1.0, 9.0), 0);
+}
+
+#[test]
 fn each_time_range_selects_traces_by_its_own_time() {
     let store = Store::in_memory().unwrap();
     put(&store, &[trace(1, 10.0, 30.0)]);
