@@ -69,7 +69,7 @@ fn write(store: &Store, receiver: &Receiver<Vec<Document>>) {
                     ));
                 }
             }
-            Err(error) => note(format_args!("segments were not stored: {error}")),
+            Err(error) => note(format_args!("segments were not stored: {error:#}")),
         }
     }
 }

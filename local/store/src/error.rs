@@ -3,7 +3,8 @@ use std::path::Path;
 
 /// The database could not be opened, read or written.
 ///
-/// The message names the file or directory, and its cause. A rejected document is not a
+/// The message names the file or directory. The cause is in [`source`](std::error::Error::source);
+/// the alternate form, `{error:#}`, adds it to the message. A rejected document is not a
 /// `StoreError` but a [`PutResult`](crate::PutResult).
 #[derive(Debug)]
 pub struct StoreError {
@@ -15,7 +16,7 @@ impl StoreError {
     /// A file or directory of the store cannot be created.
     pub(crate) fn create(path: &Path, source: std::io::Error) -> Self {
         let message = format!(
-            "cannot create {}: {source}; name another directory with --data",
+            "cannot create {} (choose another directory with --data)",
             path.display()
         );
         Self {
@@ -27,15 +28,16 @@ impl StoreError {
     /// `action` names the failed action, such as `write to …/traces.sqlite`.
     pub(crate) fn database(action: impl fmt::Display, source: rusqlite::Error) -> Self {
         Self {
-            message: format!("cannot {action}: {source}"),
+            message: format!("cannot {action}"),
             source: Some(Box::new(source)),
         }
     }
 
-    pub(crate) fn newer_schema(name: &str, version: i64) -> Self {
+    /// `label` names the database, as in [`database`](Self::database).
+    pub(crate) fn newer_schema(label: &str, version: i64) -> Self {
         let message = format!(
-            "{name} was written by a newer xray-local (schema {version}): \
-             use that version, or name another directory with --data"
+            "{label} was written by a newer xray-local (schema {version}); \
+             update xray-local, or choose another directory with --data"
         );
         Self {
             message,
@@ -46,7 +48,11 @@ impl StoreError {
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.message)?;
+        match &self.source {
+            Some(source) if f.alternate() => write!(f, ": {source}"),
+            _ => Ok(()),
+        }
     }
 }
 

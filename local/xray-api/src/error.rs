@@ -55,7 +55,7 @@ impl ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        Self::internal(error.to_string())
+        Self::internal(format!("{error:#}"))
     }
 }
 

@@ -174,7 +174,7 @@ fn a_failed_write_stores_nothing_and_the_next_write_works() {
         .map(|n| subsegment(n, 1, 0.1, 0.2, json!({})).to_string())
         .collect();
     let batch: Vec<&str> = batch.iter().map(String::as_str).collect();
-    let error = store.put_json(&batch).unwrap_err().to_string();
+    let error = format!("{:#}", store.put_json(&batch).unwrap_err());
     assert!(
         error.contains("the disk is full") && error.contains("traces.sqlite"),
         "{error}"

@@ -105,3 +105,14 @@ fn a_directory_that_cannot_be_created_is_an_error_that_names_it() {
         "{error}"
     );
 }
+
+#[test]
+fn the_cause_of_an_error_is_its_source_and_in_the_alternate_form_of_its_message() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = Store::open(&file.join("below")).unwrap_err();
+    let cause = error.source().unwrap().to_string();
+    assert!(!error.to_string().contains(&cause), "{error}");
+    assert_eq!(format!("{error:#}"), format!("{error}: {cause}"));
+}
