@@ -13,10 +13,10 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    /// A file or directory of the store cannot be created.
-    pub(crate) fn create(path: &Path, source: std::io::Error) -> Self {
+    /// `action` is the failed action on the file or directory `path`, such as `create`.
+    pub(crate) fn file(action: &str, path: &Path, source: std::io::Error) -> Self {
         let message = format!(
-            "cannot create {} (choose another directory with --data)",
+            "cannot {action} {} (choose another directory with --data)",
             path.display()
         );
         Self {

@@ -51,8 +51,8 @@ impl Store {
     /// may have the same directory open.
     ///
     /// # Errors
-    /// The directory cannot be created, the file is not a database, or a newer version of
-    /// `xray-local` created it. The message names the path.
+    /// The directory cannot be created or read, the file cannot be opened or is not a database,
+    /// or a newer version of `xray-local` created it. The message names the path.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
         Self::new(Database::open(directory)?)
     }

@@ -42,9 +42,12 @@ pub(crate) struct Database {
 impl Database {
     pub(crate) fn open(directory: &Path) -> Result<Self, StoreError> {
         let path = directory.join(FILE_NAME);
+        permissions::create_directory(directory)
+            .map_err(|source| StoreError::file("create", directory, source))?;
         permissions::restrict_directory(directory, FILE_NAME)
-            .map_err(|source| StoreError::create(directory, source))?;
-        permissions::restrict_files(&path).map_err(|source| StoreError::create(&path, source))?;
+            .map_err(|source| StoreError::file("read", directory, source))?;
+        permissions::restrict_files(&path)
+            .map_err(|source| StoreError::file("open", &path, source))?;
         let name = path.display().to_string();
         let error = |source| StoreError::database(format!("open {name}"), source);
         let mut writer = Connection::open(&path).map_err(error)?;

@@ -12,16 +12,23 @@ const FILE_MODE: u32 = 0o600;
 /// SQLite's files beside the database. SQLite creates them with the database's mode.
 const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
 
-/// Creates the directory for its owner only. An existing directory is restricted if it holds
-/// nothing but the database; a directory with other files belongs to the user as it is.
+/// Creates the directory for its owner only, unless it exists.
 ///
 /// # Errors
-/// The directory cannot be created or read.
-pub(super) fn restrict_directory(directory: &Path, database: &str) -> io::Result<()> {
+/// The directory cannot be created.
+pub(super) fn create_directory(directory: &Path) -> io::Result<()> {
     DirBuilder::new()
         .recursive(true)
         .mode(DIRECTORY_MODE)
-        .create(directory)?;
+        .create(directory)
+}
+
+/// Restricts an existing directory to its owner if it holds nothing but the database. A
+/// directory with other files belongs to the user and stays as it is.
+///
+/// # Errors
+/// The directory cannot be read.
+pub(super) fn restrict_directory(directory: &Path, database: &str) -> io::Result<()> {
     for entry in std::fs::read_dir(directory)? {
         let name = entry?.file_name();
         let own = SUFFIXES
@@ -35,10 +42,10 @@ pub(super) fn restrict_directory(directory: &Path, database: &str) -> io::Result
     Ok(())
 }
 
-/// Creates the database file for its owner only, and restricts existing files.
+/// Creates the database file for its owner only, or restricts the existing files.
 ///
 /// # Errors
-/// The file cannot be created.
+/// The file cannot be created, or an existing one cannot be written.
 pub(super) fn restrict_files(path: &Path) -> io::Result<()> {
     OpenOptions::new()
         .append(true)

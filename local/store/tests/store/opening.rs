@@ -1,4 +1,6 @@
 use std::error::Error;
+use std::fs::{Permissions, read_dir, set_permissions};
+use std::os::unix::fs::PermissionsExt;
 
 use rusqlite::Connection;
 use serde_json::json;
@@ -104,6 +106,20 @@ fn a_directory_that_cannot_be_created_is_an_error_that_names_it() {
         error.contains("file/below") && error.contains("--data"),
         "{error}"
     );
+}
+
+#[test]
+fn an_existing_directory_that_cannot_be_read_is_an_error_that_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    set_permissions(directory.path(), Permissions::from_mode(0o300)).unwrap();
+    if read_dir(directory.path()).is_ok() {
+        // Root can read every directory.
+        return;
+    }
+    let error = Store::open(directory.path()).unwrap_err().to_string();
+    set_permissions(directory.path(), Permissions::from_mode(0o700)).unwrap();
+    let start = format!("cannot read {}", directory.path().display());
+    assert!(error.starts_with(&start), "{error}");
 }
 
 #[test]
