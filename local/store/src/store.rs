@@ -48,7 +48,8 @@ impl Store {
     ///
     /// Opening removes traces whose last document arrived more than 30 days ago
     /// ([`RETENTION_SECONDS`](xray_document::limits::RETENTION_SECONDS)). Other processes
-    /// may have the same directory open.
+    /// may have the same directory open. While one of them writes, the removal waits up to
+    /// 10 s; after that, the next opening removes the traces.
     ///
     /// # Errors
     /// The directory cannot be created or read, the file cannot be opened or is not a database,

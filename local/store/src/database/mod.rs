@@ -1,4 +1,4 @@
-//! The database file. It opens the file, migrates it, and shares it with other processes.
+//! Opens the database file, migrates it, and shares it with other processes.
 
 mod data_version;
 mod permissions;
@@ -35,8 +35,8 @@ const CHECKPOINT_PAGES: i64 = 4000;
 pub(crate) struct Database {
     writer: Mutex<Connection>,
     reader: Option<Mutex<Connection>>,
-    /// The path, for error messages.
-    name: String,
+    /// The path, or a description of the database in memory, for error messages.
+    label: String,
 }
 
 impl Database {
@@ -48,30 +48,30 @@ impl Database {
             .map_err(|source| StoreError::file("read", directory, source))?;
         permissions::restrict_files(&path)
             .map_err(|source| StoreError::file("open", &path, source))?;
-        let name = path.display().to_string();
-        let error = |source| StoreError::database(format!("open {name}"), source);
+        let label = path.display().to_string();
+        let error = |source| StoreError::database(format!("open {label}"), source);
         let mut writer = Connection::open(&path).map_err(error)?;
         configure(&writer).map_err(error)?;
-        schema::migrate(&mut writer, &name)?;
+        schema::migrate(&mut writer, &label)?;
         purge(&mut writer).map_err(error)?;
         let reader = Connection::open(&path).map_err(error)?;
         configure(&reader).map_err(error)?;
         Ok(Self {
             writer: Mutex::new(writer),
             reader: Some(Mutex::new(reader)),
-            name,
+            label,
         })
     }
 
     pub(crate) fn in_memory() -> Result<Self, StoreError> {
-        let name = "a database in memory".to_owned();
-        let error = |source| StoreError::database(format!("open {name}"), source);
+        let label = "a database in memory".to_owned();
+        let error = |source| StoreError::database(format!("open {label}"), source);
         let mut writer = Connection::open_in_memory().map_err(error)?;
-        schema::migrate(&mut writer, &name)?;
+        schema::migrate(&mut writer, &label)?;
         Ok(Self {
             writer: Mutex::new(writer),
             reader: None,
-            name,
+            label,
         })
     }
 
@@ -84,11 +84,11 @@ impl Database {
     }
 
     pub(crate) fn write_error(&self, source: rusqlite::Error) -> StoreError {
-        StoreError::database(format!("write to {}", self.name), source)
+        StoreError::database(format!("write to {}", self.label), source)
     }
 
     pub(crate) fn read_error(&self, source: rusqlite::Error) -> StoreError {
-        StoreError::database(format!("read {}", self.name), source)
+        StoreError::database(format!("read {}", self.label), source)
     }
 }
 
@@ -107,8 +107,8 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)
 }
 
-/// Removes traces beyond X-Ray's retention. If another process is writing, the next start
-/// removes them.
+/// Removes traces beyond X-Ray's retention. While another process writes, it waits up to
+/// [`BUSY_TIMEOUT`]; after that, the next start removes them.
 fn purge(connection: &mut Connection) -> rusqlite::Result<()> {
     let now = Timestamp::now().as_micros();
     let cutoff = Timestamp::from_micros(now - RETENTION_SECONDS.cast_signed() * 1_000_000);

@@ -31,9 +31,10 @@ const STEPS: [&str; 1] = [
      );",
 ];
 
-/// Migrates the database to the newest version. `name` appears in error messages.
-pub(super) fn migrate(connection: &mut Connection, name: &str) -> Result<(), StoreError> {
-    let error = |source| StoreError::database(format!("open {name}"), source);
+/// Migrates the database to the newest version. `label` names it in error
+/// messages.
+pub(super) fn migrate(connection: &mut Connection, label: &str) -> Result<(), StoreError> {
+    let error = |source| StoreError::database(format!("open {label}"), source);
     if version(connection).map_err(error)? == STEPS.len() as i64 {
         return Ok(());
     }
@@ -46,7 +47,7 @@ pub(super) fn migrate(connection: &mut Connection, name: &str) -> Result<(), Sto
         .ok()
         .and_then(|found| STEPS.get(found..))
     else {
-        return Err(StoreError::newer_schema(name, found));
+        return Err(StoreError::newer_schema(label, found));
     };
     for step in steps {
         transaction.execute_batch(step).map_err(error)?;

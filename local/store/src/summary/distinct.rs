@@ -1,10 +1,10 @@
 /// The values without repetitions, in order of appearance.
 pub(super) fn distinct(values: impl Iterator<Item = String>) -> Vec<String> {
-    let mut distinct = Vec::new();
+    let mut list = Vec::new();
     for value in values {
-        add_distinct(&mut distinct, Some(value));
+        add_distinct(&mut list, Some(value));
     }
-    distinct
+    list
 }
 
 /// Appends `value`, if given, unless `list` already contains it.

@@ -22,8 +22,8 @@ impl Entities {
             callers: HashSet::new(),
             traced_calls: Vec::new(),
         };
-        for segment in &trace.segments {
-            match &segment.document {
+        for entry in &trace.segments {
+            match &entry.document {
                 Document::Segment(segment) => {
                     entities.ids.insert(segment.id);
                     entities.callers.extend(segment.parent_id);

@@ -104,13 +104,10 @@ fn root<'a>(trace: &'a Trace, ids: &HashSet<SegmentId>) -> Option<&'a Segment> {
 
 /// See [`TraceSummary::is_partial`].
 fn is_partial(trace: &Trace, entities: &Entities) -> bool {
-    let unfinished = trace
-        .segments
-        .iter()
-        .any(|segment| match &segment.document {
-            Document::Segment(segment) => !segment.inferred && segment.is_in_progress(),
-            Document::Subsegment(_) => true,
-        });
+    let unfinished = trace.segments.iter().any(|entry| match &entry.document {
+        Document::Segment(segment) => !segment.inferred && segment.is_in_progress(),
+        Document::Subsegment(_) => true,
+    });
     unfinished || entities.has_missing_callee()
 }
 
