@@ -168,7 +168,7 @@ pub struct SummaryQuery {
     pub end: Timestamp,
     /// The time of a trace that must be in the window.
     pub range: TimeRange,
-    /// The most traces on a page; 0 counts as 1.
+    /// Maximum number of traces on a page; 0 counts as 1.
     pub limit: usize,
     /// [`SummaryPage::next`] of the page before; `None` for the first page.
     pub after: Option<PageToken>,

@@ -18,7 +18,7 @@ use crate::fields::DocumentFields;
 use crate::index::{Decision, Index};
 use crate::summary::summarize;
 
-/// The most attempts to read a trace whose documents are replaced in the meantime.
+/// Maximum number of attempts to read a trace whose documents are replaced in the meantime.
 const READ_ATTEMPTS: usize = 4;
 
 /// The traces of one data directory.

@@ -4,9 +4,9 @@ use xray_document::{Document, Segment, SegmentId, Subsegment, Timestamp, TraceId
 
 use crate::fields::start_time;
 
-/// The most levels of subsegments in one compiled document. serde_json stops at 128 nested
-/// values, other JSON parsers earlier, and each level adds two. A deeper subsegment becomes
-/// a document of its own, so that parsers can read every compiled document.
+/// Maximum number of levels of subsegments in one compiled document. serde_json stops at 128
+/// nested values, other JSON parsers earlier, and each level adds two. A deeper subsegment
+/// becomes a document of its own, so that parsers can read every compiled document.
 const MAX_DEPTH: usize = 50;
 
 /// Puts every subsegment under its parent, and returns the top-level documents in order of

@@ -22,7 +22,7 @@ use crate::error::StoreError;
 
 const FILE_NAME: &str = "traces.sqlite";
 
-/// The longest time that a write waits while another process writes.
+/// Maximum time that a write waits while another process writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Pages of 4 KiB between checkpoints: 16 MB of write-ahead log. A checkpoint syncs the

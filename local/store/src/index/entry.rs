@@ -8,14 +8,14 @@ use crate::fields::DocumentFields;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 
-/// The most microseconds between the time in a trace id and the arrival of the trace. A
-/// greater distance means that the id holds no time. X-Ray accepts documents of the last
-/// 30 days (X-Ray Developer Guide, "Sending trace data"); we allow a wrong clock the same
-/// distance in both directions.
+/// Maximum gap in microseconds between the time in a trace id and the arrival of the trace. A
+/// greater gap means that the id holds no time. X-Ray accepts documents of the last 30 days
+/// (X-Ray Developer Guide, "Sending trace data"); we allow a wrong clock the same gap in both
+/// directions.
 const MAX_ID_ARRIVAL_GAP_MICROS: i64 = RETENTION_SECONDS.cast_signed() * MICROS_PER_SECOND;
 
-/// The most microseconds by which the time in a trace id may lie before or after the start
-/// of the trace. Within these limits the id holds a time, even if the trace arrives long
+/// Maximum gaps in microseconds by which the time in a trace id may lie before or after the
+/// start of the trace. Within these limits the id holds a time, even if the trace arrives long
 /// after it was recorded. An id made from a W3C one begins with 32 random bits instead.
 /// AWS's OpenTelemetry exporter detects X-Ray ids by the same limits, 28 days back and
 /// 5 minutes ahead (opentelemetry-collector-contrib, awsxrayexporter).

@@ -14,8 +14,8 @@ pub(crate) use entry::{DocumentEntry, TraceEntry};
 use crate::contract::{PageToken, SummaryQuery, TimeRange, TraceSummary};
 use crate::fields::DocumentFields;
 
-/// The most cached summaries, of one to two kilobytes each. A full cache is cleared, and
-/// fills again on demand.
+/// Maximum number of cached summaries, of one to two kilobytes each. A full cache is cleared,
+/// and fills again on demand.
 const MAX_CACHED_SUMMARIES: usize = 50_000;
 
 /// Every trace of the data directory.
