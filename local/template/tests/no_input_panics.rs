@@ -116,7 +116,7 @@ fn deep_nesting_is_an_error() {
         let error = error.to_string();
         // The YAML parser may read ahead and reach its own limit first.
         assert!(
-            error.contains("nested more than 100 deep") || error.contains("recursion limit"),
+            error.contains("nested more than 100 levels deep") || error.contains("recursion limit"),
             "{error}"
         );
     }
@@ -134,6 +134,26 @@ fn aliases_that_multiply_are_an_error() {
     let error =
         parse(Path::new("t.yaml"), &text, &StackContext::default()).expect_err("it is too large");
     assert!(error.to_string().contains("too large"), "{error}");
+}
+
+#[test]
+fn aliases_that_nest_deeply_are_an_error() {
+    for (open, close) in [("[", "]"), ("{Ref: ", "}")] {
+        let nested = |value: &str| format!("{}{value}{}", open.repeat(98), close.repeat(98));
+        let mut text = format!("a0: &a0 {}\n", nested("x"));
+        for this in 1..100 {
+            let last = format!("*a{}", this - 1);
+            text.push_str(&format!("a{this}: &a{this} {}\n", nested(&last)));
+        }
+        let error = parse(Path::new("t.yaml"), &text, &StackContext::default())
+            .expect_err("it is too deep");
+        let error = error.to_string();
+        assert!(error.starts_with("t.yaml:2:"), "{error}");
+        assert!(
+            error.contains("nested more than 100 levels deep"),
+            "{error}"
+        );
+    }
 }
 
 #[test]

@@ -32,8 +32,9 @@ pub(crate) fn read(text: &str) -> Result<Node, Problem> {
         .ok_or_else(|| Problem::new(Place::START, "the template is empty"))
 }
 
-/// Maximum nesting, so that a recursive walk of the tree cannot exhaust the stack. Real
-/// templates stay far below it.
+/// Maximum number of levels of sequences and mappings, so that a recursive walk of the tree
+/// cannot exhaust the stack. A tag such as `!Sub` is a mapping, too. Real templates stay far
+/// below the limit.
 const MAX_DEPTH: usize = 100;
 
 /// Maximum number of values, with all aliases expanded. A template has at most 1 MB (CloudFormation
@@ -51,6 +52,8 @@ struct Reader {
 /// A sequence or mapping whose end has not been read yet.
 struct Unfinished {
     place: Place,
+    /// Levels down to this one, itself and its function included.
+    depth: usize,
     anchor: usize,
     function: Option<&'static str>,
     content: Content,
@@ -99,8 +102,10 @@ impl Reader {
                         "this alias is inside the value that it refers to",
                     ));
                 };
-                let (added, value) = (count_nodes(anchored), anchored.value.clone());
+                let (added, depth) = (count_nodes(anchored), depth(anchored));
+                let value = anchored.value.clone();
                 self.count(added, place)?;
+                self.depth_with(depth, place)?;
                 self.complete(Node::new(place, value), None, 0)
             }
             Event::DocumentStart(_) if self.document.is_some() => Err(Problem::new(
@@ -122,16 +127,12 @@ impl Reader {
         tag: Option<&Tag>,
         content: Content,
     ) -> Result<(), Problem> {
-        if self.unfinished.len() >= MAX_DEPTH {
-            return Err(Problem::new(
-                place,
-                format!("values are nested more than {MAX_DEPTH} deep"),
-            ));
-        }
         let function = function(tag, place)?;
+        let depth = self.depth_with(1 + usize::from(function.is_some()), place)?;
         self.count(1, place)?;
         self.unfinished.push(Unfinished {
             place,
+            depth,
             anchor,
             function,
             content,
@@ -163,6 +164,18 @@ impl Reader {
             ));
         }
         Ok(())
+    }
+
+    /// The depth that a value of `levels` levels reaches here.
+    fn depth_with(&self, levels: usize, place: Place) -> Result<usize, Problem> {
+        let depth = self.unfinished.last().map_or(0, |parent| parent.depth) + levels;
+        if depth > MAX_DEPTH {
+            return Err(Problem::new(
+                place,
+                format!("values are nested more than {MAX_DEPTH} levels deep"),
+            ));
+        }
+        Ok(depth)
     }
 
     fn expects_key(&self) -> bool {
@@ -358,6 +371,18 @@ fn apply_merge_keys(mut mapping: Mapping, merges: Vec<Node>) -> Result<Mapping, 
         }
     }
     Ok(mapping)
+}
+
+/// Levels of sequences and mappings in a value.
+fn depth(node: &Node) -> usize {
+    match &node.value {
+        Value::Sequence(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Mapping(mapping) => {
+            let values = mapping.entries.iter().map(|entry| &entry.value);
+            1 + values.map(depth).max().unwrap_or(0)
+        }
+        _ => 0,
+    }
 }
 
 fn count_nodes(node: &Node) -> usize {
