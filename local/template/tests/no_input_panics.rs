@@ -157,6 +157,17 @@ fn aliases_that_nest_deeply_are_an_error() {
 }
 
 #[test]
+fn keys_that_aliases_repeat_are_counted() {
+    // 1,000 keys and values, repeated 400 times.
+    let entries: String = (0..1_000).map(|key| format!("k{key}: v, ")).collect();
+    let aliases = "*a, ".repeat(400);
+    let text = format!("a: &a {{ {entries} }}\nb: [{aliases}]\n");
+    let error =
+        parse(Path::new("t.yaml"), &text, &StackContext::default()).expect_err("it is too large");
+    assert!(error.to_string().contains("too large"), "{error}");
+}
+
+#[test]
 fn names_that_multiply_are_an_error() {
     let mut text = "Resources:\n".to_owned();
     for number in 0..40 {

@@ -37,8 +37,8 @@ pub(crate) fn read(text: &str) -> Result<Node, Problem> {
 /// below the limit.
 const MAX_DEPTH: usize = 100;
 
-/// Maximum number of values, with all aliases expanded. A template has at most 1 MB (CloudFormation
-/// User Guide, "Quotas"), but aliases of aliases could grow without limit.
+/// Maximum number of values, keys included, with all aliases expanded. A template has at most
+/// 1 MB (CloudFormation User Guide, "Quotas"), but aliases of aliases could grow without limit.
 const MAX_NODES: usize = 500_000;
 
 #[derive(Default)]
@@ -385,15 +385,13 @@ fn depth(node: &Node) -> usize {
     }
 }
 
+/// Number of values in a value, itself and the keys of mappings included.
 fn count_nodes(node: &Node) -> usize {
     match &node.value {
         Value::Sequence(items) => 1 + items.iter().map(count_nodes).sum::<usize>(),
         Value::Mapping(mapping) => {
-            1 + mapping
-                .entries
-                .iter()
-                .map(|entry| count_nodes(&entry.value))
-                .sum::<usize>()
+            let values = mapping.entries.iter().map(|entry| &entry.value);
+            1 + mapping.entries.len() + values.map(count_nodes).sum::<usize>()
         }
         _ => 1,
     }
