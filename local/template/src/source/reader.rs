@@ -217,7 +217,7 @@ impl Reader {
                         let line = first.key_place.line;
                         return Err(Problem::new(
                             key_place,
-                            format!("'{key}' is defined twice, first in line {line}; remove one"),
+                            format!("'{key}' is defined twice, first on line {line}; remove one"),
                         ));
                     }
                     mapping.entries.push(Entry {
@@ -232,8 +232,9 @@ impl Reader {
     }
 }
 
-/// Replaces each pair of `\u` escapes that JSON uses for one character beyond 16 bits. YAML has
-/// no such pairs; this is the only difference between the two that matters here.
+/// Replaces each surrogate pair by its character. JSON writes a character beyond U+FFFF as a
+/// pair of `\u` escapes (RFC 8259, section 7), which YAML does not know. Otherwise this reader
+/// can read JSON as YAML.
 fn replace_surrogate_pairs(text: &str) -> Cow<'_, str> {
     if !text.trim_start().starts_with('{') || !text.contains("\\ud") && !text.contains("\\uD") {
         return Cow::Borrowed(text);
@@ -246,11 +247,11 @@ fn replace_surrogate_pairs(text: &str) -> Cow<'_, str> {
             u16::from_str_radix(escape, 16).ok()
         };
         let pair = [unit(start), unit(start + 6)].map(Option::unwrap_or_default);
-        let letter = char::decode_utf16(pair).next().and_then(Result::ok);
-        match letter.filter(|letter| letter.len_utf16() == 2) {
-            Some(letter) => {
+        let character = char::decode_utf16(pair).next().and_then(Result::ok);
+        match character.filter(|character| character.len_utf16() == 2) {
+            Some(character) => {
                 result.push_str(&rest[..start]);
-                result.push(letter);
+                result.push(character);
                 rest = &rest[start + 12..];
             }
             None => {
@@ -271,7 +272,8 @@ fn place(marker: Marker) -> Place {
 }
 
 /// The value of a scalar without quotes: booleans as in YAML 1.1, which CloudFormation and SAM
-/// use. Dates, octal numbers and base-60 numbers stay text.
+/// use. A number keeps its text, so that `007` is not read as octal. Dates, and numbers in
+/// another notation such as `0x1F` or `1:30`, are strings.
 fn plain_value(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
@@ -289,7 +291,7 @@ fn is_number(text: &str) -> bool {
     digits.starts_with(|first: char| first.is_ascii_digit())
         && digits
             .chars()
-            .all(|letter| letter.is_ascii_digit() || letter == '.')
+            .all(|character| character.is_ascii_digit() || character == '.')
         && digits.parse::<f64>().is_ok()
 }
 
