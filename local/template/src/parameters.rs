@@ -85,14 +85,16 @@ impl Parameter<'_> {
                 return Err(Problem::new(self.place, message));
             }
         };
-        self.check_allowed(&text, place)?;
         if parameter_type == "CommaDelimitedList" || parameter_type.starts_with("List<") {
-            let items = text
-                .split(',')
-                .map(|item| Node::string(place, item.trim()))
-                .collect();
+            let subject = format!("each value of parameter '{name}'");
+            let mut items = Vec::new();
+            for item in text.split(',').map(str::trim) {
+                self.check_allowed(&subject, item, place)?;
+                items.push(Node::string(place, item));
+            }
             return Ok(Node::new(place, Value::Sequence(items)));
         }
+        self.check_allowed(&format!("parameter '{name}'"), &text, place)?;
         if parameter_type == "Number" && text.parse::<f64>().is_err() {
             return Err(Problem::new(
                 place,
@@ -102,7 +104,8 @@ impl Parameter<'_> {
         Ok(Node::string(place, text))
     }
 
-    fn check_allowed(&self, text: &str, place: Place) -> Result<(), Problem> {
+    /// `subject` is the start of the error.
+    fn check_allowed(&self, subject: &str, text: &str, place: Place) -> Result<(), Problem> {
         let Some(allowed) = self
             .declaration
             .get("AllowedValues")
@@ -114,9 +117,8 @@ impl Parameter<'_> {
         if allowed.contains(&text) {
             return Ok(());
         }
-        let name = self.name;
         let message = format!(
-            "parameter '{name}' must be one of {}, not '{text}'",
+            "{subject} must be one of {}, not '{text}'",
             allowed.join(", ")
         );
         Err(Problem::new(place, message))

@@ -125,6 +125,23 @@ fn parameters_decide_conditions_and_mappings() {
 }
 
 #[test]
+fn each_value_of_a_list_parameter_must_be_allowed() {
+    let template = read(
+        "Parameters:
+  Zones: { Type: CommaDelimitedList, AllowedValues: [a, b, c], Default: 'a, c' }
+Resources:
+  F:
+    Type: AWS::Lambda::Function
+    Properties:
+      Runtime: provided.al2023
+      Handler: bootstrap
+      Environment: { Variables: { ZONES: !Join ['+', !Ref Zones] } }
+",
+    );
+    assert_eq!(template.functions[0].environment["ZONES"], "a+c");
+}
+
+#[test]
 fn paths_are_relative_to_the_template() {
     let template = items(&StackContext::default());
     let items = function(&template, "ItemsFunction");
