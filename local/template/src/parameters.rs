@@ -67,11 +67,7 @@ impl Parameter<'_> {
                 return Err(Problem::new(entry.key_place, message));
             }
         }
-        let parameter_type = self
-            .declaration
-            .get("Type")
-            .and_then(Node::text)
-            .unwrap_or("String");
+        let parameter_type = self.parameter_type()?;
         let (text, place) = match (
             context.parameters.get(name),
             self.declaration.get("Default"),
@@ -102,6 +98,22 @@ impl Parameter<'_> {
             ));
         }
         Ok(Node::string(place, text))
+    }
+
+    /// CloudFormation Template Reference, "Parameters": the type is mandatory.
+    fn parameter_type(&self) -> Result<&str, Problem> {
+        let name = self.name;
+        let Some(node) = self.declaration.get("Type") else {
+            let message = format!("parameter '{name}' has no Type; add one such as 'Type: String'");
+            return Err(Problem::new(self.place, message));
+        };
+        node.text().ok_or_else(|| {
+            let message = format!(
+                "the Type of parameter '{name}' must be a string, not {}",
+                node.kind()
+            );
+            Problem::new(node.place, message)
+        })
     }
 
     /// `subject` is the start of the error.
