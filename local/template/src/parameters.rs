@@ -83,20 +83,16 @@ impl Parameter<'_> {
         };
         if parameter_type == "CommaDelimitedList" || parameter_type.starts_with("List<") {
             let subject = format!("each value of parameter '{name}'");
+            let is_number = parameter_type == "List<Number>";
             let mut items = Vec::new();
             for item in text.split(',').map(str::trim) {
-                self.check_allowed(&subject, item, place)?;
+                self.check(&subject, item, is_number, place)?;
                 items.push(Node::string(place, item));
             }
             return Ok(Node::new(place, Value::Sequence(items)));
         }
-        self.check_allowed(&format!("parameter '{name}'"), &text, place)?;
-        if parameter_type == "Number" && text.parse::<f64>().is_err() {
-            return Err(Problem::new(
-                place,
-                format!("parameter '{name}' must be a number, not '{text}'"),
-            ));
-        }
+        let subject = format!("parameter '{name}'");
+        self.check(&subject, &text, parameter_type == "Number", place)?;
         Ok(Node::string(place, text))
     }
 
@@ -116,8 +112,18 @@ impl Parameter<'_> {
         })
     }
 
-    /// `subject` is the start of the error.
-    fn check_allowed(&self, subject: &str, text: &str, place: Place) -> Result<(), Problem> {
+    /// Checks one value. `subject` is the start of the error.
+    fn check(
+        &self,
+        subject: &str,
+        text: &str,
+        is_number: bool,
+        place: Place,
+    ) -> Result<(), Problem> {
+        if is_number && !text.parse::<f64>().is_ok_and(f64::is_finite) {
+            let message = format!("{subject} must be a number, not '{text}'");
+            return Err(Problem::new(place, message));
+        }
         let Some(allowed) = self
             .declaration
             .get("AllowedValues")
