@@ -14,6 +14,7 @@ pub(crate) fn parameters(
     context: &StackContext,
     place: Place,
     problems: &mut Vec<Problem>,
+    notes: &mut Vec<(Place, String)>,
 ) -> BTreeMap<String, Node> {
     let mut values = BTreeMap::new();
     for entry in declared.into_iter().flat_map(|declared| &declared.entries) {
@@ -28,7 +29,7 @@ pub(crate) fn parameters(
             place: entry.key_place,
             declaration,
         };
-        match parameter.value(context) {
+        match parameter.value(context, notes) {
             Ok(value) => {
                 values.insert(name.clone(), value);
             }
@@ -58,7 +59,11 @@ struct Parameter<'t> {
 }
 
 impl Parameter<'_> {
-    fn value(&self, context: &StackContext) -> Result<Node, Problem> {
+    fn value(
+        &self,
+        context: &StackContext,
+        notes: &mut Vec<(Place, String)>,
+    ) -> Result<Node, Problem> {
         let name = self.name;
         for entry in &self.declaration.entries {
             let hint = did_you_mean(&entry.key, ATTRIBUTES);
@@ -73,7 +78,18 @@ impl Parameter<'_> {
             self.declaration.get("Default"),
         ) {
             (Some(given), _) => (given.clone(), self.place),
-            (None, Some(default)) => (default_text(default)?, default.place),
+            (None, Some(default)) => {
+                let text = default_text(default)?;
+                if ssm_value_type(parameter_type).is_some() {
+                    let note = format!(
+                        "parameter '{name}' has the name '{text}' as its value, because no \
+                         parameter store is read locally; set the value with \
+                         --parameter-overrides {name}=VALUE"
+                    );
+                    notes.push((self.place, note));
+                }
+                (text, default.place)
+            }
             (None, None) => {
                 let message = format!(
                     "parameter '{name}' has no Default; set it with --parameter-overrides {name}=VALUE"
@@ -81,7 +97,8 @@ impl Parameter<'_> {
                 return Err(Problem::new(self.place, message));
             }
         };
-        if parameter_type == "CommaDelimitedList" || parameter_type.starts_with("List<") {
+        let value_type = ssm_value_type(parameter_type).unwrap_or(parameter_type);
+        if value_type == "CommaDelimitedList" || value_type.starts_with("List<") {
             let subject = format!("each value of parameter '{name}'");
             let is_number = parameter_type == "List<Number>";
             let mut items = Vec::new();
@@ -141,6 +158,13 @@ impl Parameter<'_> {
         );
         Err(Problem::new(place, message))
     }
+}
+
+/// The type of the value that a parameter of the parameter store has, such as `String` of
+/// `AWS::SSM::Parameter::Value<String>`. `None` for other types.
+fn ssm_value_type(parameter_type: &str) -> Option<&str> {
+    let value_type = parameter_type.strip_prefix("AWS::SSM::Parameter::Value<")?;
+    value_type.strip_suffix('>')
 }
 
 fn default_text(default: &Node) -> Result<String, Problem> {

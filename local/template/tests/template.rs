@@ -142,6 +142,41 @@ Resources:
 }
 
 #[test]
+fn an_ssm_parameter_has_its_name_as_the_value_with_a_note() {
+    let text = "Parameters:
+  Image: { Type: 'AWS::SSM::Parameter::Value<String>', Default: /images/latest }
+  Zones: { Type: 'AWS::SSM::Parameter::Value<List<String>>', Default: /zones }
+Resources:
+  F:
+    Type: AWS::Lambda::Function
+    Properties:
+      Runtime: provided.al2023
+      Handler: bootstrap
+      Environment: { Variables: { IMAGE: !Ref Image, ZONES: !Join ['+', !Ref Zones] } }
+";
+    let template = read(text);
+    let environment = &template.functions[0].environment;
+    assert_eq!(environment["IMAGE"], "/images/latest");
+    assert_eq!(environment["ZONES"], "/zones");
+    assert_eq!(
+        template.notes[0],
+        "t.yaml:2:3: parameter 'Image' has the name '/images/latest' as its value, because no \
+         parameter store is read locally; set the value with --parameter-overrides Image=VALUE"
+    );
+    assert_eq!(template.notes.len(), 2, "{:?}", template.notes);
+
+    let mut context = StackContext::default();
+    for (name, value) in [("Image", "i-1"), ("Zones", "a,b")] {
+        context.parameters.insert(name.to_owned(), value.to_owned());
+    }
+    let template = parse(Path::new("t.yaml"), text, &context).expect("the template is valid");
+    let environment = &template.functions[0].environment;
+    assert_eq!(environment["IMAGE"], "i-1");
+    assert_eq!(environment["ZONES"], "a+b");
+    assert_eq!(template.notes, [""; 0]);
+}
+
+#[test]
 fn paths_are_relative_to_the_template() {
     let template = items(&StackContext::default());
     let items = function(&template, "ItemsFunction");

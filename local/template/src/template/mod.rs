@@ -63,10 +63,16 @@ fn scope_without_resources<'t>(
     problems: &mut Vec<Problem>,
 ) -> Scope<'t> {
     let declared = sections.mapping("Parameters", problems);
-    let values = parameters(declared, context, sections.place("Parameters"), problems);
+    let mut notes = Vec::new();
+    let place = sections.place("Parameters");
+    let values = parameters(declared, context, place, problems, &mut notes);
     let mappings = sections.mapping("Mappings", problems);
     let conditions = sections.mapping("Conditions", problems);
-    Scope::new(context, values, mappings, conditions)
+    let scope = Scope::new(context, values, mappings, conditions);
+    for (place, note) in notes {
+        scope.note(place, note);
+    }
+    scope
 }
 
 fn note_missing_transform(sections: &Sections<'_>, scope: &Scope<'_>) {
