@@ -207,7 +207,9 @@ fn write_batch(store: &Store, documents: &[String]) -> BatchResult {
     let results = match store.put_json(&texts) {
         Ok(results) => results,
         Err(error) => {
-            batch.reasons.push(("disk".to_owned(), format!("{error:#}")));
+            batch
+                .reasons
+                .push(("disk".to_owned(), format!("{error:#}")));
             return batch;
         }
     };
