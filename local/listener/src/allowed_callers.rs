@@ -130,7 +130,7 @@ impl AllowedCallers {
     }
 }
 
-/// Whether `allowed` allows pages of `origin`, the value of an `Origin` header.
+/// Returns true if `allowed` allows pages of `origin`, the value of an `Origin` header.
 ///
 /// `allowed` is an origin such as `https://app.example.com`, `*` for every origin, or
 /// `https://*` or `http://*` for every origin of this scheme (API Gateway Developer Guide,

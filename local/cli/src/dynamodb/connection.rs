@@ -76,8 +76,8 @@ impl DatabaseConnection {
             () = &mut server => return Err(io::Error::other("the database's server ended")),
             answered = wait_for_answer(&mut stream) => answered?,
         }
-        // Stops to listen, also for connections that wait. Systems that cannot do this leave
-        // a listener that answers nobody.
+        // Closes the listener, and connections that still wait. A system without this call
+        // keeps a listener that answers nobody.
         let _ = std::net::TcpStream::from(same_socket).shutdown(Shutdown::Both);
         Ok(Self {
             stream: TokioIo::new(stream),

@@ -23,8 +23,8 @@ type DatabaseClient = Client<Connector, Body>;
 
 /// Forwards the requests of programs of this machine to `database`.
 ///
-/// Pages are no clients of it, also those of this machine: its port is another one in every
-/// run, so no page can know it. A page that needs a DynamoDB can use one of
+/// Pages are rejected, also those of this machine. The port is another one in every run, so a
+/// page cannot know it. A page that needs a DynamoDB can call the one of
 /// `--dynamodb-endpoint`.
 pub(super) fn router(database: Database) -> Router {
     let client: DatabaseClient =

@@ -34,7 +34,7 @@ fn foreign_requests_do_not_reach_the_tables() {
         ("Host", "evil.example"),
         ("Origin", "https://evil.example"),
         ("Origin", "null"),
-        // No page is a client of it, also none of this machine.
+        // Pages of this machine are rejected, too.
         ("Origin", "http://localhost:5173"),
         ("Sec-Fetch-Site", "same-origin"),
     ] {

@@ -188,7 +188,7 @@ impl Program {
         find(&lines).unwrap()
     }
 
-    /// Whether the function was invoked.
+    /// Returns true if the function was invoked.
     pub fn function_ran(&self) -> bool {
         self.folder.path().join("code/ran").exists()
     }

@@ -40,7 +40,7 @@ pub struct Cors {
     pub expose_headers: Option<String>,
     /// `Access-Control-Max-Age`, in seconds.
     pub max_age: Option<String>,
-    /// Whether responses have `Access-Control-Allow-Credentials: true`.
+    /// True for `Access-Control-Allow-Credentials: true`.
     pub allow_credentials: bool,
 }
 
