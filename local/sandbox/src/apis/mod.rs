@@ -3,6 +3,7 @@
 mod body;
 mod context;
 mod extensions;
+mod guard;
 mod response;
 mod router;
 mod runtime;

@@ -2,11 +2,13 @@ use axum::Router;
 use axum::routing::{get, post, put};
 
 use super::context::ApiContext;
+use super::guard::guard;
 use super::{extensions, runtime, telemetry};
 
-/// All calls of one environment's APIs.
-pub(crate) fn router(context: ApiContext) -> Router {
-    Router::new()
+/// All calls of one environment's APIs, for the processes that know `address` as
+/// `AWS_LAMBDA_RUNTIME_API`.
+pub(crate) fn router(context: ApiContext, address: &str) -> Router {
+    let router = Router::new()
         .route("/2018-06-01/ping", get(|| async { "pong" }))
         .route("/2018-06-01/runtime/invocation/next", get(runtime::next))
         .route(
@@ -29,5 +31,6 @@ pub(crate) fn router(context: ApiContext) -> Router {
             post(extensions::exit_error),
         )
         .route("/2022-07-01/telemetry", put(telemetry::subscribe))
-        .with_state(context)
+        .with_state(context);
+    guard(router, address)
 }

@@ -1,5 +1,6 @@
-//! One execution environment: its APIs, on a port of their own, and its processes.
+//! One execution environment: its APIs, on an address of their own, and its processes.
 
+mod address;
 mod init;
 mod processes;
 mod shutdown;
@@ -63,13 +64,11 @@ impl Environment {
     ) -> Result<Self, String> {
         let no_port = |error| {
             format!(
-                "the APIs of function {} need a free port on 127.0.0.1: {error}",
+                "the APIs of function {} need a free port on loopback: {error}",
                 function.name
             )
         };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .map_err(no_port)?;
+        let listener = address::listen().await.map_err(no_port)?;
         let address = listener.local_addr().map_err(no_port)?.to_string();
         let layer_port = if function.extensions.is_empty() {
             None
@@ -93,7 +92,7 @@ impl Environment {
         };
         let reaper = context.reaper();
         Ok(Self {
-            server: serve(listener, apis::router(api.clone())),
+            server: serve(listener, apis::router(api.clone(), &address)),
             detached: DetachedProcesses::new(&address, reaper.clone()),
             function: api.function,
             state: api.state,

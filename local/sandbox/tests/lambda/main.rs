@@ -7,6 +7,7 @@
 mod extensions;
 mod failing;
 mod freezing;
+mod guard;
 mod harness;
 mod invoking;
 mod telemetry;
