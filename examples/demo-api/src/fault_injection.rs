@@ -9,8 +9,8 @@ use lambda_http::{Error, Request, RequestExt as _};
 use serde::Deserialize;
 use xray_lambda::subsegment;
 
-/// The longest delay of a request, well within the functions' timeout.
-const MAX_DELAY: Duration = Duration::from_secs(3);
+/// The longest delay of a request in milliseconds, well within the functions' timeout.
+const MAX_DELAY_MS: u64 = 3_000;
 
 /// The faults to inject: `{"fail": true, "delayMs": 800}` in the body, or the same in the
 /// query. The default injects none.
@@ -19,7 +19,7 @@ const MAX_DELAY: Duration = Duration::from_secs(3);
 pub struct FaultInjection {
     /// Fails with an error that has a cause.
     pub fail: bool,
-    /// Milliseconds to wait before that. A longer delay than 3,000 is shortened to it.
+    /// Milliseconds to wait before failing or succeeding; at most 3,000.
     pub delay_ms: u64,
 }
 
@@ -47,11 +47,11 @@ impl FaultInjection {
     /// # Errors
     /// The requested error.
     pub async fn apply(self) -> Result<(), Error> {
-        if self.delay_ms > 0 {
-            let delay = Duration::from_millis(self.delay_ms).min(MAX_DELAY);
+        let delay_ms = self.applied_delay_ms();
+        if delay_ms > 0 {
             subsegment("slow_dependency")
-                .annotate("delay_ms", self.delay_ms)
-                .trace(tokio::time::sleep(delay))
+                .annotate("delay_ms", delay_ms)
+                .trace(tokio::time::sleep(Duration::from_millis(delay_ms)))
                 .await;
         }
         if self.fail {
@@ -62,6 +62,10 @@ impl FaultInjection {
             return Err(Unconfirmed(reset).into());
         }
         Ok(())
+    }
+
+    fn applied_delay_ms(self) -> u64 {
+        self.delay_ms.min(MAX_DELAY_MS)
     }
 }
 
@@ -97,6 +101,17 @@ mod tests {
             FaultInjection::from_query(&Request::default()),
             FaultInjection::default()
         );
+    }
+
+    #[test]
+    fn a_delay_is_at_most_three_seconds() {
+        for (requested, applied) in [(0, 0), (800, 800), (3_000, 3_000), (60_000, 3_000)] {
+            let faults = FaultInjection {
+                fail: false,
+                delay_ms: requested,
+            };
+            assert_eq!(faults.applied_delay_ms(), applied, "{requested}");
+        }
     }
 
     #[test]
