@@ -207,10 +207,20 @@ async fn the_log_names_the_type_and_place_of_an_error_but_no_value() {
             assert!(!note.contains(secret), "{note}");
         }
     }
+    for (body, kind) in [
+        (json!({ "secret_key": 1 }), "an object"),
+        (json!(["a", 1]), "an array"),
+    ] {
+        let result = json!({ "statusCode": 200, "body": body });
+        let (_, gateway) = response_to(http_api(), result).await;
+        let note = gateway.access().note.unwrap();
+        let reason = format!("body must be a string (serialize JSON to a string), not {kind}");
+        assert!(note.ends_with(&reason), "{note}");
+    }
     let cookies = json!({ "statusCode": 200, "cookies": ["a=1", { "b": secret }] });
     let (_, gateway) = response_to(http_api(), cookies).await;
     let note = gateway.access().note.unwrap();
-    let reason = "cookies must be an array of strings, not an array with an object at 1";
+    let reason = "cookies must be an array of strings, not an array with an object at index 1";
     assert!(note.ends_with(reason), "{note}");
 }
 

@@ -3,14 +3,15 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-/// The members of a result, not yet parsed, because a body may be nested deeper than the stack
-/// of a recursive parser.
+/// The members of a result. Their values are not parsed yet: a value may be nested deeper than
+/// the parser's recursion limit.
 pub(super) type Members<'a> = BTreeMap<String, &'a RawValue>;
 
-/// Reads a member as a `T`. `None` if it is absent or `null`.
+/// Reads a member as a `T`. Returns `None` if the member is absent or `null`. `expected`
+/// describes the type in the error's message.
 ///
 /// # Errors
-/// The member has another type. `expected` is the type in words.
+/// The member has another type.
 pub(super) fn member<T: DeserializeOwned>(
     members: &Members<'_>,
     name: &str,
@@ -29,9 +30,19 @@ pub(super) fn member<T: DeserializeOwned>(
     })
 }
 
-/// The entry of an object or array that prevents its reading as a `T`.
+/// Describes the first entry of an object or array that is invalid in a `T`. Returns `None` if
+/// `T` does not accept even an empty object or array: then no entry is the reason, and its key
+/// would only show data of the user.
 fn wrong_entry<T: DeserializeOwned>(value: &RawValue) -> Option<String> {
     let is_valid = |text: String| serde_json::from_str::<T>(&text).is_ok();
+    let empty = match kind_of(value) {
+        "an object" => "{}",
+        "an array" => "[]",
+        _ => return None,
+    };
+    if !is_valid(empty.to_owned()) {
+        return None;
+    }
     if let Ok(entries) = serde_json::from_str::<Members<'_>>(value.get()) {
         let (key, entry) = entries.iter().find(|(key, entry)| {
             let key = serde_json::Value::from(key.as_str());
@@ -43,7 +54,10 @@ fn wrong_entry<T: DeserializeOwned>(value: &RawValue) -> Option<String> {
     let position = entries
         .iter()
         .position(|entry| !is_valid(format!("[{entry}]")))?;
-    Some(format!("{} at {position}", kind_of(entries[position])))
+    Some(format!(
+        "{} at index {position}",
+        kind_of(entries[position])
+    ))
 }
 
 /// The type of a value, for the log. The value itself is not logged, because it may hold
