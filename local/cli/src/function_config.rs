@@ -1,5 +1,6 @@
 //! The sandbox's configuration of a template's functions.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -23,8 +24,11 @@ pub(crate) fn configure(
 ) -> anyhow::Result<Vec<FunctionConfig>> {
     let overrides = read_env_vars(options.env_vars.as_deref())?;
     warn_of_unused_options(template, options, &overrides);
-    let configure = |function| configure_one(function, template, options, context, &overrides);
-    template.functions.iter().map(configure).collect()
+    warn_of_missing_layers(template, options)?;
+    let functions = template.functions.iter();
+    functions
+        .map(|function| configure_one(function, template, options, context, &overrides))
+        .collect()
 }
 
 fn configure_one(
@@ -41,9 +45,9 @@ fn configure_one(
     for group in [ALL_FUNCTIONS, &function.logical_id, &function.name] {
         environment.extend(overrides.get(group).cloned().unwrap_or_default());
     }
-    let mut extensions = Vec::new();
+    let mut extension_paths = Vec::new();
     for name in &function.layers {
-        extensions.extend(layer_extensions(name, template, options)?);
+        extension_paths.extend(layer_extensions(name, template, options)?);
     }
     Ok(FunctionConfig {
         name: function.name.clone(),
@@ -52,7 +56,7 @@ fn configure_one(
         handler: function.handler.clone(),
         task_root: executable.task_root,
         bootstrap: executable.bootstrap,
-        extensions,
+        extensions: extension_paths,
         timeout: function.timeout,
         memory_mb: function.memory_mb,
         tracing: if function.active_tracing {
@@ -64,34 +68,49 @@ fn configure_one(
     })
 }
 
-/// The extensions of a layer: from the folder of `--layer`, else from the template's layer.
+/// The paths of a layer's extensions; empty if the layer is missing.
 fn layer_extensions(
     name: &str,
     template: &Template,
     options: &FunctionOptions,
 ) -> anyhow::Result<Vec<PathBuf>> {
-    let replacement = options.layers.iter().find(|layer| layer.name == name);
-    let own = template
-        .layers
-        .iter()
-        .find(|layer| layer.logical_id == name);
-    let layer = match (replacement, own) {
-        (Some(pair), _) => Layer {
-            logical_id: name.to_owned(),
-            // Absolute, because a process starts in the folder of its own code.
-            content_uri: std::path::absolute(&pair.value)?,
-        },
-        (None, Some(layer)) => layer.clone(),
-        (None, None) => {
-            note(format_args!(
-                "layer {name} is skipped: it is not on this machine; give its folder with --layer {name}=DIR"
-            ));
-            return Ok(Vec::new());
-        }
+    let Some(layer) = find_layer(name, template, options)? else {
+        return Ok(Vec::new());
     };
     let found = extensions(&layer)
         .with_context(|| format!("layer {name} (--layer {name}=DIR uses another folder)"))?;
     Ok(found.into_iter().map(|extension| extension.path).collect())
+}
+
+/// Finds a layer: the folder of `--layer`, else the layer of the template.
+fn find_layer(
+    name: &str,
+    template: &Template,
+    options: &FunctionOptions,
+) -> anyhow::Result<Option<Layer>> {
+    if let Some(option) = options.layers.iter().find(|option| option.name == name) {
+        return Ok(Some(Layer {
+            logical_id: name.to_owned(),
+            // Absolute, because a process starts in the folder of its own code.
+            content_uri: std::path::absolute(&option.value)?,
+        }));
+    }
+    let mut layers = template.layers.iter();
+    Ok(layers.find(|layer| layer.logical_id == name).cloned())
+}
+
+/// Warns once of each layer that is neither in the template nor given with `--layer`.
+fn warn_of_missing_layers(template: &Template, options: &FunctionOptions) -> anyhow::Result<()> {
+    let functions = template.functions.iter();
+    let names: BTreeSet<&String> = functions.flat_map(|function| &function.layers).collect();
+    for name in names {
+        if find_layer(name, template, options)?.is_none() {
+            note(format_args!(
+                "layer {name} is skipped: it is not on this machine; give its folder with --layer {name}=DIR"
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn template_folder(template: &Path) -> PathBuf {
@@ -102,7 +121,7 @@ fn template_folder(template: &Path) -> PathBuf {
 }
 
 /// Cargo's target directory: from `--target-dir`, else `target` beside the nearest
-/// `Cargo.lock` above the template.
+/// `Cargo.lock` in or above the template's folder, else `target` in that folder.
 fn target_directory(options: &FunctionOptions, folder: &Path) -> PathBuf {
     let given = options.target_dir.as_deref().map(|given| {
         // Absolute, because a process starts in the folder of its own code.
@@ -119,14 +138,14 @@ fn target_directory(options: &FunctionOptions, folder: &Path) -> PathBuf {
 /// Warns of options that match no function: they are probably misspelt.
 fn warn_of_unused_options(template: &Template, options: &FunctionOptions, overrides: &EnvVars) {
     let functions = &template.functions;
-    for layer in &options.layers {
+    for option in &options.layers {
         if !functions
             .iter()
-            .any(|function| function.layers.contains(&layer.name))
+            .any(|function| function.layers.contains(&option.name))
         {
             note(format_args!(
                 "--layer {} has no effect: no function of the template has this layer",
-                layer.name
+                option.name
             ));
         }
     }
@@ -136,7 +155,7 @@ fn warn_of_unused_options(template: &Template, options: &FunctionOptions, overri
             .any(|function| function.logical_id == *group || function.name == *group)
         {
             note(format_args!(
-                "group {group} of --env-vars has no effect: the template has no function {group}"
+                "--env-vars: {group} has no effect: the template has no function of this name"
             ));
         }
     }
