@@ -8,7 +8,7 @@ use xray_local_sandbox::{SamplingMode, Sandbox, SandboxConfig};
 use xray_local_template::{StackContext, Table, Template};
 
 use crate::arguments::{FunctionOptions, Sampling};
-use crate::bind::{bind, free_loopback_port};
+use crate::bind::{any_loopback_port, bind};
 use crate::credentials::{Caller, Credentials};
 use crate::store_writer::StoreWriter;
 use crate::terminal_log::TerminalLog;
@@ -51,7 +51,7 @@ impl LocalStack {
         let store = open_store(&options.data)?;
         let listener = bind(xray_listen, "the X-Ray API", "--xray-listen").await?;
         let xray_server =
-            XRayServer::start(store.clone(), listener, Some(free_loopback_port())).await?;
+            XRayServer::start(store.clone(), listener, Some(any_loopback_port())).await?;
         let dynamodb = start_dynamodb(options, &template.tables).await?;
 
         let store_writer = StoreWriter::start(store);

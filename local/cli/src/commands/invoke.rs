@@ -11,7 +11,7 @@ use xray_local_template::Template;
 use super::output::print_response;
 use super::signals::interrupted;
 use crate::arguments::Invoke;
-use crate::bind::free_loopback_port;
+use crate::bind::any_loopback_port;
 use crate::local_stack::LocalStack;
 use crate::message::say;
 
@@ -21,7 +21,7 @@ const INTERRUPTED: u8 = 130;
 /// `xray-local invoke`
 pub(crate) async fn invoke(arguments: Invoke) -> anyhow::Result<ExitCode> {
     let payload = read_event(arguments.event.as_deref())?;
-    let stack = LocalStack::start(&arguments.functions, free_loopback_port()).await?;
+    let stack = LocalStack::start(&arguments.functions, any_loopback_port()).await?;
     let function = choose_function(&stack.template, arguments.function.as_deref())?;
     let invocation = Invocation {
         payload: payload.into(),

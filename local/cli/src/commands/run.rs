@@ -7,7 +7,7 @@ use tokio::process::{Child, Command};
 
 use super::signals::interrupted;
 use crate::arguments::{DEFAULT_REGION, Run};
-use crate::bind::{bind_free_port, free_loopback_port};
+use crate::bind::{any_loopback_port, bind_free_port};
 use crate::credentials::{Caller, variables_for_command};
 use crate::message::error as print_error;
 use crate::trace_store::open_store;
@@ -24,7 +24,7 @@ pub(crate) async fn run(arguments: Run) -> anyhow::Result<ExitCode> {
         .context("no command after --")?;
     let store = open_store(&arguments.data)?;
     let listener = bind_free_port().await?;
-    let server = XRayServer::start(store, listener, Some(free_loopback_port())).await?;
+    let server = XRayServer::start(store, listener, Some(any_loopback_port())).await?;
     let mut command = Command::new(program);
     command.args(rest);
     set_environment(&mut command, server.api, server.daemon);
