@@ -20,7 +20,8 @@ pub(crate) struct TerminalLog {
 }
 
 impl TerminalLog {
-    /// `with_names` puts the function's name before each line, for several functions.
+    /// `with_names` puts the function's name before each line of a function; used if there are
+    /// several functions.
     pub(crate) fn new(with_names: bool) -> Self {
         Self {
             paint: Paint::stderr(),

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use xray_local_store::TraceSummary;
 
-use super::paint::{Color, Paint};
+use super::paint::{Paint, Style};
 use super::time::{clock, duration};
 use crate::escape::escape;
 
@@ -25,14 +25,14 @@ pub(crate) fn list(summaries: &[TraceSummary], paint: Paint) -> String {
             .trim_end()
             .to_owned()
     };
-    let mut text = paint.with(Color::Dim, &line(&titles));
+    let mut text = paint.with(Style::Dim, &line(&titles));
     text.push('\n');
     for (row, summary) in rows.iter().zip(summaries) {
         let line = line(row);
         let line = match summary {
-            summary if summary.has_fault => paint.with(Color::Red, &line),
-            summary if summary.has_throttle => paint.with(Color::Purple, &line),
-            summary if summary.has_error => paint.with(Color::Yellow, &line),
+            summary if summary.has_fault => paint.with(Style::Red, &line),
+            summary if summary.has_throttle => paint.with(Style::Purple, &line),
+            summary if summary.has_error => paint.with(Style::Yellow, &line),
             _ => line,
         };
         text.push_str(&line);

@@ -1,15 +1,15 @@
 use std::io::IsTerminal;
 
-/// Colours for text, if the output is a terminal and `NO_COLOR` (no-color.org) is not set.
+/// Styles text if the output is a terminal and `NO_COLOR` (no-color.org) is unset or empty.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Paint {
     enabled: bool,
 }
 
-/// The colours of the X-Ray console: red for a fault, yellow for an error, purple for a
-/// throttle, green for success.
+/// The style of a text. The colours are those of the X-Ray console: red for a fault, yellow for
+/// an error, purple for a throttle, green for success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Color {
+pub(crate) enum Style {
     Red,
     Yellow,
     Purple,
@@ -43,21 +43,21 @@ impl Paint {
 
     /// Text of secondary importance.
     pub(crate) fn dim(self, text: &str) -> String {
-        self.with(Color::Dim, text)
+        self.with(Style::Dim, text)
     }
 
-    pub(crate) fn with(self, color: Color, text: &str) -> String {
+    pub(crate) fn with(self, style: Style, text: &str) -> String {
         if !self.enabled || text.is_empty() {
             return text.to_owned();
         }
-        let code = match color {
-            Color::Red => "31",
-            Color::Yellow => "33",
-            Color::Purple => "35",
-            Color::Green => "32",
-            Color::Cyan => "36",
-            Color::Dim => "2",
-            Color::Bold => "1",
+        let code = match style {
+            Style::Red => "31",
+            Style::Yellow => "33",
+            Style::Purple => "35",
+            Style::Green => "32",
+            Style::Cyan => "36",
+            Style::Dim => "2",
+            Style::Bold => "1",
         };
         format!("\x1b[{code}m{text}\x1b[0m")
     }

@@ -4,7 +4,7 @@ use xray_document::Timestamp;
 use xray_local_store::Trace;
 
 use super::node::{Node, roots};
-use super::paint::{Color, Paint};
+use super::paint::{Paint, Style};
 use super::time::{clock, duration};
 use crate::escape::escape;
 
@@ -41,8 +41,8 @@ pub(crate) fn tree(trace: &Trace, paint: Paint) -> String {
     let _ = writeln!(
         text,
         "{} {}  {} UTC  {}{}",
-        paint.with(Color::Dim, "Trace"),
-        paint.with(Color::Bold, &trace.id.to_string()),
+        paint.with(Style::Dim, "Trace"),
+        paint.with(Style::Bold, &trace.id.to_string()),
         clock(whole.0),
         duration(whole.1.since(whole.0)),
         if trace.limit_exceeded {
@@ -99,23 +99,23 @@ impl Row<'_> {
         let time = node
             .end
             .map_or_else(|| "…".to_owned(), |end| duration(end.since(node.start)));
-        let color = self.color();
+        let style = self.style();
         format!(
             "  {}  {}  {time:>8}  {}  {}",
             pad(&self.name, name),
-            paint.with(Color::Dim, &pad(&self.detail, detail)),
-            paint.with(color, &bar(node, whole)),
+            paint.with(Style::Dim, &pad(&self.detail, detail)),
+            paint.with(style, &bar(node, whole)),
             self.marks(paint).join("  "),
         )
     }
 
-    fn color(&self) -> Color {
+    fn style(&self) -> Style {
         match self.node {
-            node if node.fault => Color::Red,
-            node if node.throttle => Color::Purple,
-            node if node.error => Color::Yellow,
-            node if node.is_cold_start() => Color::Cyan,
-            _ => Color::Green,
+            node if node.fault => Style::Red,
+            node if node.throttle => Style::Purple,
+            node if node.error => Style::Yellow,
+            node if node.is_cold_start() => Style::Cyan,
+            _ => Style::Green,
         }
     }
 
@@ -123,17 +123,17 @@ impl Row<'_> {
         let node = self.node;
         let mut marks = Vec::new();
         if let Some(status) = node.status {
-            marks.push(paint.with(self.color(), &status.to_string()));
+            marks.push(paint.with(self.style(), &status.to_string()));
         }
         let flags = [
-            (node.fault, "fault", Color::Red),
-            (node.throttle, "throttle", Color::Purple),
-            (node.error, "error", Color::Yellow),
-            (node.is_cold_start(), "cold start", Color::Cyan),
-            (node.end.is_none(), "in progress", Color::Dim),
+            (node.fault, "fault", Style::Red),
+            (node.throttle, "throttle", Style::Purple),
+            (node.error, "error", Style::Yellow),
+            (node.is_cold_start(), "cold start", Style::Cyan),
+            (node.end.is_none(), "in progress", Style::Dim),
         ];
         let flags = flags.into_iter().filter(|(set, ..)| *set);
-        marks.extend(flags.map(|(_, mark, color)| paint.with(color, mark)));
+        marks.extend(flags.map(|(_, mark, style)| paint.with(style, mark)));
         marks.extend(node.cause.as_deref().map(|cause| shorten(cause, 60)));
         // Annotations of AWS are measurements. The reader looks for the user's own.
         let annotations = node
