@@ -1,5 +1,8 @@
 //! `xray-local`: Lambda, the X-Ray API and a trace store on one machine.
 
+// Text goes through `message`, which escapes it, and does not panic if stderr is closed.
+#![warn(clippy::print_stderr, clippy::print_stdout)]
+
 mod arguments;
 mod bind;
 mod commands;

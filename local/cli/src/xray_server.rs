@@ -86,10 +86,10 @@ async fn serve_daemon(
 ) {
     let counts = xray_local_api::daemon(socket, store, |line| note(line), stopped).await;
     if counts.rejected > 0 {
-        eprintln!(
-            "xray-local: rejected {} of {} datagrams: not X-Ray documents",
+        note(format_args!(
+            "rejected {} of {} datagrams: not X-Ray documents",
             counts.rejected, counts.received
-        );
+        ));
     }
 }
 

@@ -14,6 +14,7 @@ use crate::arguments::StartApi;
 use crate::bind::bind;
 use crate::gateway_api::gateway_api;
 use crate::local_stack::LocalStack;
+use crate::message::say;
 
 /// `xray-local start-api`
 pub(crate) async fn start_api(arguments: StartApi) -> anyhow::Result<ExitCode> {
@@ -32,7 +33,7 @@ pub(crate) async fn start_api(arguments: StartApi) -> anyhow::Result<ExitCode> {
         // Port 0 takes a free port for each API.
         port = if port == 0 { 0 } else { port.saturating_add(1) };
     }
-    eprintln!("Ctrl-C stops.");
+    say("Ctrl-C stops.");
     interrupted().await?;
     stack.stop().await;
     Ok(ExitCode::SUCCESS)

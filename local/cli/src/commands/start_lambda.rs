@@ -11,6 +11,7 @@ use super::signals::interrupted;
 use crate::arguments::StartLambda;
 use crate::bind::bind;
 use crate::local_stack::LocalStack;
+use crate::message::say;
 
 /// `xray-local start-lambda`
 pub(crate) async fn start_lambda(arguments: StartLambda) -> anyhow::Result<ExitCode> {
@@ -30,7 +31,7 @@ pub(crate) async fn start_lambda(arguments: StartLambda) -> anyhow::Result<ExitC
     let router = lambda_router(Arc::new(stack.sandbox.clone()));
     let router = lambda_host_check(router, AllowedCallers::for_address(address));
     tokio::spawn(serve(listener, router, Limits::default(), pending()));
-    eprintln!("Ctrl-C stops.");
+    say("Ctrl-C stops.");
     interrupted().await?;
     stack.stop().await;
     Ok(ExitCode::SUCCESS)
