@@ -99,7 +99,7 @@ impl GatewayResponse {
                 Self::bad_result(kind, format!("{function} could not be started: {reason}"))
             }
             InvokeError::ShuttingDown => {
-                Self::unavailable("this program is shutting down".to_owned())
+                Self::unavailable("xray-local is shutting down".to_owned())
             }
         }
     }

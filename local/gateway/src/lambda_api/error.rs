@@ -6,29 +6,34 @@ use xray_local_sandbox::InvokeError;
 
 use crate::invoke::error_status;
 
-/// An error in the form of Lambda's API: its code in `x-amzn-ErrorType` and
-/// `{"Type":…,"Message":…}` in the body. Some errors have `message`, as AWS's API model does.
+/// An error in the form of Lambda's API: its type in `x-amzn-ErrorType` and
+/// `{"Type":…,"Message":…}` in the body. Some errors spell the member `message`, as in AWS's API
+/// model.
 #[derive(Debug)]
 pub(crate) struct ApiError {
     status: StatusCode,
-    code: &'static str,
+    error_type: &'static str,
     message: String,
     /// `Reason`, which only `TooManyRequestsException` has.
-    reason: Option<&'static str>,
+    reason_member: Option<&'static str>,
 }
 
 impl ApiError {
-    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        status: StatusCode,
+        error_type: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
             status,
-            code,
+            error_type,
             message: message.into(),
-            reason: None,
+            reason_member: None,
         }
     }
 
-    pub(super) fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, code, message)
+    pub(super) fn bad_request(error_type: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, error_type, message)
     }
 
     /// `function` is the name or ARN that the caller gave.
@@ -37,7 +42,7 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "ResourceNotFoundException", message)
     }
 
-    /// The payload exceeds `limit` bytes.
+    /// The payload exceeds `limit` bytes. Lambda's wording; exactly `limit` bytes are accepted.
     pub(super) fn too_large(limit: usize) -> Self {
         let message =
             format!("Request must be smaller than {limit} bytes for the InvokeFunction operation");
@@ -48,15 +53,15 @@ impl ApiError {
         )
     }
 
-    /// The error of a function that did not run.
-    pub(super) fn of(error: &InvokeError) -> Self {
+    /// The error for an invocation that did not reach the function.
+    pub(super) fn from_invoke_error(error: &InvokeError) -> Self {
         let status = error_status(error);
         match error {
             InvokeError::UnknownFunction(function) => Self::not_found(function),
             InvokeError::TooManyRequests(reason) => {
                 let message = format!("Rate Exceeded. {reason}");
                 Self {
-                    reason: Some("ConcurrentInvocationLimitExceeded"),
+                    reason_member: Some("ConcurrentInvocationLimitExceeded"),
                     ..Self::new(status, "TooManyRequestsException", message)
                 }
             }
@@ -65,26 +70,26 @@ impl ApiError {
                 Self::new(status, "InvalidRuntimeException", reason.clone())
             }
             InvokeError::ShuttingDown => {
-                Self::new(status, "ServiceException", "this program is shutting down")
+                Self::new(status, "ServiceException", "xray-local is shutting down")
             }
         }
     }
 
     pub(crate) fn into_response(self) -> Response {
-        let kind = if self.status.is_client_error() {
+        let type_member = if self.status.is_client_error() {
             "User"
         } else {
             "Service"
         };
         // The member's name in Lambda's API model.
-        let message = match self.code {
+        let message_name = match self.error_type {
             "ResourceNotFoundException" | "ServiceException" | "InvalidRuntimeException" => {
                 "Message"
             }
             _ => "message",
         };
-        let mut body = serde_json::json!({ "Type": kind, message: self.message });
-        if let Some(reason) = self.reason {
+        let mut body = serde_json::json!({ "Type": type_member, message_name: self.message });
+        if let Some(reason) = self.reason_member {
             body["Reason"] = reason.into();
         }
         let mut response = Response::new(Body::from(body.to_string()));
@@ -94,7 +99,10 @@ impl ApiError {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/json"),
         );
-        headers.insert("x-amzn-errortype", HeaderValue::from_static(self.code));
+        headers.insert(
+            "x-amzn-errortype",
+            HeaderValue::from_static(self.error_type),
+        );
         response
     }
 }

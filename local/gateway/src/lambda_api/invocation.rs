@@ -97,7 +97,7 @@ impl<'a> InvokeRequest<'a> {
                 let outcome = invoke.invoke(name, self.invocation).await;
                 outcome
                     .map(|outcome| invoke_response(outcome, self.tail))
-                    .map_err(|error| ApiError::of(&error))
+                    .map_err(|error| ApiError::from_invoke_error(&error))
             }
         }
     }
