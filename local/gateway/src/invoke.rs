@@ -14,7 +14,7 @@ pub trait Invoke: Send + Sync + 'static {
     /// outcome: see [`InvokeOutcome::function_error`].
     fn invoke<'a>(&'a self, function: &'a str, invocation: Invocation) -> InvokeFuture<'a>;
 
-    /// Whether this function exists: its name, and the account and the region if the caller
+    /// Returns true if this function exists: its name, and the account and the region if the caller
     /// gives them. The qualifier is not compared.
     ///
     /// The `Invoke` API asks before every invocation, because asynchronous invocations and

@@ -147,8 +147,8 @@ impl Cors {
     }
 }
 
-/// Returns true if a browser asks if it may send another request. Without these headers,
-/// `OPTIONS` is a method like others.
+/// Returns true if a browser asks for permission to send another request. Without these
+/// headers, `OPTIONS` is a method like others.
 fn is_preflight(request: &ReceivedRequest) -> bool {
     request.method == Method::OPTIONS
         && request.headers.contains_key(ORIGIN)

@@ -25,7 +25,7 @@ use super::trace_header::{X_AMZN_TRACE_ID, response_trace_header};
 use crate::access::Access;
 
 /// Bytes of a request body (API Gateway quotas, payload size: 10 MB).
-const MAX_REQUEST_BYTES: usize = 10 * 1024 * 1024;
+const MAX_API_REQUEST_BYTES: usize = 10 * 1024 * 1024;
 
 /// Bytes of an `errorType` in the access log; a longer one is left out.
 const MAX_ERROR_TYPE_BYTES: usize = 100;
@@ -106,10 +106,10 @@ async fn integrate(
     body: Body,
 ) -> Outcome {
     let kind = api.stage.kind;
-    match read_body(body, MAX_REQUEST_BYTES).await {
+    match read_body(body, MAX_API_REQUEST_BYTES).await {
         Ok(body) => request.body = body,
         Err(BodyError::TooLarge) => {
-            return GatewayResponse::request_too_large(kind, MAX_REQUEST_BYTES).into();
+            return GatewayResponse::request_too_large(kind, MAX_API_REQUEST_BYTES).into();
         }
         Err(BodyError::Incomplete(_)) => return GatewayResponse::incomplete_body().into(),
     }

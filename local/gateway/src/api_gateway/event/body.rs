@@ -25,7 +25,7 @@ pub(super) fn body(request: &ReceivedRequest, kind: ApiKind) -> (Option<String>,
     }
 }
 
-/// Whether HTTP APIs pass a body of this type on as text. They send forms in base64.
+/// Returns true if HTTP APIs pass a body of this type on as text. They send forms in base64.
 fn is_text(content_type: &str) -> bool {
     let media_type = content_type
         .split(';')

@@ -1,4 +1,4 @@
-//! The choice of a request's route.
+//! Finds the route of a request.
 
 mod pattern;
 mod route;

@@ -90,7 +90,7 @@ impl Pattern {
         matches!(self.parts.last(), Some(Part::Greedy(_)))
     }
 
-    /// Whether the first parts in which two paths differ are both path parameters.
+    /// Returns true if the first parts in which two paths differ are both path parameters.
     pub(crate) fn has_other_parameter_than(&self, other: &Self) -> bool {
         let mut pairs = self.parts.iter().zip(&other.parts);
         pairs
@@ -121,7 +121,7 @@ impl Pattern {
     }
 }
 
-/// Whether `/items/` is the same path as `/items`.
+/// The meaning of `/items/`: the same path as `/items`, or another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TrailingSlash {
     Ignored,
