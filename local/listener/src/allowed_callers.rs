@@ -9,7 +9,7 @@ use crate::foreign_caller::ForeignCaller;
 use crate::loopback::{is_loopback_host, is_loopback_origin};
 
 /// The callers whose requests a listener answers, by the headers that a browser sets and a
-/// page cannot change.
+/// page cannot change. Every other caller is foreign.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedCallers {
     hosts: AllowedHosts,
@@ -61,6 +61,10 @@ impl AllowedCallers {
     }
 
     /// Allows pages of these origins too: see [`is_allowed_origin`] for the form of each.
+    ///
+    /// This allows requests that carry `Origin`, such as those of `fetch`. An image or a link of
+    /// such a page carries none: it is still rejected if the page is of another site, unless
+    /// one of the origins is `*`.
     #[must_use]
     pub fn with_origins(mut self, origins: impl IntoIterator<Item = String>) -> Self {
         self.origins.extend(origins);
@@ -85,13 +89,15 @@ impl AllowedCallers {
         self
     }
 
-    /// The part of the request that names a foreign caller; `None` if the request passes.
+    /// The foreign caller that the request names; `None` if the request passes.
     ///
     /// Every `Host` header, the authority of the URI, and every `Origin` header must be
-    /// allowed. A request that a browser sends for another site without `Origin`, such as for
-    /// an image, is foreign by `Sec-Fetch-Site` (W3C Fetch Metadata). A request without any of
-    /// these headers passes: it is not a browser's.
-    pub(crate) fn foreign_part(&self, request: &Request) -> Option<ForeignCaller> {
+    /// allowed. A request without `Origin`, such as for an image or a link, is foreign if
+    /// `Sec-Fetch-Site` is `cross-site` (W3C Fetch Metadata). That header does not name the
+    /// site, so pages of allowed origins and of other loopback sites (`localhost` and 127.0.0.1
+    /// are two) are rejected as well, except links after [`with_links`](Self::with_links). A request without any of these headers passes: it is not
+    /// a browser's.
+    pub(crate) fn foreign_caller(&self, request: &Request) -> Option<ForeignCaller> {
         let hosts = || {
             let authority = request.uri().authority().map(Authority::as_str);
             values(request, &HOST).chain(authority.map(str::to_owned))
@@ -109,21 +115,21 @@ impl AllowedCallers {
             return None;
         }
         let mut origins = values(request, &ORIGIN).peekable();
-        let has_origin = origins.peek().is_some();
+        let sent_origin = origins.peek().is_some();
         let foreign = origins.find(|origin| {
             let same = hosts().any(|host| is_origin_of(origin, &host));
-            !(same || is_loopback_origin(origin) || self.has_origin(origin))
+            !(same || is_loopback_origin(origin) || self.allows_origin(origin))
         });
         if let Some(origin) = foreign {
             return Some(ForeignCaller::new("Origin", origin));
         }
         let cross_site = values(request, &SEC_FETCH_SITE).any(|site| site == "cross-site");
         let link = self.links && is_link(request);
-        (cross_site && !has_origin && !link)
+        (cross_site && !sent_origin && !link)
             .then(|| ForeignCaller::new("Sec-Fetch-Site", "cross-site".to_owned()))
     }
 
-    fn has_origin(&self, origin: &str) -> bool {
+    fn allows_origin(&self, origin: &str) -> bool {
         self.origins
             .iter()
             .any(|allowed| is_allowed_origin(allowed, origin))
@@ -165,7 +171,7 @@ fn values<'a>(
     values.map(|value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
-/// Whether a page of `origin` was loaded from `host`.
+/// Returns true if a page of `origin` was loaded from `host`.
 fn is_origin_of(origin: &str, host: &str) -> bool {
     origin
         .split_once("://")

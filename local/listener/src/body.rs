@@ -29,7 +29,9 @@ impl fmt::Display for BodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLarge => f.write_str("the request's body is too large"),
-            Self::Incomplete(reason) => write!(f, "the request's body ended early: {reason}"),
+            Self::Incomplete(reason) => {
+                write!(f, "the request's body did not arrive completely: {reason}")
+            }
         }
     }
 }

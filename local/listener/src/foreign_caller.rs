@@ -1,6 +1,7 @@
 use std::fmt;
 
-/// The part of a request that names a caller which is not allowed.
+/// A caller that [`AllowedCallers`](crate::AllowedCallers) does not allow: the header of its
+/// request that shows it, and the header's value.
 ///
 /// Displays the first half of an error message. The listener adds the flag that allows the
 /// caller, which depends on [`is_host`](Self::is_host).
@@ -15,7 +16,7 @@ impl ForeignCaller {
         Self { header, value }
     }
 
-    /// Whether the request names a foreign host. If not, a page of a foreign origin sent it.
+    /// Returns true if the request names a foreign host. If not, a foreign page sent it.
     pub fn is_host(&self) -> bool {
         self.header == "Host"
     }

@@ -4,9 +4,10 @@ use std::time::Duration;
 /// connection, and many clients must not take all memory and file descriptors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The most connections at a time. More wait in the kernel until one ends.
+    /// The most connections at a time. Further ones wait in the kernel until one ends.
     pub connections: usize,
-    /// The longest time to receive a request's headers, from the first wait for them.
+    /// The longest time to receive a request's headers, counted from the moment the server waits
+    /// for them; an idle kept-alive connection ends, too.
     pub header_timeout: Duration,
     /// The longest time between two parts of a request's body.
     pub body_timeout: Duration,

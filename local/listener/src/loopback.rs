@@ -12,7 +12,7 @@ pub(crate) fn is_loopback_host(host: &str) -> bool {
         });
     }
     let (name, port) = host.split_at(host.find(':').unwrap_or(host.len()));
-    is_port(port) && is_loopback_name(name)
+    is_port(port) && is_loopback_name_or_ipv4(name)
 }
 
 /// Returns true if `origin`, the value of an `Origin` header (RFC 6454, 7), has such a host.
@@ -22,7 +22,7 @@ pub(crate) fn is_loopback_origin(origin: &str) -> bool {
         .is_some_and(|(_scheme, host)| is_loopback_host(host))
 }
 
-fn is_loopback_name(name: &str) -> bool {
+fn is_loopback_name_or_ipv4(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     if let Ok(address) = name.parse::<Ipv4Addr>() {
         return address.is_loopback();
@@ -32,7 +32,7 @@ fn is_loopback_name(name: &str) -> bool {
     name.bytes().all(is_name_byte) && (name == "localhost" || name.ends_with(".localhost"))
 }
 
-/// Returns true if `text` is empty, or a colon and digits.
+/// Returns true if `text` is empty, or a colon and any number of digits.
 fn is_port(text: &str) -> bool {
     text.is_empty()
         || text

@@ -8,7 +8,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use uuid::Uuid;
-use xray_local_listener::{AllowedCallers, ForeignCaller, host_check};
+use xray_local_listener::{AllowedCallers, ForeignCaller, reject_foreign_callers};
 use xray_local_store::Store;
 
 use crate::body;
@@ -37,7 +37,7 @@ pub fn router(store: Arc<Store>, allowed: AllowedCallers) -> Router {
         .method_not_allowed_fallback(unknown_operation)
         .with_state(store);
     // A link may open the index page: a GET request changes nothing here.
-    host_check(router, allowed.with_links(), reject).layer(from_fn(add_request_id))
+    reject_foreign_callers(router, allowed.with_links(), reject).layer(from_fn(add_request_id))
 }
 
 fn route(operation: &Operation) -> MethodRouter<Arc<Store>> {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::bail;
-use xray_local_gateway::{ApiGateway, host_check};
+use xray_local_gateway::{ApiGateway, reject_foreign_callers};
 use xray_local_listener::{AllowedCallers, Limits};
 use xray_local_template::Api;
 
@@ -76,7 +76,7 @@ async fn serve(
     let allowed = AllowedCallers::for_address(address)
         .with_origins(cors_origins)
         .with_origins(allow_origins.iter().cloned());
-    let router = host_check(gateway.router(), allowed);
+    let router = reject_foreign_callers(gateway.router(), allowed);
     tokio::spawn(xray_local_listener::serve(
         listener,
         router,

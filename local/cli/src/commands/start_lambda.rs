@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use xray_local_gateway::{lambda_host_check, lambda_router};
+use xray_local_gateway::{lambda_router, reject_foreign_lambda_callers};
 use xray_local_listener::{AllowedCallers, Limits, serve};
 
 use super::output::{announce, announce_stack};
@@ -29,7 +29,7 @@ pub(crate) async fn start_lambda(arguments: StartLambda) -> anyhow::Result<ExitC
         announce("", &function.name);
     }
     let router = lambda_router(Arc::new(stack.sandbox.clone()));
-    let router = lambda_host_check(router, AllowedCallers::for_address(address));
+    let router = reject_foreign_lambda_callers(router, AllowedCallers::for_address(address));
     tokio::spawn(serve(listener, router, Limits::default(), pending()));
     say("Ctrl-C stops.");
     interrupted().await?;

@@ -14,7 +14,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::json;
 use xray_local_listener::{
-    AllowedCallers, ForeignCaller, host_check, remove_cors_headers, remove_hop_by_hop_headers,
+    AllowedCallers, ForeignCaller, reject_foreign_callers, remove_cors_headers,
+    remove_hop_by_hop_headers,
 };
 
 use super::connection::Connector;
@@ -30,7 +31,7 @@ pub(super) fn router(database: Database) -> Router {
     let client: DatabaseClient =
         Client::builder(TokioExecutor::new()).build(Connector::new(database));
     let router = Router::new().fallback(forward).with_state(client);
-    host_check(router, AllowedCallers::loopback().without_pages(), reject)
+    reject_foreign_callers(router, AllowedCallers::loopback().without_pages(), reject)
 }
 
 fn reject(foreign: &ForeignCaller) -> Response {

@@ -4,7 +4,7 @@
 
 mod arbitrary;
 mod cors;
-mod host_check;
+mod foreign_callers;
 mod http_api_events;
 mod invoke_api;
 mod responses;

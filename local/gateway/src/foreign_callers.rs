@@ -13,16 +13,16 @@ const OPEN_TO_OTHER_MACHINES: &str =
 /// [`ApiGateway`](crate::ApiGateway).
 ///
 /// The response has the status 403 and the body `{"message": …}`, as API Gateway's own.
-pub fn host_check(router: Router, allowed: AllowedCallers) -> Router {
-    xray_local_listener::host_check(router, allowed, reject_api_call)
+pub fn reject_foreign_callers(router: Router, allowed: AllowedCallers) -> Router {
+    xray_local_listener::reject_foreign_callers(router, allowed, reject_api_call)
 }
 
 /// Rejects requests of callers that are not `allowed`, in front of
 /// [`lambda_router`](crate::lambda_router).
 ///
 /// The response is Lambda's `AccessDeniedException` with the status 403.
-pub fn lambda_host_check(router: Router, allowed: AllowedCallers) -> Router {
-    xray_local_listener::host_check(router, allowed, reject_invocation)
+pub fn reject_foreign_lambda_callers(router: Router, allowed: AllowedCallers) -> Router {
+    xray_local_listener::reject_foreign_callers(router, allowed, reject_invocation)
 }
 
 fn reject_invocation(foreign: &ForeignCaller) -> Response {

@@ -11,11 +11,16 @@ use crate::foreign_caller::ForeignCaller;
 /// Makes the response to a foreign caller, in the error format of the API.
 pub type Reject = fn(&ForeignCaller) -> Response;
 
-/// Adds the check of callers to every route and fallback of `router`.
+/// Rejects requests of foreign callers, which are all that are not `allowed`, on every route and
+/// fallback of `router`.
 ///
-/// A request of another caller is answered with the response of `reject`, which should have
-/// the status 403 and the error format of the API.
-pub fn host_check<S>(router: Router<S>, allowed: AllowedCallers, reject: Reject) -> Router<S>
+/// `reject` makes the response, which should have the status 403 and the error format of the
+/// API.
+pub fn reject_foreign_callers<S>(
+    router: Router<S>,
+    allowed: AllowedCallers,
+    reject: Reject,
+) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
@@ -27,7 +32,7 @@ async fn check(
     request: Request,
     next: Next,
 ) -> Response {
-    match allowed.foreign_part(&request) {
+    match allowed.foreign_caller(&request) {
         Some(foreign) => reject(&foreign),
         None => next.run(request).await,
     }

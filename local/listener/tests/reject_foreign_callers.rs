@@ -1,4 +1,4 @@
-//! Tests of the host check through HTTP requests.
+//! Tests of the check of callers through HTTP requests.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,11 +14,11 @@ use http_body_util::BodyExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt as _;
-use xray_local_listener::{AllowedCallers, ForeignCaller, host_check};
+use xray_local_listener::{AllowedCallers, ForeignCaller, reject_foreign_callers};
 
 fn router(allowed: AllowedCallers) -> Router {
     let router = Router::new().route("/", get(|| async { "answered" }));
-    host_check(router, allowed, reject)
+    reject_foreign_callers(router, allowed, reject)
 }
 
 fn reject(foreign: &ForeignCaller) -> Response {

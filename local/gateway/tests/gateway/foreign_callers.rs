@@ -6,7 +6,7 @@ use http::header::{HOST, HeaderName, ORIGIN};
 use http::{Method, Request};
 use serde_json::json;
 use tower::ServiceExt as _;
-use xray_local_gateway::{host_check, lambda_host_check, lambda_router};
+use xray_local_gateway::{lambda_router, reject_foreign_callers, reject_foreign_lambda_callers};
 use xray_local_listener::AllowedCallers;
 
 use crate::support::{FakeInvoke, Gateway, TestResponse, ok, rest};
@@ -28,13 +28,13 @@ fn apis(allowed: &AllowedCallers) -> [Api; 2] {
     let lambda = lambda_router(FakeInvoke::returning(json!({})));
     [
         Api {
-            router: host_check(gateway.router, allowed.clone()),
+            router: reject_foreign_callers(gateway.router, allowed.clone()),
             method: Method::GET,
             path: "/",
             for_origins: "--allow-origin",
         },
         Api {
-            router: lambda_host_check(lambda, allowed.clone()),
+            router: reject_foreign_lambda_callers(lambda, allowed.clone()),
             method: Method::POST,
             path: "/2015-03-31/functions/items/invocations",
             for_origins: "pages of other origins cannot call",
