@@ -47,14 +47,9 @@ async fn loopback_hosts_and_origins_pass() {
         &[("host", "localhost:3000")][..],
         &[("host", "127.0.0.1:3000")],
         &[("host", "[::1]:3000")],
-        &[("host", "[::ffff:127.0.0.1]:3000")],
         &[("host", "localhost"), ("host", "127.0.0.1")],
         &[("host", "localhost"), ("origin", "http://localhost:5173")],
         &[("host", "localhost"), ("origin", "http://[::1]:5173")],
-        &[
-            ("host", "localhost"),
-            ("origin", "http://[::ffff:127.0.0.1]"),
-        ],
     ] {
         let (status, body) = send(AllowedCallers::loopback(), headers).await;
         assert_eq!((status, body.as_str()), (200, "answered"), "{headers:?}");
@@ -67,6 +62,10 @@ async fn one_foreign_host_or_origin_is_enough_to_be_rejected() {
         (&[("host", "evil.example")][..], "Host evil.example"),
         (&[("host", "10.0.0.1:3000")], "Host 10.0.0.1:3000"),
         (&[("host", "[2001:db8::1]")], "Host [2001:db8::1]"),
+        (
+            &[("host", "[::ffff:127.0.0.1]:3000")],
+            "Host [::ffff:127.0.0.1]:3000",
+        ),
         (
             &[("host", "localhost"), ("host", "evil.example")],
             "Host evil.example",
