@@ -25,6 +25,11 @@ struct UnprocessedTraceSegment {
     message: String,
 }
 
+/// The most documents of one request. Our choice, because the API's model has no limit: far
+/// above the 50 that the X-Ray daemon sends. Each rejected document costs an entry of the
+/// response, so millions of empty ones would take gigabytes.
+const MAX_DOCUMENTS: usize = 1_000;
+
 /// Accepts or rejects each document on its own: the status is 200 even if all are rejected.
 pub(crate) fn put_trace_segments(
     store: &Store,
@@ -33,6 +38,13 @@ pub(crate) fn put_trace_segments(
     let documents = request
         .trace_segment_documents
         .ok_or_else(|| ApiError::missing("TraceSegmentDocuments"))?;
+    if documents.len() > MAX_DOCUMENTS {
+        let message = format!(
+            "the request has {} documents; send at most {MAX_DOCUMENTS} at a time",
+            documents.len()
+        );
+        return Err(ApiError::invalid_request(message));
+    }
     let documents: Vec<&str> = documents.iter().map(String::as_str).collect();
     let results = store.put_json(&documents)?;
     let unprocessed = results

@@ -159,6 +159,19 @@ async fn a_put_needs_a_list_of_documents_which_may_be_empty() {
 }
 
 #[tokio::test]
+async fn a_request_with_too_many_documents_is_rejected_as_a_whole() {
+    let api = api();
+    let all = |count| documents(&vec![""; count]);
+    let response = post(&api, "/TraceSegments", all(1_000).to_string()).await;
+    assert_eq!(response.status, 200);
+    let (status, name, message) = post(&api, "/TraceSegments", all(1_001).to_string())
+        .await
+        .error();
+    assert_eq!((status, name.as_str()), (400, "InvalidRequestException"));
+    assert!(message.contains("1001 documents"), "{message}");
+}
+
+#[tokio::test]
 async fn the_response_to_telemetry_records_is_an_empty_object() {
     let api = api();
     let records = json!({"TelemetryRecords": [{"Timestamp": 1_733_337_522.5, "SegmentsSentCount": 3}],
