@@ -27,10 +27,29 @@ use clap::Parser;
 
 use arguments::{Arguments, Command};
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// Bytes of the stack of each thread of the async runtime. DynamoDB reads nested expressions by
+/// recursion, and the nesting that DynamoDB allows in 4 KB overflows Tokio's default of 2 MiB.
+/// The system gives memory only to the part that is used.
+const THREAD_STACK_BYTES: usize = 64 * 1024 * 1024;
+
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let result = match arguments.command {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(THREAD_STACK_BYTES)
+        .build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(run(arguments.command)),
+        Err(error) => Err(anyhow::Error::new(error).context("cannot start the async runtime")),
+    };
+    result.unwrap_or_else(|error| {
+        message::error(&with_causes(&error));
+        ExitCode::FAILURE
+    })
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Serve(serve) => commands::serve(serve).await,
         Command::StartApi(start) => commands::start_api(start).await,
         Command::StartLambda(start) => commands::start_lambda(start).await,
@@ -38,11 +57,7 @@ async fn main() -> ExitCode {
         Command::Run(run) => commands::run(run).await,
         Command::Traces(traces) => commands::traces(&traces),
         Command::Trace(trace) => commands::trace(&trace),
-    };
-    result.unwrap_or_else(|error| {
-        message::error(&with_causes(&error));
-        ExitCode::FAILURE
-    })
+    }
 }
 
 /// The error and its causes in one line, without the causes that the text before contains.

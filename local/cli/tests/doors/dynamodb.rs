@@ -110,3 +110,17 @@ fn concurrent_requests_are_all_answered() {
         }
     });
 }
+
+#[test]
+fn an_expression_nested_as_deep_as_dynamodb_allows_does_not_end_the_program() {
+    let program = Program::start_api(&[]);
+    let address = program.address("DynamoDB");
+    assert_eq!(call("PutItem", TABLE).send(address).status(), 200);
+    let not = "NOT ".repeat(1_000);
+    let body = format!(
+        r#"{{"TableName":"local-Table","FilterExpression":"{not}id = :a","ExpressionAttributeValues":{{":a":{{"S":"1"}}}}}}"#
+    );
+    let response = call("Scan", body.leak()).send(address);
+    assert!([200, 400].contains(&response.status()), "{response:?}");
+    assert_eq!(scan(address).status(), 200, "the program still answers");
+}
