@@ -27,18 +27,30 @@ use std::path::{Path, PathBuf};
 pub use error::TemplateError;
 pub use model::*;
 
+/// The most bytes of a template. CloudFormation accepts 1 MB after `sam package` (CloudFormation
+/// quotas, template body size in an S3 object); a source template may be larger.
+const MAX_TEMPLATE_BYTES: u64 = 8 * 1024 * 1024;
+
 /// Reads the template at `path`, in YAML or JSON, and evaluates every intrinsic function.
 ///
 /// # Errors
 ///
 /// The file cannot be read, or the template has mistakes. The error lists all of them.
 pub fn load(path: &Path, context: &StackContext) -> Result<Template, TemplateError> {
-    let bytes = fs::read(path).map_err(|error| {
+    let cannot_read = |error: std::io::Error| {
         TemplateError::io(
             format!("cannot read the template {}: {error}", path.display()),
             error,
         )
-    })?;
+    };
+    let size = fs::metadata(path).map_err(cannot_read)?.len();
+    if size > MAX_TEMPLATE_BYTES {
+        return Err(TemplateError::new(format!(
+            "the template {} has {size} bytes; at most {MAX_TEMPLATE_BYTES} are read",
+            path.display()
+        )));
+    }
+    let bytes = fs::read(path).map_err(cannot_read)?;
     let text = String::from_utf8(bytes).map_err(|error| {
         TemplateError::new(format!("{} is not UTF-8 text: {error}", path.display()))
     })?;
