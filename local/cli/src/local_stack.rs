@@ -88,7 +88,7 @@ fn stack_context(options: &FunctionOptions, region: String) -> StackContext {
     let overrides = options.parameter_overrides.iter();
     StackContext {
         region,
-        parameters: overrides
+        parameter_overrides: overrides
             .map(|pair| (pair.name.clone(), pair.value.clone()))
             .collect(),
         ..Default::default()

@@ -127,7 +127,7 @@ pub struct StackContext {
     pub account_id: String,
     pub stack_name: String,
     /// The values of `--parameter-overrides`, by the parameter's name.
-    pub parameters: BTreeMap<String, String>,
+    pub parameter_overrides: BTreeMap<String, String>,
 }
 
 impl Default for StackContext {
@@ -136,7 +136,7 @@ impl Default for StackContext {
             region: "us-east-1".to_owned(),
             account_id: "123456789012".to_owned(),
             stack_name: "local".to_owned(),
-            parameters: BTreeMap::new(),
+            parameter_overrides: BTreeMap::new(),
         }
     }
 }

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::error::Problem;
-use crate::model::StackContext;
 use crate::place::Place;
-use crate::source::{Mapping, Node, Value};
+use crate::source::{Entry, Mapping, Node, Value};
 use crate::suggest::did_you_mean;
 
-/// The value of each parameter. Parameters of a list type have a list.
+/// The value of each parameter. Parameters of a list type have a list. `place` is the place of
+/// an override without a parameter.
 pub(crate) fn parameters(
     declared: Option<&Mapping>,
-    context: &StackContext,
+    overrides: &BTreeMap<String, String>,
     place: Place,
     problems: &mut Vec<Problem>,
     notes: &mut Vec<(Place, String)>,
@@ -19,28 +19,16 @@ pub(crate) fn parameters(
     let mut values = BTreeMap::new();
     for entry in declared.into_iter().flat_map(|declared| &declared.entries) {
         let name = &entry.key;
-        let Some(declaration) = entry.value.as_mapping() else {
-            let message = format!("parameter '{name}' must be a mapping with a Type");
-            problems.push(Problem::new(entry.key_place, message));
-            continue;
-        };
-        let parameter = Parameter {
-            name,
-            place: entry.key_place,
-            declaration,
-        };
-        match parameter.value(context, notes) {
-            Ok(value) => {
-                values.insert(name.clone(), value);
-            }
-            Err(problem) => {
-                problems.push(problem);
-                // Without a value, every reference to the parameter would be an error too.
-                values.insert(name.clone(), Node::new(entry.key_place, Value::Null));
-            }
-        }
+        let parameter = Parameter::new(entry);
+        let value = parameter.and_then(|parameter| parameter.value(overrides, notes));
+        let value = value.unwrap_or_else(|problem| {
+            problems.push(problem);
+            // Without a value, every reference to the parameter would be an error too.
+            Node::new(entry.key_place, Value::Null)
+        });
+        values.insert(name.clone(), value);
     }
-    for name in context.parameters.keys() {
+    for name in overrides.keys() {
         if !values.contains_key(name) {
             let hint = did_you_mean(name, values.keys().map(String::as_str));
             let message = format!(
@@ -58,44 +46,31 @@ struct Parameter<'t> {
     declaration: &'t Mapping,
 }
 
-impl Parameter<'_> {
+impl<'t> Parameter<'t> {
+    fn new(entry: &'t Entry) -> Result<Self, Problem> {
+        let name = &entry.key;
+        let declaration = entry.value.as_mapping().ok_or_else(|| {
+            let message = format!("parameter '{name}' must be a mapping with a Type");
+            Problem::new(entry.key_place, message)
+        })?;
+        Ok(Self {
+            name,
+            place: entry.key_place,
+            declaration,
+        })
+    }
+
     fn value(
         &self,
-        context: &StackContext,
+        overrides: &BTreeMap<String, String>,
         notes: &mut Vec<(Place, String)>,
     ) -> Result<Node, Problem> {
         let name = self.name;
-        for entry in &self.declaration.entries {
-            let hint = did_you_mean(&entry.key, ATTRIBUTES);
-            if !ATTRIBUTES.contains(&entry.key.as_str()) && !hint.is_empty() {
-                let message = format!("parameter '{name}' has no attribute '{}'{hint}", entry.key);
-                return Err(Problem::new(entry.key_place, message));
-            }
-        }
+        self.check_attributes()?;
         let parameter_type = self.parameter_type()?;
-        let (text, place) = match (
-            context.parameters.get(name),
-            self.declaration.get("Default"),
-        ) {
-            (Some(given), _) => (given.clone(), self.place),
-            (None, Some(default)) => {
-                let text = default_text(default)?;
-                if ssm_value_type(parameter_type).is_some() {
-                    let note = format!(
-                        "parameter '{name}' has the name '{text}' as its value, because no \
-                         parameter store is read locally; set the value with \
-                         --parameter-overrides {name}=VALUE"
-                    );
-                    notes.push((self.place, note));
-                }
-                (text, default.place)
-            }
-            (None, None) => {
-                let message = format!(
-                    "parameter '{name}' has no Default; set it with --parameter-overrides {name}=VALUE"
-                );
-                return Err(Problem::new(self.place, message));
-            }
+        let (text, place) = match overrides.get(name) {
+            Some(text) => (text.clone(), self.place),
+            None => self.default_value(parameter_type, notes)?,
         };
         let value_type = ssm_value_type(parameter_type).unwrap_or(parameter_type);
         if value_type == "CommaDelimitedList" || value_type.starts_with("List<") {
@@ -113,6 +88,20 @@ impl Parameter<'_> {
         Ok(Node::string(place, text))
     }
 
+    fn check_attributes(&self) -> Result<(), Problem> {
+        for entry in &self.declaration.entries {
+            let hint = did_you_mean(&entry.key, ATTRIBUTES);
+            if !ATTRIBUTES.contains(&entry.key.as_str()) && !hint.is_empty() {
+                let message = format!(
+                    "parameter '{}' has no attribute '{}'{hint}",
+                    self.name, entry.key
+                );
+                return Err(Problem::new(entry.key_place, message));
+            }
+        }
+        Ok(())
+    }
+
     /// CloudFormation Template Reference, "Parameters": the type is mandatory.
     fn parameter_type(&self) -> Result<&str, Problem> {
         let name = self.name;
@@ -127,6 +116,39 @@ impl Parameter<'_> {
             );
             Problem::new(node.place, message)
         })
+    }
+
+    /// The `Default` as text, and its place.
+    fn default_value(
+        &self,
+        parameter_type: &str,
+        notes: &mut Vec<(Place, String)>,
+    ) -> Result<(String, Place), Problem> {
+        let name = self.name;
+        let Some(default) = self.declaration.get("Default") else {
+            let message = format!(
+                "parameter '{name}' has no Default; set it with --parameter-overrides {name}=VALUE"
+            );
+            return Err(Problem::new(self.place, message));
+        };
+        let text = match &default.value {
+            Value::Null => "",
+            _ => default.text().ok_or_else(|| {
+                let message = format!(
+                    "the Default of parameter '{name}' must be a string, not {}",
+                    default.kind()
+                );
+                Problem::new(default.place, message)
+            })?,
+        };
+        if ssm_value_type(parameter_type).is_some() {
+            let note = format!(
+                "parameter '{name}' has the name '{text}' as its value, because no parameter \
+                 store is read locally; set the value with --parameter-overrides {name}=VALUE"
+            );
+            notes.push((self.place, note));
+        }
+        Ok((text.to_owned(), default.place))
     }
 
     /// Checks one value. `subject` is the start of the error.
@@ -165,17 +187,6 @@ impl Parameter<'_> {
 fn ssm_value_type(parameter_type: &str) -> Option<&str> {
     let value_type = parameter_type.strip_prefix("AWS::SSM::Parameter::Value<")?;
     value_type.strip_suffix('>')
-}
-
-fn default_text(default: &Node) -> Result<String, Problem> {
-    match (&default.value, default.text()) {
-        (_, Some(text)) => Ok(text.to_owned()),
-        (Value::Null, None) => Ok(String::new()),
-        (_, None) => Err(Problem::new(
-            default.place,
-            format!("a Default must be a string, not {}", default.kind()),
-        )),
-    }
 }
 
 /// CloudFormation Template Reference, "Parameters".

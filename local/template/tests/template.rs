@@ -110,7 +110,7 @@ fn base64_uses_the_standard_alphabet_with_padding() {
 fn parameters_decide_conditions_and_mappings() {
     let mut context = StackContext::default();
     context
-        .parameters
+        .parameter_overrides
         .insert("Architecture".to_owned(), "arm64".to_owned());
     let template = items(&context);
     let items = function(&template, "ItemsFunction");
@@ -167,7 +167,9 @@ Resources:
 
     let mut context = StackContext::default();
     for (name, value) in [("Image", "i-1"), ("Zones", "a,b")] {
-        context.parameters.insert(name.to_owned(), value.to_owned());
+        context
+            .parameter_overrides
+            .insert(name.to_owned(), value.to_owned());
     }
     let template = parse(Path::new("t.yaml"), text, &context).expect("the template is valid");
     let environment = &template.functions[0].environment;

@@ -59,7 +59,7 @@ fn an_override_of_an_unknown_parameter_suggests_the_nearest() {
     let text = "Parameters: { StageName: { Type: String, Default: v1 } }\nResources: { T: { Type: 'AWS::SNS::Topic' } }\n";
     let mut context = StackContext::default();
     context
-        .parameters
+        .parameter_overrides
         .insert("Stagename".to_owned(), "v2".to_owned());
     let error = parse(Path::new("t.yaml"), text, &context).expect_err("it is not a parameter");
     assert!(

@@ -65,7 +65,8 @@ fn scope_without_resources<'t>(
     let declared = sections.mapping("Parameters", problems);
     let mut notes = Vec::new();
     let place = sections.place("Parameters");
-    let values = parameters(declared, context, place, problems, &mut notes);
+    let overrides = &context.parameter_overrides;
+    let values = parameters(declared, overrides, place, problems, &mut notes);
     let mappings = sections.mapping("Mappings", problems);
     let conditions = sections.mapping("Conditions", problems);
     let scope = Scope::new(context, values, mappings, conditions);
