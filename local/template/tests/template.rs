@@ -222,6 +222,53 @@ fn api_events_become_routes_and_others_notes() {
 }
 
 #[test]
+fn functions_in_events_are_evaluated() {
+    let template = read(
+        "Transform: [AWS::LanguageExtensions, AWS::Serverless-2016-10-31]
+Conditions:
+  Always: !Equals [a, a]
+  Never: !Equals [a, b]
+Globals:
+  Function: { Runtime: provided.al2023, Handler: h }
+Resources:
+  A:
+    Type: AWS::Serverless::Function
+    Properties:
+      Events: !If
+        - Always
+        - Get: { Type: Api, Properties: { Path: /a, Method: get } }
+        - !Ref AWS::NoValue
+  B:
+    Type: AWS::Serverless::Function
+    Properties:
+      Events: !Ref AWS::NoValue
+  C:
+    Type: AWS::Serverless::Function
+    Properties:
+      Events:
+        Get: !If [Never, { Type: Api, Properties: { Path: /c, Method: get } }, !Ref AWS::NoValue]
+        Post:
+          Type: !If [Always, HttpApi, Api]
+          Properties: !If [Always, { Path: /c, Method: post }, { Path: /d, Method: post }]
+        Queue: { Type: SQS, Properties: { Queue: !ImportValue queue } }
+",
+    );
+    let routes = |id| &function(&template, id).routes;
+    assert_eq!(
+        *routes("A"),
+        [route("ServerlessRestApi", "GET", "/a", "1.0")]
+    );
+    assert_eq!(*routes("B"), []);
+    assert_eq!(
+        *routes("C"),
+        [route("ServerlessHttpApi", "POST", "/c", "2.0")]
+    );
+    let notes = template.notes.join("\n");
+    assert!(notes.contains("C.Events.Queue: SQS events"), "{notes}");
+    assert_eq!(template.notes.len(), 1, "{notes}");
+}
+
+#[test]
 fn implicit_apis_are_created_for_the_routes_that_use_them() {
     let template = items(&StackContext::default());
     let api = |id: &str, name: &str, kind, stage: &str, tracing| Api {

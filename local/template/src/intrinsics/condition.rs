@@ -81,12 +81,8 @@ impl Scope<'_> {
         }
     }
 
-    /// `Fn::If: [condition, then, else]`
-    pub(super) fn evaluate_if(
-        &self,
-        argument: &Node,
-        place: Place,
-    ) -> Result<Option<Node>, Problem> {
+    /// The value that `Fn::If: [condition, then, else]` chooses, not evaluated.
+    pub(super) fn choose<'n>(&self, argument: &'n Node, place: Place) -> Result<&'n Node, Problem> {
         let Some([condition, then, otherwise]) = argument.as_sequence() else {
             let message = "Fn::If takes a list of three: a condition's name, the value if it is true, the value if it is false";
             return Err(Problem::new(place, message));
@@ -97,12 +93,11 @@ impl Scope<'_> {
                 "the first item of Fn::If must be the name of a condition",
             ));
         };
-        let chosen = if self.holds(name, condition.place)? {
+        Ok(if self.holds(name, condition.place)? {
             then
         } else {
             otherwise
-        };
-        self.resolve(chosen)
+        })
     }
 }
 

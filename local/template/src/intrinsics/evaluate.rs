@@ -37,6 +37,18 @@ impl Scope<'_> {
         Ok(Some(Node::new(node.place, value)))
     }
 
+    /// Like [`resolve`](Self::resolve), but leaves the functions within a mapping or list as they
+    /// are.
+    pub(crate) fn resolve_outermost(&self, node: &Node) -> Result<Option<Node>, Problem> {
+        match node.intrinsic() {
+            Some(("Fn::If", argument)) => {
+                self.resolve_outermost(self.choose(argument, node.place)?)
+            }
+            Some(_) => self.resolve(node),
+            None => Ok(Some(node.clone())),
+        }
+    }
+
     fn resolve_each(&self, items: &[Node]) -> Result<Vec<Node>, Problem> {
         let mut resolved = Vec::with_capacity(items.len());
         for item in items {
@@ -65,7 +77,7 @@ impl Scope<'_> {
             "Ref" => self.evaluate_ref(argument),
             "Fn::GetAtt" => self.evaluate_get_att(argument).map(Some),
             "Fn::Sub" => self.evaluate_sub(argument).map(Some),
-            "Fn::If" => self.evaluate_if(argument, place),
+            "Fn::If" => self.resolve(self.choose(argument, place)?),
             "Fn::And" | "Fn::Or" | "Fn::Not" | "Fn::Equals" => {
                 let holds = self.evaluate_condition_function(function, argument, place)?;
                 Ok(Some(Node::new(place, Value::Bool(holds))))

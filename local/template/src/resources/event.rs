@@ -4,82 +4,101 @@ use super::properties::Properties;
 use crate::error::Problem;
 use crate::model::Route;
 use crate::place::Place;
-use crate::source::{Entry, Mapping, Node};
+use crate::source::Value;
 use crate::suggest::did_you_mean;
 
 /// The routes of a function. Each event of another type becomes a note.
+///
+/// Functions such as `Fn::If` may stand for all events, for one event, or for its properties.
+/// SAM evaluates them if the template also has the transform `AWS::LanguageExtensions`
+/// (serverless-application-model#1724).
 pub(super) fn routes(function: &Properties<'_, '_>) -> Result<Vec<Route>, Problem> {
     let mut routes = Vec::new();
-    let Some(events) = function.raw_mapping("Events")? else {
+    // Not evaluated: the other types of events may refer to what does not exist locally.
+    let Some(mapping) = function.unevaluated_mapping("Events")? else {
         return Ok(routes);
     };
-    for event in &events.entries {
-        let subject = function.subject(&format!("Events.{}", event.key));
-        routes.extend(route(function, event, &subject).map_err(|problem| problem.about(&subject))?);
+    let ids: Vec<String> = mapping.keys().map(str::to_owned).collect();
+    let (owner, place) = (function.subject("Events"), function.place_of("Events"));
+    let events = Properties::new(function.scope, owner, place, mapping);
+    for id in &ids {
+        routes.extend(route(&events, id)?);
     }
     Ok(routes)
 }
 
-fn route(
-    function: &Properties<'_, '_>,
-    event: &Entry,
-    subject: &str,
-) -> Result<Option<Route>, Problem> {
-    let (event_type, mapping) = event_type(event)?;
+fn route(events: &Properties<'_, '_>, id: &str) -> Result<Option<Route>, Problem> {
+    let Some(event) = event(events, id)? else {
+        return Ok(None);
+    };
+    let event_type = event_type(&event)?;
     if event_type != "Api" && event_type != "HttpApi" {
         let note = format!(
-            "{subject}: {event_type} events are not sent locally; send one with `xray-local invoke`"
+            "{}: {event_type} events are not sent locally; send one with `xray-local invoke`",
+            event.owner
         );
-        function.scope.note(event.key_place, note);
+        event.scope.note(event.place, note);
         return Ok(None);
     }
-    let properties = mapping
-        .get("Properties")
-        .and_then(Node::as_mapping)
-        .cloned()
-        .unwrap_or_default();
-    let properties = Properties::new(
-        function.scope,
-        subject.to_owned(),
-        event.key_place,
-        properties,
-    );
-    check_property_names(&properties, event_type)?;
+    let properties = event.unevaluated_mapping("Properties")?.unwrap_or_default();
+    let properties = Properties::new(event.scope, event.owner, event.place, properties);
+    let route = route_of_api(&properties, &event_type);
+    route
+        .map(Some)
+        .map_err(|problem| problem.about(&properties.owner))
+}
+
+/// The event's `Type` and `Properties`. `None` if the event is `AWS::NoValue`.
+fn event<'s, 't>(
+    events: &Properties<'s, 't>,
+    id: &str,
+) -> Result<Option<Properties<'s, 't>>, Problem> {
+    let Some(node) = events.unevaluated(id)? else {
+        return Ok(None);
+    };
+    let kind = node.kind();
+    let Value::Mapping(mapping) = node.value else {
+        let message = format!("an event must be a mapping with Type and Properties, not {kind}");
+        return Err(events.problem(id, node.place, &message));
+    };
+    Ok(Some(Properties::new(
+        events.scope,
+        events.subject(id),
+        events.place_of(id),
+        mapping,
+    )))
+}
+
+fn event_type(event: &Properties<'_, '_>) -> Result<String, Problem> {
+    let about_event = |problem: Problem| problem.about(&event.owner);
+    let Some(event_type) = event.text("Type")? else {
+        let message = "the event has no Type; add one such as 'Type: Api'";
+        return Err(about_event(Problem::new(event.place, message)));
+    };
+    if !EVENT_TYPES.contains(&event_type.as_str()) {
+        let hint = did_you_mean(&event_type, EVENT_TYPES);
+        let message = format!("'{event_type}' is not an event type{hint}");
+        return Err(about_event(Problem::new(
+            event.value_place("Type"),
+            message,
+        )));
+    }
+    Ok(event_type)
+}
+
+fn route_of_api(properties: &Properties<'_, '_>, event_type: &str) -> Result<Route, Problem> {
+    check_property_names(properties, event_type)?;
     if properties.has("Auth") {
-        function.scope.note(
+        properties.scope.note(
             properties.place_of("Auth"),
-            format!("{subject}.Auth is not enforced locally"),
+            format!("{}.Auth is not enforced locally", properties.owner),
         );
     }
     if event_type == "Api" {
-        rest_route(&properties).map(Some)
+        rest_route(properties)
     } else {
-        http_route(&properties).map(Some)
+        http_route(properties)
     }
-}
-
-/// The event's type, and the mapping that contains it.
-fn event_type(event: &Entry) -> Result<(&str, &Mapping), Problem> {
-    let Some(mapping) = event.value.as_mapping() else {
-        let message = format!(
-            "an event must be a mapping with Type and Properties, not {}",
-            event.value.kind()
-        );
-        return Err(Problem::new(event.value.place, message));
-    };
-    let Some((event_type, place)) = mapping
-        .get("Type")
-        .and_then(|node| Some((node.text()?, node.place)))
-    else {
-        let message = "the event has no Type; add one such as 'Type: Api'";
-        return Err(Problem::new(event.key_place, message));
-    };
-    if !EVENT_TYPES.contains(&event_type) {
-        let hint = did_you_mean(event_type, EVENT_TYPES);
-        let message = format!("'{event_type}' is not an event type{hint}");
-        return Err(Problem::new(place, message));
-    }
-    Ok((event_type, mapping))
 }
 
 fn rest_route(properties: &Properties<'_, '_>) -> Result<Route, Problem> {

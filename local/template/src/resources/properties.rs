@@ -164,19 +164,28 @@ impl<'s, 't> Properties<'s, 't> {
         }
     }
 
-    /// A mapping without evaluation, for `Events`: the type of each decides how it is read.
-    pub(super) fn raw_mapping(&self, name: &str) -> Result<Option<&Mapping>, Problem> {
-        match self.mapping.get(name) {
-            None => Ok(None),
-            Some(node) => match (&node.value, node.as_mapping()) {
-                (_, Some(mapping)) => Ok(Some(mapping)),
-                (Value::Null, None) => Ok(None),
-                _ => Err(self.problem(
-                    name,
-                    node.place,
-                    &format!("must be a mapping, not {}", node.kind()),
-                )),
-            },
+    /// The value without evaluation of the functions within it. `None` if it is absent or
+    /// `AWS::NoValue`.
+    pub(super) fn unevaluated(&self, name: &str) -> Result<Option<Node>, Problem> {
+        let Some(node) = self.mapping.get(name) else {
+            return Ok(None);
+        };
+        self.scope
+            .resolve_outermost(node)
+            .map_err(|problem| problem.about(&self.subject(name)))
+    }
+
+    /// A mapping without evaluation of its values. `None` if it is absent, empty or
+    /// `AWS::NoValue`.
+    pub(super) fn unevaluated_mapping(&self, name: &str) -> Result<Option<Mapping>, Problem> {
+        let Some(node) = self.unevaluated(name)? else {
+            return Ok(None);
+        };
+        let kind = node.kind();
+        match node.value {
+            Value::Mapping(mapping) => Ok(Some(mapping)),
+            Value::Null => Ok(None),
+            _ => Err(self.problem(name, node.place, &format!("must be a mapping, not {kind}"))),
         }
     }
 
