@@ -269,6 +269,35 @@ Resources:
 }
 
 #[test]
+fn empty_metadata_is_absent() {
+    let template = read(
+        "Resources:
+  F:
+    Type: AWS::Lambda::Function
+    Metadata: { BuildMethod: , BuildProperties: { Binary: } }
+    Properties: { Runtime: provided.al2023, Handler: bootstrap }
+",
+    );
+    let function = &template.functions[0];
+    assert_eq!((&function.build_method, &function.binary), (&None, &None));
+}
+
+#[test]
+fn metadata_that_a_function_chooses_is_read() {
+    let template = read(
+        "Conditions: { Always: !Equals [a, a] }
+Resources:
+  F:
+    Type: AWS::Lambda::Function
+    Metadata: !If [Always, { BuildMethod: makefile }, { BuildMethod: other }]
+    Properties: { Runtime: provided.al2023, Handler: bootstrap }
+",
+    );
+    let function = &template.functions[0];
+    assert_eq!(function.build_method.as_deref(), Some("makefile"));
+}
+
+#[test]
 fn implicit_apis_are_created_for_the_routes_that_use_them() {
     let template = items(&StackContext::default());
     let api = |id: &str, name: &str, kind, stage: &str, tracing| Api {

@@ -15,14 +15,12 @@ use crate::suggest::did_you_mean;
 pub(super) fn routes(function: &Properties<'_, '_>) -> Result<Vec<Route>, Problem> {
     let mut routes = Vec::new();
     // Not evaluated: the other types of events may refer to what does not exist locally.
-    let Some(mapping) = function.unevaluated_mapping("Events")? else {
+    let Some(events) = function.unevaluated_nested("Events")? else {
         return Ok(routes);
     };
-    let ids: Vec<String> = mapping.keys().map(str::to_owned).collect();
-    let (owner, place) = (function.subject("Events"), function.place_of("Events"));
-    let events = Properties::new(function.scope, owner, place, mapping);
-    for id in &ids {
-        routes.extend(route(&events, id)?);
+    for id in events.keys() {
+        let route = route(&events, id);
+        routes.extend(route.map_err(|problem| problem.about(&events.subject(id)))?);
     }
     Ok(routes)
 }
@@ -42,10 +40,7 @@ fn route(events: &Properties<'_, '_>, id: &str) -> Result<Option<Route>, Problem
     }
     let properties = event.unevaluated_mapping("Properties")?.unwrap_or_default();
     let properties = Properties::new(event.scope, event.owner, event.place, properties);
-    let route = route_of_api(&properties, &event_type);
-    route
-        .map(Some)
-        .map_err(|problem| problem.about(&properties.owner))
+    route_of_api(&properties, &event_type).map(Some)
 }
 
 /// The event's `Type` and `Properties`. `None` if the event is `AWS::NoValue`.
@@ -70,18 +65,14 @@ fn event<'s, 't>(
 }
 
 fn event_type(event: &Properties<'_, '_>) -> Result<String, Problem> {
-    let about_event = |problem: Problem| problem.about(&event.owner);
     let Some(event_type) = event.text("Type")? else {
         let message = "the event has no Type; add one such as 'Type: Api'";
-        return Err(about_event(Problem::new(event.place, message)));
+        return Err(Problem::new(event.place, message));
     };
     if !EVENT_TYPES.contains(&event_type.as_str()) {
         let hint = did_you_mean(&event_type, EVENT_TYPES);
         let message = format!("'{event_type}' is not an event type{hint}");
-        return Err(about_event(Problem::new(
-            event.value_place("Type"),
-            message,
-        )));
+        return Err(Problem::new(event.value_place("Type"), message));
     }
     Ok(event_type)
 }

@@ -11,8 +11,7 @@ use super::properties::{Properties, path_in};
 use crate::error::Problem;
 use crate::intrinsics::{Resource, Scope};
 use crate::model::Function;
-use crate::place::Place;
-use crate::source::Node;
+use crate::source::{Node, Value};
 use crate::suggest::did_you_mean;
 
 /// The function. `None`, with a note, if its code cannot run locally.
@@ -35,6 +34,7 @@ pub(crate) fn function(
             .transpose()?
             .flatten()
     };
+    let build = build_metadata(scope, resource)?;
     note_properties_without_effect(&properties);
     Ok(Some(Function {
         logical_id: resource.id.clone(),
@@ -46,8 +46,8 @@ pub(crate) fn function(
         handler: properties.required_text("Handler")?,
         architecture: architecture(&properties)?,
         code_uri: path_in(folder, &code_uri),
-        build_method: metadata(scope, resource, &["BuildMethod"])?.map(|(text, _)| text),
-        binary: binary(scope, resource)?,
+        build_method: build.method,
+        binary: build.binary,
         timeout: Duration::from_secs(
             properties
                 .number("Timeout", 1..=MAX_TIMEOUT_SECONDS, "seconds")?
@@ -243,10 +243,38 @@ fn layer_with_arn(scope: &Scope<'_>, arn: &str, node: &Node) -> Result<Option<St
     Ok(None)
 }
 
+/// The part of the resource's `Metadata` that configures `sam build`.
+#[derive(Default)]
+struct BuildMetadata {
+    method: Option<String>,
+    binary: Option<String>,
+}
+
+fn build_metadata(scope: &Scope<'_>, resource: &Resource) -> Result<BuildMetadata, Problem> {
+    let owner = format!("{}.Metadata", resource.id);
+    let node = match &resource.metadata {
+        Some(node) => scope
+            .resolve_outermost(node)
+            .map_err(|problem| problem.about(&owner))?,
+        None => None,
+    };
+    let Some(Value::Mapping(mapping)) = node.map(|node| node.value) else {
+        return Ok(BuildMetadata::default());
+    };
+    let metadata = Properties::new(scope, owner, resource.place, mapping);
+    let build_properties = metadata.unevaluated_nested("BuildProperties")?;
+    Ok(BuildMetadata {
+        method: metadata.text("BuildMethod")?,
+        binary: match build_properties {
+            Some(properties) => binary(&properties)?,
+            None => None,
+        },
+    })
+}
+
 /// The binary of a Rust function. It must be a name: as a path, it could lead to any program.
-fn binary(scope: &Scope<'_>, resource: &Resource) -> Result<Option<String>, Problem> {
-    let path = ["BuildProperties", "Binary"];
-    let Some((name, place)) = metadata(scope, resource, &path)? else {
+fn binary(build_properties: &Properties<'_, '_>) -> Result<Option<String>, Problem> {
+    let Some(name) = build_properties.text("Binary")? else {
         return Ok(None);
     };
     let is_file_name = Path::new(&name).file_name() == Some(name.as_ref());
@@ -256,35 +284,7 @@ fn binary(scope: &Scope<'_>, resource: &Resource) -> Result<Option<String>, Prob
     let message = format!(
         "must be the name of a binary without a path, not '{name}'; use a name that Cargo.toml gives to a [[bin]] or to the package"
     );
-    let subject = format!("{}.Metadata.{}", resource.id, path.join("."));
-    Err(Problem::new(place, message).about(&subject))
-}
-
-/// A text in the resource's `Metadata`, which configures `sam build`, and its place.
-fn metadata(
-    scope: &Scope<'_>,
-    resource: &Resource,
-    path: &[&str],
-) -> Result<Option<(String, Place)>, Problem> {
-    let mut node = resource.metadata.as_ref();
-    for step in path {
-        node = node.and_then(|node| node.as_mapping()?.get(step));
-    }
-    let Some(node) = node else { return Ok(None) };
-    let subject = format!("{}.Metadata.{}", resource.id, path.join("."));
-    match scope
-        .resolve(node)
-        .map_err(|problem| problem.about(&subject))?
-    {
-        None => Ok(None),
-        Some(node) => match node.text() {
-            Some(text) => Ok(Some((text.to_owned(), node.place))),
-            None => Err(
-                Problem::new(node.place, format!("must be a string, not {}", node.kind()))
-                    .about(&subject),
-            ),
-        },
-    }
+    Err(build_properties.problem("Binary", build_properties.value_place("Binary"), &message))
 }
 
 fn note_properties_without_effect(properties: &Properties<'_, '_>) {

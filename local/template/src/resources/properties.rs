@@ -164,6 +164,13 @@ impl<'s, 't> Properties<'s, 't> {
         }
     }
 
+    /// Like [`nested`](Self::nested), but each property is evaluated when it is read.
+    pub(super) fn unevaluated_nested(&self, name: &str) -> Result<Option<Self>, Problem> {
+        let mapping = self.unevaluated_mapping(name)?;
+        let (owner, place) = (self.subject(name), self.place_of(name));
+        Ok(mapping.map(|mapping| Self::new(self.scope, owner, place, mapping)))
+    }
+
     /// The value without evaluation of the functions within it. `None` if it is absent or
     /// `AWS::NoValue`.
     pub(super) fn unevaluated(&self, name: &str) -> Result<Option<Node>, Problem> {
