@@ -298,6 +298,33 @@ Resources:
 }
 
 #[test]
+fn a_property_without_a_value_is_absent() {
+    let template = read(
+        "Transform: AWS::Serverless-2016-10-31
+Conditions: { Never: !Equals [a, b] }
+Resources:
+  F:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: provided.al2023
+      Handler: bootstrap
+      InlineCode: !If [Never, x, !Ref AWS::NoValue]
+      SnapStart:
+      Events: { Get: { Type: Api, Properties: { Path: /a, Method: get, Auth: !Ref AWS::NoValue } } }
+  T:
+    Type: AWS::Serverless::SimpleTable
+    Properties: { ProvisionedThroughput: !Ref AWS::NoValue }
+",
+    );
+    assert_eq!(template.functions.len(), 1, "{:?}", template.notes);
+    assert_eq!(
+        template.tables[0].create_table["BillingMode"],
+        "PAY_PER_REQUEST"
+    );
+    assert_eq!(template.notes, [""; 0]);
+}
+
+#[test]
 fn implicit_apis_are_created_for_the_routes_that_use_them() {
     let template = items(&StackContext::default());
     let api = |id: &str, name: &str, kind, stage: &str, tracing| Api {

@@ -49,6 +49,19 @@ impl Scope<'_> {
         }
     }
 
+    /// Returns `true` if the value is neither empty nor `AWS::NoValue`. Evaluates only `Fn::If`,
+    /// so that a value that cannot be evaluated locally counts, too.
+    pub(crate) fn has_value(&self, node: &Node) -> bool {
+        match node.intrinsic() {
+            // `check_references` reports a wrong condition.
+            Some(("Fn::If", argument)) => self
+                .choose(argument, node.place)
+                .map_or(true, |chosen| self.has_value(chosen)),
+            Some(("Ref", name)) => name.text() != Some("AWS::NoValue"),
+            _ => node.value != Value::Null,
+        }
+    }
+
     fn resolve_each(&self, items: &[Node]) -> Result<Vec<Node>, Problem> {
         let mut resolved = Vec::with_capacity(items.len());
         for item in items {

@@ -40,8 +40,10 @@ impl<'s, 't> Properties<'s, 't> {
         self.mapping.keys()
     }
 
+    /// Returns `true` if the property has a value: it is not absent, empty or `AWS::NoValue`.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.mapping.get(name).is_some()
+        let value = self.mapping.get(name);
+        value.is_some_and(|node| self.scope.has_value(node))
     }
 
     /// The place of the property's name, or of its owner if the property is absent.
