@@ -102,17 +102,13 @@ fn code_uri(properties: &Properties<'_, '_>, serverless: bool) -> Result<Option<
 fn runtime(properties: &Properties<'_, '_>) -> Result<String, Problem> {
     let runtime = properties.required_text("Runtime")?;
     let hint = did_you_mean(&runtime, RUNTIMES);
-    // A runtime that differs only in its number may be newer than this list.
-    let letters = |text: &str| {
-        text.chars()
-            .filter(|letter| !letter.is_ascii_digit() && *letter != '.')
-            .collect::<String>()
-    };
-    if hint.is_empty()
-        || RUNTIMES
-            .iter()
-            .any(|known| letters(known) == letters(&runtime))
-    {
+    // A runtime that differs only in its version may be newer than this list.
+    let without_version =
+        |runtime: &str| runtime.replace(|c: char| c.is_ascii_digit() || c == '.', "");
+    let differs_in_version = RUNTIMES
+        .iter()
+        .any(|known| without_version(known) == without_version(&runtime));
+    if hint.is_empty() || differs_in_version {
         return Ok(runtime);
     }
     let message = format!("'{runtime}' is not a runtime{hint}");
@@ -182,9 +178,9 @@ fn check_variable_name(variables: &Properties<'_, '_>, name: &str) -> Result<(),
     if RESERVED_VARIABLES.contains(&name) {
         return problem("Lambda sets this variable itself; remove it from the template");
     }
-    let letters = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let is_name_char = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if !name.starts_with(|first: char| first.is_ascii_alphabetic())
-        || !name.chars().all(letters)
+        || !name.chars().all(is_name_char)
         || name.len() < 2
     {
         return problem(
@@ -194,7 +190,7 @@ fn check_variable_name(variables: &Properties<'_, '_>, name: &str) -> Result<(),
     Ok(())
 }
 
-/// Adds a note if the value cannot be used locally.
+/// Adds a note if the value probably does not work locally.
 fn note_value(variables: &Properties<'_, '_>, name: &str, value: &str) {
     let subject = variables.subject(name);
     let place = variables.place_of(name);
@@ -296,7 +292,7 @@ fn note_properties_without_effect(properties: &Properties<'_, '_>) {
     }
 }
 
-/// Properties that are ignored locally, each with the reason.
+/// Properties that are ignored locally, each with an explanation for the note, if any.
 const WITHOUT_EFFECT: [(&str, &str); 5] = [
     (
         "FunctionUrlConfig",
@@ -311,7 +307,8 @@ const WITHOUT_EFFECT: [(&str, &str); 5] = [
     ("SnapStart", ": every environment runs its init"),
 ];
 
-/// Lambda Developer Guide, "Lambda runtimes".
+/// Lambda Developer Guide, "Lambda runtimes". The guide does not have `ruby3.5` yet; it is in
+/// the Lambda API reference (`Runtime` of `FunctionConfiguration`).
 const RUNTIMES: [&str; 24] = [
     "dotnet10",
     "dotnet8",
