@@ -120,7 +120,7 @@ fn an_error_that_quotes_the_template_is_escaped() {
     assert_eq!(status.code(), Some(1), "{shown:?}");
     assert_harmless(&shown);
     assert!(
-        shown.contains("must be x86_64 or arm64, not '\\u001b]0;title\\u0007\\u202e'"),
+        shown.contains("must be 'x86_64' or 'arm64', not '\\u001b]0;title\\u0007\\u202e'"),
         "{shown:?}"
     );
     assert!(shown.contains("[\"\\e]0;title\\a\\u202e\"]"), "{shown:?}");

@@ -76,7 +76,7 @@ impl Scope<'_> {
         match resolved.as_ref().and_then(Node::text) {
             Some(text) => Ok(text.to_owned()),
             None => {
-                let kind = resolved.as_ref().map_or("nothing", Node::kind);
+                let kind = resolved.as_ref().map_or("an empty value", Node::kind);
                 Err(Problem::new(
                     node.place,
                     format!("{what} must be a string, not {kind}"),

@@ -138,7 +138,7 @@ impl Scope<'_> {
                 ..
             }) => Ok(items),
             other => {
-                let kind = other.as_ref().map_or("nothing", Node::kind);
+                let kind = other.as_ref().map_or("an empty value", Node::kind);
                 Err(Problem::new(
                     node.place,
                     format!("{function} takes a list, not {kind}"),

@@ -34,6 +34,8 @@ pub(crate) fn function(
             .transpose()?
             .flatten()
     };
+    let timeout = properties.number("Timeout", 1..=MAX_TIMEOUT_SECONDS, "seconds")?;
+    let memory_mb = properties.number("MemorySize", MIN_MEMORY_MB..=MAX_MEMORY_MB, "MB")?;
     let build = build_metadata(scope, resource)?;
     note_properties_without_effect(&properties);
     Ok(Some(Function {
@@ -48,12 +50,8 @@ pub(crate) fn function(
         code_uri: path_in(folder, &code_uri),
         build_method: build.method,
         binary: build.binary,
-        timeout: Duration::from_secs(
-            properties
-                .number("Timeout", 1..=MAX_TIMEOUT_SECONDS, "seconds")?
-                .unwrap_or(DEFAULT_TIMEOUT_SECONDS),
-        ),
-        memory_mb: memory_mb(&properties)?,
+        timeout: Duration::from_secs(u64::from(timeout.unwrap_or(DEFAULT_TIMEOUT_SECONDS))),
+        memory_mb: memory_mb.unwrap_or(DEFAULT_MEMORY_MB),
         environment: environment(&properties)?,
         active_tracing: tracing.as_deref() == Some("Active"),
         layers: layers(&properties)?,
@@ -66,12 +64,13 @@ pub(crate) fn function(
 }
 
 /// Lambda Developer Guide, "Lambda quotas": function timeout.
-const MAX_TIMEOUT_SECONDS: u64 = 900;
+const MAX_TIMEOUT_SECONDS: u32 = 900;
 /// Lambda Developer Guide, "Configure Lambda function timeout".
-const DEFAULT_TIMEOUT_SECONDS: u64 = 3;
+const DEFAULT_TIMEOUT_SECONDS: u32 = 3;
 /// Lambda Developer Guide, "Configure Lambda function memory".
 const DEFAULT_MEMORY_MB: u32 = 128;
-const MAX_MEMORY_MB: u64 = 10_240;
+const MIN_MEMORY_MB: u32 = 128;
+const MAX_MEMORY_MB: u32 = 10_240;
 
 /// `CodeUri` or `Code`. The default is `.`, as with `sam build`. `None`, with a note, if the
 /// code is not in a folder.
@@ -116,40 +115,23 @@ fn runtime(properties: &Properties<'_, '_>) -> Result<String, Problem> {
 }
 
 fn architecture(properties: &Properties<'_, '_>) -> Result<String, Problem> {
-    let architectures = properties.list("Architectures")?;
-    match architectures
-        .iter()
-        .map(|node| (node, node.text()))
-        .collect::<Vec<_>>()
-        .as_slice()
-    {
-        [] => Ok("x86_64".to_owned()),
-        [(_, Some(architecture @ ("x86_64" | "arm64")))] => Ok((*architecture).to_owned()),
-        [(node, text)] => {
-            let shown = text.unwrap_or_default();
-            Err(properties.problem(
-                "Architectures",
-                node.place,
-                &format!("must be x86_64 or arm64, not '{shown}'"),
-            ))
+    let name = "Architectures";
+    let architectures = properties.list(name)?;
+    let node = match architectures.as_slice() {
+        [] => return Ok("x86_64".to_owned()),
+        [node] => node,
+        [_, second, ..] => {
+            let message = "must be one architecture, not several";
+            return Err(properties.problem(name, second.place, message));
         }
-        [_, (node, _), ..] => Err(properties.problem(
-            "Architectures",
-            node.place,
-            "must be one architecture, not several",
-        )),
-    }
-}
-
-fn memory_mb(properties: &Properties<'_, '_>) -> Result<u32, Problem> {
-    let memory = properties.number(
-        "MemorySize",
-        u64::from(DEFAULT_MEMORY_MB)..=MAX_MEMORY_MB,
-        "MB",
-    )?;
-    Ok(memory
-        .and_then(|memory| u32::try_from(memory).ok())
-        .unwrap_or(DEFAULT_MEMORY_MB))
+    };
+    let wrong = match node.text() {
+        Some(architecture @ ("x86_64" | "arm64")) => return Ok(architecture.to_owned()),
+        Some(other) => format!("'{other}'"),
+        None => node.kind().to_owned(),
+    };
+    let message = format!("must be 'x86_64' or 'arm64', not {wrong}");
+    Err(properties.problem(name, node.place, &message))
 }
 
 fn environment(properties: &Properties<'_, '_>) -> Result<BTreeMap<String, String>, Problem> {

@@ -7,17 +7,19 @@ use crate::error::Problem;
 use crate::intrinsics::{Resource, Scope};
 use crate::place::Place;
 use crate::source::{Mapping, Node, Value};
-use crate::suggest::did_you_mean;
+use crate::suggest::{did_you_mean, one_of};
 
 pub(super) struct Properties<'s, 't> {
     pub(super) scope: &'s Scope<'t>,
     /// `ItemsFunction`, or `ItemsFunction.Environment` for nested properties.
     pub(super) owner: String,
+    /// The place of the owner's name.
     pub(super) place: Place,
     mapping: Mapping,
 }
 
 impl<'s, 't> Properties<'s, 't> {
+    /// The properties of a resource.
     pub(super) fn of(scope: &'s Scope<'t>, resource: &Resource) -> Self {
         Self {
             scope,
@@ -27,6 +29,7 @@ impl<'s, 't> Properties<'s, 't> {
         }
     }
 
+    /// The properties in a mapping. `owner` is their owner's name in errors.
     pub(super) fn new(scope: &'s Scope<'t>, owner: String, place: Place, mapping: Mapping) -> Self {
         Self {
             scope,
@@ -65,20 +68,26 @@ impl<'s, 't> Properties<'s, 't> {
         Ok(resolved.filter(|node| node.value != Value::Null))
     }
 
+    /// The text of a scalar.
     pub(super) fn text(&self, name: &str) -> Result<Option<String>, Problem> {
+        self.scalar(name, "a string")
+    }
+
+    /// The text of a scalar. `expected` is what the error asks for if it is a list or mapping.
+    fn scalar(&self, name: &str, expected: &str) -> Result<Option<String>, Problem> {
         let Some(node) = self.get(name)? else {
             return Ok(None);
         };
         match node.text() {
             Some(text) => Ok(Some(text.to_owned())),
-            None => Err(self.problem(
-                name,
-                node.place,
-                &format!("must be a string, not {}", node.kind()),
-            )),
+            None => {
+                let message = format!("must be {expected}, not {}", node.kind());
+                Err(self.problem(name, node.place, &message))
+            }
         }
     }
 
+    /// Like [`text`](Self::text). The property must have a value.
     pub(super) fn required_text(&self, name: &str) -> Result<String, Problem> {
         self.text(name)?.ok_or_else(|| {
             Problem::new(self.place, format!("the property {name} is missing")).about(&self.owner)
@@ -87,50 +96,45 @@ impl<'s, 't> Properties<'s, 't> {
 
     /// A text that must be one of `choices`.
     pub(super) fn choice(&self, name: &str, choices: &[&str]) -> Result<Option<String>, Problem> {
-        let Some(text) = self.text(name)? else {
+        let expected = one_of(choices);
+        let Some(text) = self.scalar(name, &expected)? else {
             return Ok(None);
         };
         if choices.contains(&text.as_str()) {
             return Ok(Some(text));
         }
         let hint = did_you_mean(&text, choices.iter().copied());
-        let message = format!("must be {}, not '{text}'{hint}", choices.join(" or "));
+        let message = format!("must be {expected}, not '{text}'{hint}");
         Err(self.problem(name, self.value_place(name), &message))
     }
 
+    /// A whole number in `range`. `unit` is for the error.
     pub(super) fn number(
         &self,
         name: &str,
-        range: RangeInclusive<u64>,
+        range: RangeInclusive<u32>,
         unit: &str,
-    ) -> Result<Option<u64>, Problem> {
-        let Some(text) = self.text(name)? else {
+    ) -> Result<Option<u32>, Problem> {
+        let expected = format!("{} to {} {unit}", range.start(), range.end());
+        let Some(text) = self.scalar(name, &expected)? else {
             return Ok(None);
         };
-        match text.parse::<u64>() {
+        match text.parse() {
             Ok(number) if range.contains(&number) => Ok(Some(number)),
             _ => {
-                let message = format!(
-                    "must be {} to {} {unit}, not '{text}'",
-                    range.start(),
-                    range.end()
-                );
+                let message = format!("must be {expected}, not '{text}'");
                 Err(self.problem(name, self.value_place(name), &message))
             }
         }
     }
 
+    /// A boolean.
     pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, Problem> {
-        let Some(node) = self.get(name)? else {
-            return Ok(None);
-        };
-        match node.text() {
-            Some("true") => Ok(Some(true)),
-            Some("false") => Ok(Some(false)),
-            _ => Err(self.problem(name, node.place, "must be true or false")),
-        }
+        let choice = self.choice(name, &["true", "false"])?;
+        Ok(choice.map(|text| text == "true"))
     }
 
+    /// The items of a list; no items if the property has no value.
     pub(super) fn list(&self, name: &str) -> Result<Vec<Node>, Problem> {
         match self.get(name)? {
             None => Ok(Vec::new()),
@@ -146,6 +150,7 @@ impl<'s, 't> Properties<'s, 't> {
         }
     }
 
+    /// The properties of a mapping.
     pub(super) fn nested(&self, name: &str) -> Result<Option<Self>, Problem> {
         match self.get(name)? {
             None => Ok(None),
@@ -198,6 +203,7 @@ impl<'s, 't> Properties<'s, 't> {
         }
     }
 
+    /// An error about the property `name`.
     pub(super) fn problem(&self, name: &str, place: Place, message: &str) -> Problem {
         Problem::new(place, message).about(&self.subject(name))
     }
@@ -207,12 +213,13 @@ impl<'s, 't> Properties<'s, 't> {
         self.mapping.get(name).map_or(self.place, |node| node.place)
     }
 
+    /// The property's name in errors and notes, such as `ItemsFunction.Timeout`.
     pub(super) fn subject(&self, name: &str) -> String {
         format!("{}.{name}", self.owner)
     }
 }
 
-/// A path in the template, which is relative to the template's folder.
+/// The absolute path of a path in the template, which is relative to the template's folder.
 pub(super) fn path_in(folder: &Path, path: &str) -> PathBuf {
     // `components` drops the `.` of `./src`.
     folder.join(path).components().collect()
