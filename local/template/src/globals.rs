@@ -1,8 +1,8 @@
-//! `Globals`: properties that all functions, APIs or tables of a template share.
+//! `Globals`: properties that all resources of one type share.
 //!
 //! SAM Developer Guide, "Globals section": mappings are merged, and lists are joined with the
 //! global items first. Any other value of the resource replaces the global one.
-//! `Architectures` is a list but is replaced too.
+//! `Architectures` is a list, but is replaced too (serverless-application-model#3945).
 
 use crate::error::Problem;
 use crate::schema::known_properties;
@@ -42,33 +42,91 @@ impl<'t> Globals<'t> {
         Self { sections }
     }
 
-    /// The properties of a resource with the global ones merged in.
-    ///
-    /// `ignored` is the resource's `IgnoreGlobals`: a list of names, or `*` for all.
+    /// The properties of a resource with the global ones merged in, except `ignored`.
     pub(crate) fn merge(
         &self,
         resource_type: &str,
         properties: &Mapping,
-        ignored: Option<&Node>,
+        ignored: Option<&IgnoredGlobals>,
     ) -> Mapping {
-        let section = resource_type
-            .strip_prefix("AWS::Serverless::")
-            .and_then(|section| self.sections?.get(section));
-        let Some(global) = section.and_then(Node::as_mapping) else {
+        let Some((_, global)) = self.section(resource_type) else {
             return properties.clone();
         };
         let mut global = global.clone();
-        match ignored.map(|ignored| (ignored.text(), ignored.as_sequence())) {
-            Some((Some("*"), _)) => global.entries.clear(),
-            Some((_, Some(names))) => {
-                global
-                    .entries
-                    .retain(|entry| !names.iter().any(|name| name.text() == Some(&entry.key)));
+        match ignored {
+            None => {}
+            Some(IgnoredGlobals::All) => global.entries.clear(),
+            Some(IgnoredGlobals::Properties(names)) => {
+                global.entries.retain(|entry| !names.contains(&entry.key));
             }
-            _ => {}
         }
         merge_mappings(&global, properties)
     }
+
+    /// Reads the attribute `IgnoreGlobals` of a resource. `None` if it is empty, or if there are
+    /// no global properties for this type of resource.
+    ///
+    /// # Errors
+    ///
+    /// The value is neither `*` nor a list, or names a property that is not global. SAM rejects
+    /// both (serverless-application-model, globals.py).
+    pub(crate) fn ignored(
+        &self,
+        resource_type: &str,
+        attribute: &Node,
+    ) -> Result<Option<IgnoredGlobals>, Problem> {
+        let Some((section, global)) = self.section(resource_type) else {
+            return Ok(None);
+        };
+        match &attribute.value {
+            Value::Null => Ok(None),
+            Value::String(text) if text == "*" => Ok(Some(IgnoredGlobals::All)),
+            Value::Sequence(items) => {
+                let names = items.iter().map(|item| ignored_name(section, global, item));
+                Ok(Some(IgnoredGlobals::Properties(
+                    names.collect::<Result<_, _>>()?,
+                )))
+            }
+            _ => {
+                let wrong = match attribute.text() {
+                    Some(text) => format!("'{text}'"),
+                    None => attribute.kind().to_owned(),
+                };
+                let message = format!("must be '*' or a list of properties, not {wrong}");
+                Err(Problem::new(attribute.place, message))
+            }
+        }
+    }
+
+    /// The name and the properties of the section for this type of resource.
+    fn section<'r>(&self, resource_type: &'r str) -> Option<(&'r str, &'t Mapping)> {
+        let name = resource_type.strip_prefix("AWS::Serverless::")?;
+        Some((name, self.sections?.get(name)?.as_mapping()?))
+    }
+}
+
+/// The value of `IgnoreGlobals`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum IgnoredGlobals {
+    /// `*`
+    All,
+    Properties(Vec<String>),
+}
+
+fn ignored_name(section: &str, global: &Mapping, item: &Node) -> Result<String, Problem> {
+    let Some(name) = item.text() else {
+        let message = format!("must contain names of properties, not {}", item.kind());
+        return Err(Problem::new(item.place, message));
+    };
+    if global.get(name).is_none() {
+        let hint = match did_you_mean(name, global.keys()) {
+            hint if hint.is_empty() => "; remove it here".to_owned(),
+            hint => hint,
+        };
+        let message = format!("'{name}' is not in Globals.{section}{hint}");
+        return Err(Problem::new(item.place, message));
+    }
+    Ok(name.to_owned())
 }
 
 fn check_properties(section: &str, value: &Node, problems: &mut Vec<Problem>) {

@@ -61,6 +61,34 @@ fn globals_are_merged_as_sam_merges_them() {
 }
 
 #[test]
+fn a_resource_can_ignore_globals() {
+    let template = read(
+        "Transform: AWS::Serverless-2016-10-31
+Globals:
+  Function: { Timeout: 9, MemorySize: 512, Runtime: provided.al2023, Handler: h }
+Resources:
+  One:
+    Type: AWS::Serverless::Function
+    IgnoreGlobals: [Timeout]
+  All:
+    Type: AWS::Serverless::Function
+    IgnoreGlobals: '*'
+    Properties: { Runtime: provided.al2023, Handler: h }
+  Nothing:
+    Type: AWS::Serverless::Function
+    IgnoreGlobals:
+",
+    );
+    let settings = |id| {
+        let function = function(&template, id);
+        (function.timeout.as_secs(), function.memory_mb)
+    };
+    assert_eq!(settings("One"), (3, 512));
+    assert_eq!(settings("All"), (3, 128));
+    assert_eq!(settings("Nothing"), (9, 512));
+}
+
+#[test]
 fn intrinsic_functions_are_evaluated() {
     let template = items(&StackContext {
         stack_name: "my-stack".to_owned(),

@@ -67,6 +67,12 @@ fn declared_resource(
             Some((name.to_owned(), node.place))
         }
     };
+    let ignored = match attributes.get("IgnoreGlobals") {
+        Some(node) => globals
+            .ignored(resource_type, node)
+            .map_err(|problem| problem.about(&format!("{id}.IgnoreGlobals")))?,
+        None => None,
+    };
     let active = match &condition {
         Some((name, place)) => scope
             .holds(name, *place)
@@ -77,7 +83,7 @@ fn declared_resource(
         id: id.clone(),
         place,
         resource_type: resource_type.to_owned(),
-        properties: globals.merge(resource_type, properties, attributes.get("IgnoreGlobals")),
+        properties: globals.merge(resource_type, properties, ignored.as_ref()),
         metadata: attributes.get("Metadata").cloned(),
         condition,
         active,
