@@ -144,22 +144,19 @@ fn check_properties(section: &str, value: &Node, problems: &mut Vec<Problem>) {
         return;
     };
     for entry in &properties.entries {
-        let hint = did_you_mean(&entry.key, known.iter().copied());
-        let forbidden = NEVER_GLOBAL.contains(&(section, entry.key.as_str()));
-        if forbidden || !known.contains(&entry.key.as_str()) && !hint.is_empty() {
-            let message = if forbidden {
-                format!(
-                    "'{}' cannot be in Globals; set it in each resource",
-                    entry.key
-                )
-            } else {
-                format!(
-                    "AWS::Serverless::{section} has no property '{}'{hint}",
-                    entry.key
-                )
-            };
-            problems
-                .push(Problem::new(entry.key_place, message).about(&format!("Globals.{section}")));
+        let name = entry.key.as_str();
+        let problem =
+            |message| Problem::new(entry.key_place, message).about(&format!("Globals.{section}"));
+        if NEVER_GLOBAL.contains(&(section, name)) {
+            let message = format!("'{name}' cannot be in Globals; set it in each resource");
+            problems.push(problem(message));
+            continue;
+        }
+        let hint = did_you_mean(name, known.iter().copied());
+        // A name that resembles no known one may be newer than the list of known ones.
+        if !known.contains(&name) && !hint.is_empty() {
+            let message = format!("AWS::Serverless::{section} has no property '{name}'{hint}");
+            problems.push(problem(message));
         }
     }
 }

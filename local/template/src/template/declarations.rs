@@ -98,7 +98,7 @@ fn check_logical_id(entry: &Entry) -> Result<(), Problem> {
             "Fn::ForEach is not supported locally; write out each resource",
         ));
     }
-    if id.is_empty() || !id.chars().all(|letter| letter.is_ascii_alphanumeric()) {
+    if id.is_empty() || !id.chars().all(|c| c.is_ascii_alphanumeric()) {
         return Err(Problem::new(
             entry.key_place,
             format!("'{id}' is not a logical id; use only letters and digits"),
