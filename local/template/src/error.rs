@@ -1,8 +1,8 @@
 //! The mistakes in a template, each with its place.
 
 use std::collections::BTreeSet;
+use std::error::Error;
 use std::fmt;
-use std::io;
 use std::path::Path;
 
 use crate::place::Place;
@@ -14,21 +14,23 @@ use crate::place::Place;
 #[derive(Debug)]
 pub struct TemplateError {
     problems: Vec<String>,
-    source: Option<io::Error>,
+    source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl TemplateError {
-    pub(crate) fn new(problem: impl Into<String>) -> Self {
+    pub(crate) fn new(problem: String) -> Self {
         Self {
-            problems: vec![problem.into()],
+            problems: vec![problem],
             source: None,
         }
     }
 
-    pub(crate) fn io(problem: impl Into<String>, source: io::Error) -> Self {
+    /// The file cannot be read. The cause is only the source, so that a printed chain shows it
+    /// once.
+    pub(crate) fn file(problem: String, source: impl Error + Send + Sync + 'static) -> Self {
         Self {
-            problems: vec![problem.into()],
-            source: Some(source),
+            problems: vec![problem],
+            source: Some(Box::new(source)),
         }
     }
 
@@ -61,9 +63,9 @@ impl fmt::Display for TemplateError {
     }
 }
 
-impl std::error::Error for TemplateError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_ref().map(|source| source as _)
+impl Error for TemplateError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
     }
 }
 

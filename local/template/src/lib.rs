@@ -37,23 +37,18 @@ const MAX_TEMPLATE_BYTES: u64 = 8 * 1024 * 1024;
 ///
 /// The file cannot be read, or the template has mistakes. The error lists all of them.
 pub fn load(path: &Path, context: &StackContext) -> Result<Template, TemplateError> {
-    let cannot_read = |error: std::io::Error| {
-        TemplateError::io(
-            format!("cannot read the template {}: {error}", path.display()),
-            error,
-        )
-    };
+    let file = path.display();
+    let cannot_read =
+        |error| TemplateError::file(format!("cannot read the template {file}"), error);
     let size = fs::metadata(path).map_err(cannot_read)?.len();
     if size > MAX_TEMPLATE_BYTES {
         return Err(TemplateError::new(format!(
-            "the template {} has {size} bytes; at most {MAX_TEMPLATE_BYTES} are read",
-            path.display()
+            "the template {file} has {size} bytes; at most {MAX_TEMPLATE_BYTES} are read"
         )));
     }
     let bytes = fs::read(path).map_err(cannot_read)?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        TemplateError::new(format!("{} is not UTF-8 text: {error}", path.display()))
-    })?;
+    let text = String::from_utf8(bytes)
+        .map_err(|error| TemplateError::file(format!("{file} is not UTF-8 text"), error))?;
     parse(path, &text, context)
 }
 
