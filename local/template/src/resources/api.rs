@@ -29,12 +29,12 @@ pub(crate) fn api(scope: &Scope<'_>, resource: &Resource) -> Result<Option<Api>,
                 "{}.{definition} is ignored locally: routes come from the events of the functions",
                 resource.id
             );
-            scope.note(properties.place_of(definition), note);
+            scope.note(properties.key_place(definition), note);
         }
     }
     if properties.has("Auth") {
         scope.note(
-            properties.place_of("Auth"),
+            properties.key_place("Auth"),
             format!("{}.Auth is not enforced locally", resource.id),
         );
     }

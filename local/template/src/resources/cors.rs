@@ -114,7 +114,7 @@ fn check_keys(cors: &Properties<'_, '_>, known: &[&str]) -> Result<(), Problem> 
         hint => hint,
     };
     let message = format!("CORS has no property '{unknown}'{hint}");
-    Err(Problem::new(cors.place_of(unknown), message).about(&cors.owner))
+    Err(Problem::new(cors.key_place(unknown), message).about(&cors.owner))
 }
 
 /// A string with single quotes inside, without them.

@@ -59,7 +59,7 @@ fn event<'s, 't>(
     Ok(Some(Properties::new(
         events.scope,
         events.subject(id),
-        events.place_of(id),
+        events.key_place(id),
         mapping,
     )))
 }
@@ -81,7 +81,7 @@ fn route_of_api(properties: &Properties<'_, '_>, event_type: &str) -> Result<Rou
     check_property_names(properties, event_type)?;
     if properties.has("Auth") {
         properties.scope.note(
-            properties.place_of("Auth"),
+            properties.key_place("Auth"),
             format!("{}.Auth is not enforced locally", properties.owner),
         );
     }
@@ -239,7 +239,7 @@ fn check_property_names(properties: &Properties<'_, '_>, event_type: &str) -> Re
         let hint = did_you_mean(name, known.iter().copied());
         if !hint.is_empty() {
             let message = format!("an {event_type} event has no property '{name}'{hint}");
-            return Err(Problem::new(properties.place_of(name), message));
+            return Err(Problem::new(properties.key_place(name), message));
         }
     }
     Ok(())

@@ -141,7 +141,7 @@ fn environment(properties: &Properties<'_, '_>) -> Result<BTreeMap<String, Strin
     };
     if let Some(other) = section.keys().find(|key| *key != "Variables") {
         let message = format!("must contain only Variables, not '{other}'");
-        return Err(properties.problem("Environment", section.place_of(other), &message));
+        return Err(properties.problem("Environment", section.key_place(other), &message));
     }
     let Some(variables) = section.nested("Variables")? else {
         return Ok(environment);
@@ -156,7 +156,7 @@ fn environment(properties: &Properties<'_, '_>) -> Result<BTreeMap<String, Strin
 }
 
 fn check_variable_name(variables: &Properties<'_, '_>, name: &str) -> Result<(), Problem> {
-    let problem = |message| Err(variables.problem(name, variables.place_of(name), message));
+    let problem = |message| Err(variables.problem(name, variables.key_place(name), message));
     if RESERVED_VARIABLES.contains(&name) {
         return problem("Lambda sets this variable itself; remove it from the template");
     }
@@ -175,7 +175,7 @@ fn check_variable_name(variables: &Properties<'_, '_>, name: &str) -> Result<(),
 /// Adds a note if the value probably does not work locally.
 fn note_value(variables: &Properties<'_, '_>, name: &str, value: &str) {
     let subject = variables.subject(name);
-    let place = variables.place_of(name);
+    let place = variables.key_place(name);
     if value.contains(".execute-api.") {
         let note = format!(
             "{subject} is the address of an API on AWS; locally, use the address that start-api prints"
@@ -269,7 +269,7 @@ fn note_properties_without_effect(properties: &Properties<'_, '_>) {
     for (name, reason) in WITHOUT_EFFECT {
         if properties.has(name) {
             let note = format!("{}.{name} has no effect locally{reason}", properties.owner);
-            properties.scope.note(properties.place_of(name), note);
+            properties.scope.note(properties.key_place(name), note);
         }
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn layer(
         })),
         Some(_) => {
             scope.note(
-                properties.place_of(name),
+                properties.key_place(name),
                 format!("{} is skipped: its content is in S3", resource.id),
             );
             Ok(None)

@@ -50,7 +50,7 @@ impl<'s, 't> Properties<'s, 't> {
     }
 
     /// The place of the property's name, or of its owner if the property is absent.
-    pub(super) fn place_of(&self, name: &str) -> Place {
+    pub(super) fn key_place(&self, name: &str) -> Place {
         self.mapping
             .entry(name)
             .map_or(self.place, |entry| entry.key_place)
@@ -160,7 +160,7 @@ impl<'s, 't> Properties<'s, 't> {
             }) => Ok(Some(Self::new(
                 self.scope,
                 self.subject(name),
-                self.place_of(name),
+                self.key_place(name),
                 mapping,
             ))),
             Some(other) => Err(self.problem(
@@ -174,7 +174,7 @@ impl<'s, 't> Properties<'s, 't> {
     /// Like [`nested`](Self::nested), but each property is evaluated when it is read.
     pub(super) fn unevaluated_nested(&self, name: &str) -> Result<Option<Self>, Problem> {
         let mapping = self.unevaluated_mapping(name)?;
-        let (owner, place) = (self.subject(name), self.place_of(name));
+        let (owner, place) = (self.subject(name), self.key_place(name));
         Ok(mapping.map(|mapping| Self::new(self.scope, owner, place, mapping)))
     }
 
