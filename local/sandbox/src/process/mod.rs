@@ -10,7 +10,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -63,9 +64,11 @@ impl Process {
         let reaper = program.reaper.clone();
         reaper.iter().for_each(|reaper| reaper.add(group));
         tokio::spawn(async move {
-            let ended = child.wait().await.map_or(Exit::Signal(0), Exit::from);
-            // Lambda ends the whole environment with the process. Here its children end.
+            exited_unreaped(group).await;
+            // Lambda ends the whole environment with the process. Here its children end. The
+            // process is not reaped yet, so no other group can have its id.
             let _ = kill_process_group(group, Signal::KILL);
+            let ended = child.wait().await.map_or(Exit::Signal(0), Exit::from);
             reaper.iter().for_each(|reaper| reaper.remove(group));
             last_outputs.iter().for_each(|output| output.drain());
             on_exit(ended);
@@ -131,6 +134,18 @@ impl Process {
             .find_map(|line| line.strip_prefix("VmHWM:"))?;
         let kilobytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
         Some(kilobytes * 1024)
+    }
+}
+
+/// Waits until the child has ended, and does not reap it.
+async fn exited_unreaped(child: Pid) {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    // Without the signal's handler, the caller reaps the child first.
+    let Ok(mut child_ended) = signal(SignalKind::child()) else {
+        return;
+    };
+    while let Ok(None) = waitid(WaitId::Pid(child), options) {
+        child_ended.recv().await;
     }
 }
 

@@ -157,3 +157,13 @@ fn exits_are_written_as_lambda_writes_them() {
     assert_eq!(Exit::Signal(9).to_string(), "signal: killed");
     assert_eq!(Exit::Signal(31).to_string(), "signal: 31");
 }
+
+#[tokio::test]
+async fn a_child_that_has_ended_keeps_its_id_until_its_group_is_killed() {
+    let mut child = std::process::Command::new("true").spawn().unwrap();
+    let id = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    exited_unreaped(id).await;
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+    assert!(stat.contains(") Z "), "not a zombie: {stat}");
+    assert!(child.wait().unwrap().success());
+}
