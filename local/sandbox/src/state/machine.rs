@@ -13,11 +13,11 @@ use super::request::{Rejection, Request, RuntimeResponse};
 
 use crate::process::Exit;
 
-/// Extensions of a function, internal and external (Lambda Developer Guide,
-/// "Lambda quotas").
+/// The maximum number of extensions of a function, internal and external (Lambda Developer
+/// Guide, "Configuring Lambda extensions"). External ones are counted before they start.
 pub(crate) const MAX_EXTENSIONS: usize = 10;
 
-/// The state of one environment, and every transition of it.
+/// The state of one environment, and all its transitions.
 ///
 /// It does no I/O and reads no clock. The APIs and the process watchers report what happened;
 /// the environment asks whether it may go on.
@@ -26,12 +26,12 @@ pub(crate) struct State {
     pub(crate) stage: Stage,
     pub(crate) runtime: RuntimeState,
     pub(crate) extensions: Vec<Extension>,
-    /// Error type and body of the runtime's `/runtime/init/error`.
+    /// Error type and body of the runtime's call of `/runtime/init/error`.
     init_error: Option<(String, Bytes)>,
     request: Option<Arc<Request>>,
     /// The runtime's response to the current request.
     pub(crate) response: Option<RuntimeResponse>,
-    /// The time of the runtime's last call of `/next`.
+    /// The time at which the runtime became ready after the current request.
     pub(crate) runtime_ready_at: Option<Timestamp>,
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct State {
 pub(crate) enum Stage {
     #[default]
     Init,
-    /// Works on a request, or waits for one (frozen).
+    /// Init is over: the environment works on a request or waits for one.
     Initialized,
     ShuttingDown,
 }
@@ -53,7 +53,7 @@ pub(crate) enum RuntimeState {
     Started,
     /// Waits in `/next`.
     Ready,
-    /// A request is there, and `/next` has not fetched it.
+    /// A request waits, and `/next` has not fetched it.
     Invoked,
     /// Works on the request.
     Running,
@@ -76,7 +76,8 @@ impl State {
                 self.runtime_ready_at = Some(now);
                 Ok(())
             }
-            // The runtime lost its connection, or its second worker calls, too.
+            // A repeated call: the runtime lost its connection, or several of its threads wait in
+            // `/next`.
             RuntimeState::Ready | RuntimeState::Invoked => Ok(()),
             RuntimeState::Running => Err(Rejection::forbidden(
                 "InvalidStateTransition",
@@ -99,7 +100,7 @@ impl State {
 
     /// # Errors
     /// A rejection, if the runtime may not respond to the request `id` now.
-    pub(crate) fn may_respond(&self, id: &str) -> Result<(), Rejection> {
+    pub(crate) fn check_may_respond(&self, id: &str) -> Result<(), Rejection> {
         if self.request.as_ref().is_none_or(|request| request.id != id) {
             return Err(Rejection::new(
                 400,
@@ -107,13 +108,13 @@ impl State {
                 format!("invalid request id {id}"),
             ));
         }
-        match self.runtime {
-            RuntimeState::Running => Ok(()),
-            _ => Err(Rejection::forbidden(
-                "InvalidStateTransition",
-                format!("request {id} has a response already"),
-            )),
-        }
+        let message = match self.runtime {
+            RuntimeState::Running => return Ok(()),
+            RuntimeState::Invoked => format!("request {id} was not fetched with /next"),
+            RuntimeState::Exited(_) => "the runtime has exited".to_owned(),
+            _ => format!("request {id} has a response already"),
+        };
+        Err(Rejection::forbidden("InvalidStateTransition", message))
     }
 
     pub(crate) fn runtime_responded(
@@ -121,7 +122,7 @@ impl State {
         id: &str,
         response: RuntimeResponse,
     ) -> Result<(), Rejection> {
-        self.may_respond(id)?;
+        self.check_may_respond(id)?;
         self.runtime = RuntimeState::Responded;
         self.response = Some(response);
         Ok(())
@@ -188,7 +189,7 @@ impl State {
         self.register_internal(name, events)
     }
 
-    /// Registers an extension in the runtime's process: its name is not that of an executable.
+    /// Registers an internal extension, one in the runtime's process: no executable has its name.
     fn register_internal(
         &mut self,
         name: &str,
@@ -197,7 +198,7 @@ impl State {
         if self.runtime == RuntimeState::NotStarted {
             return Err(Rejection::forbidden(
                 "Extension.InvalidExtensionName",
-                format!("no extension has a file named {name}"),
+                format!("there is no extension executable named {name}"),
             ));
         }
         if self.runtime != RuntimeState::Started {
@@ -336,7 +337,8 @@ impl State {
         self.stage = Stage::Initialized;
     }
 
-    /// Passes a request to the runtime, and to every extension that registered for INVOKE.
+    /// Passes a request to the runtime, and to every extension that registered for INVOKE and waits
+    /// in `/next`.
     pub(crate) fn dispatch(&mut self, request: Request) {
         let request = Arc::new(request);
         self.response = None;
@@ -359,7 +361,7 @@ impl State {
         }
     }
 
-    /// Sends SHUTDOWN to every extension that registered for it.
+    /// Queues SHUTDOWN for every extension that registered for it.
     pub(crate) fn announce_shutdown(&mut self, reason: ShutdownReason, deadline_ms: i64) {
         self.stage = Stage::ShuttingDown;
         for extension in self
@@ -379,7 +381,7 @@ impl State {
     }
 
     /// The reason why the environment has to end, if there is one. An extension's failure
-    /// comes before the runtime's, because it may have caused it.
+    /// comes first, because it may be the cause of the runtime's.
     pub(crate) fn failure(&self) -> Option<Failure> {
         if self.stage == Stage::ShuttingDown {
             return None;
@@ -425,7 +427,7 @@ impl State {
         self.runtime_ready() && self.extensions.iter().all(ready)
     }
 
-    /// True at the end of an invocation: the runtime and every extension that received INVOKE
+    /// True at the end of an invocation: the runtime and every extension that registered for INVOKE
     /// wait in `/next`.
     pub(crate) fn invoke_done(&self) -> bool {
         let mut invoked = self

@@ -263,3 +263,16 @@ fn shutdown_replaces_an_invoke_that_was_not_fetched() {
     ));
     assert!(state.extension_fetch(id).is_none());
 }
+
+#[test]
+fn a_response_is_rejected_with_the_reason_of_its_state() {
+    let (mut state, _) = initialized();
+    state.dispatch(request("r-1"));
+    let message = |state: &State| state.check_may_respond("r-1").unwrap_err().message;
+    assert_eq!(message(&state), "request r-1 was not fetched with /next");
+    state.runtime_fetch();
+    state.runtime_responded("r-1", response()).unwrap();
+    assert_eq!(message(&state), "request r-1 has a response already");
+    state.runtime_exited(Exit::Code(1));
+    assert_eq!(message(&state), "the runtime has exited");
+}
