@@ -126,7 +126,7 @@ async fn read_response(
     id: &str,
     body: Body,
 ) -> Result<RequestBody, Rejection> {
-    context.state.borrow().may_respond(id)?;
+    context.state.borrow().check_may_respond(id)?;
     RequestBody::read(body, MAX_RESPONSE_BYTES)
         .await
         .map_err(incomplete_body)

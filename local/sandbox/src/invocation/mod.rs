@@ -1,4 +1,4 @@
-//! One request, from its arrival to REPORT, and the pool of environments that serve requests.
+//! One request, from its arrival to its REPORT line, and the pool of environments that serve requests.
 
 mod call;
 mod pool;

@@ -1,9 +1,10 @@
-//! The reports of the platform itself.
+//! Reports what Lambda's platform itself does: log lines, telemetry records, X-Ray segments.
 //!
-//! Each fact is one [`PlatformEvent`], emitted once through [`Reporter::emit`]. Three pure
-//! functions derive its outputs: [`log_lines`](log_lines::log_lines) the lines of the function's
-//! log, [`telemetry_record`](telemetry_record::telemetry_record) the record of the Telemetry
-//! API, [`segment`](segment::segment) the X-Ray document.
+//! Everything that happens is one [`PlatformEvent`], emitted once through [`Reporter::emit`].
+//! Three pure functions derive from it:
+//! - [`log_lines`](log_lines::log_lines): the lines of the function's log;
+//! - [`telemetry_record`](telemetry_record::telemetry_record): the record of the Telemetry API;
+//! - [`segment`](segment::segment): the X-Ray document.
 
 mod category;
 mod cause;

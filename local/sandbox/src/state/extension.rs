@@ -16,9 +16,9 @@ pub(crate) struct Extension {
     pub(crate) internal: bool,
     pub(crate) state: ExtensionState,
     pub(crate) events: RegisteredEvents,
-    /// The time of its last call of `/next`.
+    /// The time at which it last became ready.
     pub(crate) ready_at: Option<Timestamp>,
-    /// Events that wait for the next `/next`.
+    /// Events that it has not fetched yet.
     pub(super) inbox: VecDeque<ExtensionEvent>,
 }
 
