@@ -56,6 +56,19 @@ fn the_error_for_a_missing_template_names_the_file() {
 }
 
 #[test]
+fn a_template_of_more_than_8_mb_is_not_read() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    file.as_file().set_len(8 * 1024 * 1024 + 1).unwrap();
+    let error = load(file.path(), &StackContext::default()).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("has 8388609 bytes; at most 8388608"),
+        "{error}"
+    );
+}
+
+#[test]
 fn an_override_of_an_unknown_parameter_suggests_the_nearest() {
     let text = "Parameters: { StageName: { Type: String, Default: v1 } }\nResources: { T: { Type: 'AWS::SNS::Topic' } }\n";
     let mut context = StackContext::default();
