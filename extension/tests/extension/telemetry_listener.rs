@@ -12,7 +12,7 @@ async fn half_sent(port: u16) -> TcpStream {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let head = "POST / HTTP/1.1\r\nHost: sandbox.localdomain\r\nContent-Length: 1000000\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();
-    // What the socket takes without waiting for the extension.
+    // As many bytes as fit into the socket, without waiting for the extension.
     let _ = stream.try_write(&vec![b' '; 200_000]);
     stream
 }
@@ -25,8 +25,8 @@ async fn half_sent_batches_take_little_memory_and_leave_the_listener_alive() {
     lambda.ready().await;
     assert_eq!(lambda.telemetry("[]").await, 200);
     let before = extension.resident_kilobytes();
-    // In waves that fit into the backlog of a listener. Without a limit these 300 batches took
-    // 60 MB.
+    // In waves that fit into the backlog of a listener. Each batch would stay in memory without
+    // the limit of connections.
     for _ in 0..3 {
         let mut connections = Vec::new();
         for _ in 0..100 {

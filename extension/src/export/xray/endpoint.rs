@@ -14,12 +14,12 @@ pub(crate) fn for_region(region: &str) -> String {
     format!("https://xray.{region}.{suffix}")
 }
 
-/// Whether a URL contains a user name or a password.
+/// Returns true if a URL contains a user name or a password.
 pub(crate) fn has_user_info(url: &str) -> bool {
     Url::parse(url).is_ok_and(|url| !url.username().is_empty() || url.password().is_some())
 }
 
-/// Whether a URL's host is the loopback interface.
+/// Returns true if a URL's host is the loopback interface.
 pub(crate) fn is_loopback(url: &str) -> bool {
     Url::parse(url).is_ok_and(|url| {
         url.host_str().is_some_and(|host| {
@@ -29,7 +29,7 @@ pub(crate) fn is_loopback(url: &str) -> bool {
     })
 }
 
-/// Whether requests to a URL cross a network without encryption.
+/// Returns true if requests to a URL cross a network without encryption.
 pub(crate) fn is_readable_on_the_way(url: &str) -> bool {
     Url::parse(url).is_ok_and(|parsed| parsed.scheme() == "http") && !is_loopback(url)
 }

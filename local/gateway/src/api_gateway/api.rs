@@ -11,7 +11,7 @@ pub struct Api {
     pub kind: ApiKind,
     /// The stage's name: `Prod`, or `$default` for most HTTP APIs.
     pub stage: String,
-    /// Whether the stage records a segment of each request. Ignored for HTTP APIs, which
+    /// True if the stage records a segment of each request. Ignored for HTTP APIs, which
     /// do not support X-Ray (API Gateway Developer Guide, "Choose between REST APIs and
     /// HTTP APIs").
     pub tracing: bool,

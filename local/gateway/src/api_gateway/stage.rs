@@ -13,7 +13,7 @@ pub(crate) struct Stage {
     pub(crate) kind: ApiKind,
     pub(crate) region: String,
     pub(crate) account_id: String,
-    /// Whether the stage records a segment. Always false for HTTP APIs, which cannot.
+    /// True if the stage records a segment. Always false for HTTP APIs, which cannot.
     pub(crate) tracing: bool,
 }
 
