@@ -6,7 +6,8 @@ Rust, and what zig links. Crates that only run during the build, such as procedu
 are not in the binary. The output depends on Cargo.lock, the toolchain and zig only: it has no
 date and no path.
 
-cargo-about and cargo-cyclonedx do the same, but each takes minutes to build.
+cargo-about and cargo-cyclonedx do the same. Building cargo-about alone took two and a half
+minutes on two cores.
 """
 
 import argparse
