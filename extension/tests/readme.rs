@@ -17,7 +17,7 @@ fn the_readme_lists_every_setting_with_its_default() {
         assert_eq!(
             listed.next(),
             Some(row.as_str()),
-            "README.md differs from extension/src/config.rs; write this row into the table of settings:\n{row}\n"
+            "README.md differs from extension/src/config/; write this row into the table of settings:\n{row}\n"
         );
     }
     assert_eq!(listed.next(), None, "the code does not have this setting");

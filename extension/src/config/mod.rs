@@ -1,8 +1,19 @@
+//! The environment variables: one file for each part that has several of them.
+
+mod sinks;
+mod variable;
+mod xray;
+
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use crate::export::xray::{CredentialSource, Credentials, endpoint};
+pub use self::sinks::SinkChoice;
+use self::sinks::{SINKS, sinks};
+pub use self::variable::Variable;
+use self::variable::Variables;
+use self::xray::{credentials, endpoint};
+use crate::export::xray::CredentialSource;
 use crate::intake;
 
 /// The environment variables, read once at the start.
@@ -38,39 +49,6 @@ pub struct Config {
     pub warnings: Vec<String>,
 }
 
-/// A destination of documents, as `XRAY_LAMBDA_SINKS` names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SinkChoice {
-    /// `xray`: AWS X-Ray.
-    XRay,
-    /// `file:PATH`: JSON Lines in a file.
-    File(PathBuf),
-}
-
-impl SinkChoice {
-    /// An example of each sink, as the warning about an unknown one shows them.
-    const EXAMPLES: [&str; 2] = ["xray", "file:PATH"];
-
-    fn parse(text: &str) -> Option<Self> {
-        match text.split_once(':') {
-            None if text == "xray" => Some(Self::XRay),
-            Some(("file", path)) if !path.is_empty() => Some(Self::File(path.into())),
-            _ => None,
-        }
-    }
-}
-
-/// An environment variable of this project.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Variable {
-    /// Its name, which begins with `XRAY_LAMBDA_`.
-    pub name: &'static str,
-    /// The value used if it is unset or empty.
-    pub default: &'static str,
-    /// Its row in the README.
-    pub description: &'static str,
-}
-
 /// The environment variables of this project, as the README lists them. The extension also
 /// reads variables of AWS and of HTTP proxies.
 pub const VARIABLES: &[Variable] = &[BUFFER_BYTES, FLUSH_TIMEOUT_MS, FUNCTION_SEGMENT, SINKS];
@@ -93,12 +71,6 @@ const FUNCTION_SEGMENT: Variable = Variable {
     description: "`true` records a segment for the function if Lambda records none (tracing mode PassThrough)",
 };
 
-const SINKS: Variable = Variable {
-    name: "XRAY_LAMBDA_SINKS",
-    default: "xray",
-    description: "Destinations of documents, separated by commas: `xray`, and `file:PATH` for a file of JSON Lines, 64 MB at most, in the sandbox",
-};
-
 impl Config {
     /// Reads the environment of this process. A wrong value becomes a line of
     /// [`warnings`](Self::warnings), and its default is used.
@@ -113,8 +85,8 @@ impl Config {
         let intake = intake_address(get, &mut warnings);
         let region = get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION"));
         let endpoint = endpoint(get, region.as_deref(), &mut warnings);
-        let buffer_bytes = number(BUFFER_BYTES, get, &mut warnings);
-        let flush_timeout_ms = number(FLUSH_TIMEOUT_MS, get, &mut warnings) as u64;
+        let buffer_bytes = BUFFER_BYTES.number(get, &mut warnings);
+        let flush_timeout_ms = FLUSH_TIMEOUT_MS.number(get, &mut warnings) as u64;
         Self {
             name,
             runtime_api: get("AWS_LAMBDA_RUNTIME_API"),
@@ -127,15 +99,12 @@ impl Config {
             credentials: credentials(get),
             buffer_bytes,
             flush_timeout: Duration::from_millis(flush_timeout_ms),
-            function_segment: boolean(FUNCTION_SEGMENT, get, &mut warnings),
+            function_segment: FUNCTION_SEGMENT.boolean(get, &mut warnings),
             sinks: sinks(get, &mut warnings),
             warnings,
         }
     }
 }
-
-/// Returns the value of a variable that is set and not empty.
-type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The file name of this program.
 fn program_name() -> String {
@@ -158,108 +127,6 @@ fn intake_address(get: Variables<'_>, warnings: &mut Vec<String>) -> SocketAddr 
         ));
         intake::DEFAULT_ADDRESS
     })
-}
-
-/// X-Ray's base URL. A URL with a user name or password is not used: its `Authorization` header
-/// would be a second one, beside the signature.
-fn endpoint(
-    get: Variables<'_>,
-    region: Option<&str>,
-    warnings: &mut Vec<String>,
-) -> Option<String> {
-    let own = ["AWS_ENDPOINT_URL_XRAY", "AWS_ENDPOINT_URL"];
-    let Some((name, url)) = own.into_iter().find_map(|name| Some((name, get(name)?))) else {
-        return region.map(endpoint::for_region);
-    };
-    if endpoint::has_user_info(&url) {
-        warnings.push(format!(
-            "{name} contains a user name or password; remove it: nothing is sent to this endpoint"
-        ));
-        return None;
-    }
-    if endpoint::is_readable_on_the_way(&url) {
-        warnings.push(format!(
-            "{name} is plain HTTP to another host: documents and the session token can be read on the way; use https"
-        ));
-    }
-    Some(url)
-}
-
-fn credentials(get: Variables<'_>) -> Option<CredentialSource> {
-    let keys = get("AWS_ACCESS_KEY_ID").zip(get("AWS_SECRET_ACCESS_KEY"));
-    if let Some((access_key_id, secret_access_key)) = keys {
-        return Some(CredentialSource::Environment(Credentials {
-            access_key_id,
-            secret_access_key,
-            session_token: get("AWS_SESSION_TOKEN"),
-        }));
-    }
-    Some(CredentialSource::Container {
-        url: get("AWS_CONTAINER_CREDENTIALS_FULL_URI")?,
-        token: get("AWS_CONTAINER_AUTHORIZATION_TOKEN"),
-    })
-}
-
-fn number(variable: Variable, get: Variables<'_>, warnings: &mut Vec<String>) -> usize {
-    let Variable { name, default, .. } = variable;
-    let value = get(name);
-    let value = value.as_deref().unwrap_or(default);
-    value.trim().parse().unwrap_or_else(|_| {
-        warnings.push(format!(
-            "{name} is not a whole number; using {default} instead"
-        ));
-        default.parse().unwrap_or_default()
-    })
-}
-
-fn boolean(variable: Variable, get: Variables<'_>, warnings: &mut Vec<String>) -> bool {
-    let Variable { name, default, .. } = variable;
-    let value = get(name);
-    parse_boolean(value.as_deref().unwrap_or(default)).unwrap_or_else(|| {
-        warnings.push(format!(
-            "{name} is neither true nor false; using {default} instead"
-        ));
-        parse_boolean(default).unwrap_or_default()
-    })
-}
-
-fn parse_boolean(text: &str) -> Option<bool> {
-    let text = text.trim();
-    let is = |word| text.eq_ignore_ascii_case(word);
-    if is("true") || is("1") {
-        Some(true)
-    } else if is("false") || is("0") {
-        Some(false)
-    } else {
-        None
-    }
-}
-
-fn sinks(get: Variables<'_>, warnings: &mut Vec<String>) -> Vec<SinkChoice> {
-    let Variable { name, default, .. } = SINKS;
-    let value = get(name);
-    let mut sinks = Vec::new();
-    for text in value
-        .as_deref()
-        .unwrap_or(default)
-        .split(',')
-        .map(str::trim)
-    {
-        match SinkChoice::parse(text) {
-            Some(sink) if !sinks.contains(&sink) => sinks.push(sink),
-            Some(_) => {}
-            None => warnings.push(format!(
-                "{name}: \"{}\" is not a sink; use {}",
-                text.escape_debug(),
-                SinkChoice::EXAMPLES.join(" or ")
-            )),
-        }
-    }
-    if sinks.is_empty() {
-        warnings.push(format!("{name} contains no sink; using {default} instead"));
-        sinks.push(SinkChoice::XRay);
-    }
-    sinks
 }
 
 #[cfg(test)]
@@ -349,31 +216,6 @@ mod tests {
             "XRAY_LAMBDA_FUNCTION_SEGMENT",
         ]) {
             assert!(warning.starts_with(name), "{warning}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_sink_is_ignored_with_a_warning() {
-        let sinks = |value| {
-            let config = config(&[("XRAY_LAMBDA_SINKS", value)]);
-            (config.sinks, config.warnings.len())
-        };
-        let file = SinkChoice::File("/tmp/a:b.jsonl".into());
-        assert_eq!(config(&[]).sinks, [SinkChoice::XRay]);
-        assert_eq!(
-            sinks("xray, file:/tmp/a:b.jsonl,xray"),
-            (vec![SinkChoice::XRay, file.clone()], 0)
-        );
-        assert_eq!(sinks("file:/tmp/a:b.jsonl,kafka"), (vec![file], 1));
-        assert_eq!(sinks("file:"), (vec![SinkChoice::XRay], 2));
-    }
-
-    #[test]
-    fn each_sink_is_read_and_documented() {
-        for example in SinkChoice::EXAMPLES {
-            assert!(SinkChoice::parse(example).is_some(), "{example}");
-            let word = format!("`{example}`");
-            assert!(SINKS.description.contains(&word), "{word} is not in SINKS");
         }
     }
 
