@@ -6,21 +6,21 @@
 #   xray-lambda-extension-<architecture>.cdx.json     the bill of materials, in CycloneDX
 # and dist/SHA256SUMS has the checksums of all zips and bills of materials.
 #
-# The binary depends on the sources, the pinned toolchain and the pinned linker, and not on the
-# machine or its folders; the zip also on Python's zlib. CHECK=1 builds a second time in other
+# The binary is static, with musl's libc: it starts on every runtime of Lambda, whichever libc the
+# runtime has, and without the dynamic linker's work. It depends on the
+# sources, the pinned toolchain and the pinned C compiler, and not on the machine or its folders;
+# the zip also on Python's zlib. CHECK=1 builds a second time in other
 # folders and compares the bytes.
 set -uo pipefail
 cd -P "$(dirname "$0")/.." || exit
 
-# The version in provided.al2023 and the other runtimes on Amazon Linux 2023.
-GLIBC=2.34
 NAME=xray-lambda-extension
 
 target_dir=${CARGO_TARGET_DIR:-target}
 case $target_dir in /*) ;; *) target_dir=$PWD/$target_dir ;; esac
 export CARGO_TARGET_DIR=$target_dir
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
-linker=${LAYER_LINKER:-$target_dir/layer-linker}
+zig=${LAYER_ZIG:-$target_dir/layer-zig}
 
 say() { printf 'layer: %s\n' "$*"; }
 fail() {
@@ -30,8 +30,8 @@ fail() {
 
 triple_of() {
     case $1 in
-        x86_64) echo x86_64-unknown-linux-gnu ;;
-        arm64) echo aarch64-unknown-linux-gnu ;;
+        x86_64) echo x86_64-unknown-linux-musl ;;
+        arm64) echo aarch64-unknown-linux-musl ;;
         *) fail "unknown architecture '$1'; use x86_64 or arm64" ;;
     esac
 }
@@ -64,28 +64,41 @@ require_std() {
     fail "${missing[@]}"
 }
 
-# Installs the linker, cargo-zigbuild with zig, into a folder of its own. It links for another
-# architecture and for an older glibc than this machine's. It links all architectures, because
-# this machine's own linker has any version.
-install_linker() {
+# Installs zig into a folder of its own. It compiles the C and assembly of `ring` for each
+# architecture; the toolchain's own linker, rust-lld, links them.
+install_zig() {
     local output wanted
     wanted=$(cksum <scripts/layer-requirements.txt; python3 --version)
-    if [ "$(cat "$linker/.installed" 2>/dev/null)" != "$wanted" ]; then
-        say 'installing the linker: cargo-zigbuild and zig from PyPI, 100 MB'
-        rm -rf "$linker"
+    if [ "$(cat "$zig/.installed" 2>/dev/null)" != "$wanted" ]; then
+        say 'installing the C compiler: zig from PyPI, 100 MB'
+        rm -rf "$zig"
         output=$(
-            python3 -m venv "$linker" 2>&1 &&
-                "$linker/bin/pip" install --disable-pip-version-check --no-input --progress-bar off \
+            python3 -m venv "$zig" 2>&1 &&
+                "$zig/bin/pip" install --disable-pip-version-check --no-input --progress-bar off \
                     --only-binary :all: --require-hashes -r scripts/layer-requirements.txt 2>&1
         ) || {
             printf '%s\n' "$output" >&2
-            fail 'the linker cannot be installed; the output of pip is above' \
+            fail 'the C compiler cannot be installed; the output of pip is above' \
                 'without access to PyPI, set PIP_INDEX_URL to a mirror, or PIP_FIND_LINKS to a folder with the wheels of scripts/layer-requirements.txt'
         }
-        printf '%s\n' "$wanted" >"$linker/.installed"
+        printf '%s\n' "$wanted" >"$zig/.installed"
     fi
-    # cargo-zigbuild finds zig through the first python3.
-    export PATH=$linker/bin:$PATH
+    # The build script of `ring` calls these. It names target and processor in the words of
+    # clang or gcc, whichever it believes to see, and zig has its own.
+    local triple
+    for triple in x86_64-linux-musl aarch64-linux-musl; do
+        cat >"$zig/bin/cc-$triple" <<END
+#!/usr/bin/env bash
+for argument; do
+    shift
+    case \$argument in --target=* | -m64 | -march=*) ;; *) set -- "\$@" "\$argument" ;; esac
+done
+exec "$zig/bin/python3" -m ziglang cc -target $triple "\$@"
+END
+        chmod +x "$zig/bin/cc-$triple"
+    done
+    printf '#!/bin/sh\nexec "%s" -m ziglang ar "$@"\n' "$zig/bin/python3" >"$zig/bin/zig-ar"
+    chmod +x "$zig/bin/zig-ar"
 }
 
 # Replaces the folders of this machine in panic messages by fixed names: the bytes stay the
@@ -98,6 +111,10 @@ export_rustflags() {
     commit=$(rustc -vV | sed -n 's/^commit-hash: //p')
     sysroot=$(rustc --print sysroot)
     local flags=(
+        # The linker and the libc of the pinned toolchain, for both architectures.
+        -Clinker=rust-lld -Clinker-flavor=ld.lld -Clink-self-contained=yes
+        # Smaller: relocations in the packed form, and one copy of equal functions.
+        -Clink-arg=--pack-dyn-relocs=relr -Clink-arg=--icf=all
         "--remap-path-prefix=$PWD=/xray-lambda"
         "--remap-path-prefix=$target_dir=/target"
         "--remap-path-prefix=$cargo_home=/cargo"
@@ -118,14 +135,15 @@ build() {
     local notices=$target_dir/$triple/layer/THIRD-PARTY-NOTICES.txt
     say "building for $architecture (a minute or two)"
     # One package per command: Cargo unifies the features of all packages in a command.
-    cargo zigbuild --locked --profile layer -p "$NAME" --target "$triple.$GLIBC" ||
+    env "CC_${triple//-/_}=$zig/bin/cc-${triple/-unknown/}" "AR_${triple//-/_}=$zig/bin/zig-ar" \
+        cargo build --locked --profile layer -p "$NAME" --target "$triple" ||
         fail "the build for $architecture failed; the output of cargo is above"
     mkdir -p dist
     python3 scripts/layer_inventory.py "$NAME" "$triple" --notices "$notices" \
         --bill-of-materials "dist/$NAME-$architecture.cdx.json" \
-        --zig "$("$linker/bin/python3" -c 'import ziglang; print(*ziglang.__path__)')" ||
+        --zig "$("$zig/bin/python3" -c 'import ziglang; print(*ziglang.__path__)')" ||
         fail "the notices of $architecture cannot be written; the reason is above"
-    python3 scripts/layer_zip.py --glibc "$GLIBC" --architecture "$architecture" \
+    python3 scripts/layer_zip.py --architecture "$architecture" \
         --notices "$notices" --without "$PWD" --without "$target_dir" \
         --without "$cargo_home" --without "$(rustc --print sysroot)" "$binary" dist ||
         fail "the layer for $architecture cannot be used; the reason is above"
@@ -140,7 +158,7 @@ check_bytes() {
         tar -x -f - -C "$check/copy-of-the-sources" ||
         fail 'CHECK=1 copies the files that git lists; run it in a clone of the repository'
     say 'building a second time, in other folders'
-    CHECK='' CARGO_TARGET_DIR=$check/target LAYER_LINKER=$linker \
+    CHECK='' CARGO_TARGET_DIR=$check/target LAYER_ZIG=$zig \
         bash "$check/copy-of-the-sources/scripts/layer.sh" "$@" || fail 'the second build failed'
     local architecture suffix file
     for architecture; do
@@ -158,7 +176,7 @@ command -v cargo >/dev/null || fail 'cargo is not installed; see https://rustup.
 command -v python3 >/dev/null || fail 'python3 is not installed; install Python 3.9 or later'
 [ $# -gt 0 ] || set -- x86_64 arm64
 require_std "$@"
-install_linker
+install_zig
 export_rustflags
 for architecture; do
     build "$(triple_of "$architecture")" "$architecture"

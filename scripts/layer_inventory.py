@@ -2,7 +2,7 @@
 """Lists the parts of the layer's binary: their licences as text, and a bill of materials.
 
 The parts are the crates that Cargo links for this package and target, the standard library of
-Rust, and what zig links. Crates that only run during the build, such as procedural macros,
+Rust, and the libc and libunwind that the standard library brings for a static program. Crates that only run during the build, such as procedural macros,
 are not in the binary. The output depends on Cargo.lock, the toolchain and zig only: it has no
 date and no path.
 
@@ -148,19 +148,22 @@ def standard_library(rustc):
     )
 
 
-def zig(folder):
-    """Returns what zig links: compiler-rt under its own licence, and LLVM's libunwind."""
-    [metadata] = folder.parent.glob("ziglang-*.dist-info")
-    version = metadata.name.removeprefix("ziglang-").removesuffix(".dist-info")
-    texts = [(name, read(folder / name)) for name in ["LICENSE", "lib/libunwind/LICENSE.TXT"]]
-    return Part(
-        "ziglang",
-        version,
-        "MIT AND Apache-2.0 WITH LLVM-exception",
-        f"pkg:pypi/ziglang@{version}",
-        "https://codeberg.org/ziglang/zig",
-        texts=texts,
-    )
+def bundled(rustc, target, zig):
+    """Returns the libraries of rust-std that make the program static. The toolchain has no
+    licence text of them; zig has the same libraries, with their texts."""
+    libraries = Path(output("rustc", "--print", "target-libdir", "--target", target).strip())
+    musl = re.search(rb"\0(\d+\.\d+\.\d+)\0", (libraries / "self-contained" / "libc.a").read_bytes())
+    if not musl:
+        sys.exit(f"layer: {libraries}/self-contained/libc.a shows no version; look how musl writes it now")
+    llvm = re.search(r"^LLVM version: (\S+)", rustc, re.MULTILINE)[1]
+    found = []
+    for name, version, license, repository, text in [
+        ("musl", musl[1].decode(), "MIT", "https://git.musl-libc.org/git/musl", "lib/libc/musl/COPYRIGHT"),
+        ("libunwind", llvm, "Apache-2.0 WITH LLVM-exception", "https://github.com/llvm/llvm-project", "lib/libunwind/LICENSE.TXT"),
+    ]:
+        texts = [(Path(text).name, read(zig / text))]
+        found.append(Part(name, version, license, f"pkg:generic/{name}@{version}", repository, texts=texts))
+    return found
 
 
 def notices(parts):
@@ -223,15 +226,15 @@ def bill_of_materials(parts, target, rustc):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("package")
-    parser.add_argument("target", help="the target triple, such as x86_64-unknown-linux-gnu")
+    parser.add_argument("target", help="the target triple, such as x86_64-unknown-linux-musl")
     parser.add_argument("--notices", type=Path, required=True, metavar="FILE")
     parser.add_argument("--bill-of-materials", type=Path, required=True, metavar="FILE")
-    parser.add_argument("--zig", type=Path, metavar="FOLDER", help="the Python package ziglang that linked the binary")
+    parser.add_argument("--zig", type=Path, metavar="FOLDER", required=True, help="the Python package ziglang")
     arguments = parser.parse_args()
     rustc = output("rustc", "-vV")
     program, *linked = crates(arguments.package, arguments.target)
     linked.sort(key=lambda part: (part.name, part.version))
-    others = [standard_library(rustc)] + ([zig(arguments.zig)] if arguments.zig else [])
+    others = [standard_library(rustc), *bundled(rustc, arguments.target, arguments.zig)]
     program.dependencies.update(part.purl for part in others)
     parts = [program] + linked + others
     arguments.notices.write_text(notices(parts), encoding="utf-8")

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Creates the layer's folder and zip from the binary of an extension, and the checksums.
 
-Rejects a binary that Lambda cannot start: built for another architecture, or linked with a
-newer glibc than that of Lambda's runtimes. Also rejects one that contains a path of the build
+Rejects a binary that Lambda cannot start: built for another architecture, or in need of a libc,
+whose version differs between Lambda's runtimes. Also rejects one that contains a path of the build
 machine. The same input gives the same bytes.
 """
 
@@ -15,12 +15,12 @@ import zipfile
 from pathlib import Path
 
 MACHINES = {0x3E: "x86_64", 0xB7: "arm64"}
-GNU_VERSION_NEEDS = 0x6FFFFFFE
+PROGRAM_INTERPRETER = 3
 LICENSE = Path(__file__).resolve().parent.parent / "LICENSE"
 
 
 class Elf:
-    """A 64-bit little-endian ELF file: its architecture and the glibc that it needs."""
+    """A 64-bit little-endian ELF file: its architecture and its dynamic linker."""
 
     def __init__(self, path):
         self.data = path.read_bytes()
@@ -31,36 +31,14 @@ class Elf:
     def number(self, kind, offset):
         return struct.unpack_from("<" + kind, self.data, offset)[0]
 
-    def sections(self):
-        """Yields (type, offset, link, info) of each section."""
-        start, size, count = self.number("Q", 40), self.number("H", 58), self.number("H", 60)
+    def interpreter(self):
+        """Returns the dynamic linker that starts the program; None for a static program."""
+        start, size, count = self.number("Q", 32), self.number("H", 54), self.number("H", 56)
         for at in range(start, start + size * count, size):
-            yield self.number("I", at + 4), self.number("Q", at + 24), self.number("I", at + 40), self.number("I", at + 44)
-
-    def text(self, offset):
-        return self.data[offset : self.data.index(b"\0", offset)].decode()
-
-    def glibc(self):
-        """Returns the newest glibc that a symbol needs, as (2, 34); (0,) for a static program."""
-        newest = (0,)
-        sections = list(self.sections())
-        for kind, need, link, count in sections:
-            if kind != GNU_VERSION_NEEDS:
-                continue
-            strings = sections[link][1]
-            for _ in range(count):
-                version = need + self.number("I", need + 8)
-                for _ in range(self.number("H", need + 2)):
-                    name = self.text(strings + self.number("I", version + 8))
-                    if name.startswith("GLIBC_"):
-                        newest = max(newest, tuple(map(int, name[6:].split("."))))
-                    version += self.number("I", version + 12)
-                need += self.number("I", need + 12)
-        return newest
-
-
-def dotted(version):
-    return ".".join(map(str, version))
+            if self.number("I", at) == PROGRAM_INTERPRETER:
+                path = self.number("Q", at + 8)
+                return self.data[path : self.data.index(b"\0", path)].decode()
+        return None
 
 
 def lay_out(contents, folder):
@@ -94,9 +72,6 @@ def write_checksums(dist):
 def check(elf, arguments):
     """Exits if Lambda cannot start the binary, or if it shows where it was built."""
     binary = arguments.binary
-    limit = tuple(map(int, arguments.glibc.split(".")))
-    if elf.glibc() > limit:
-        sys.exit(f"layer: {binary} needs glibc {dotted(elf.glibc())}, and Lambda has {dotted(limit)}")
     if elf.architecture != arguments.architecture:
         sys.exit(f"layer: {binary} is built for {elf.architecture}, not {arguments.architecture}")
     for path in arguments.without:
@@ -104,11 +79,12 @@ def check(elf, arguments):
         if at >= 0:
             found = elf.data[at : at + 120].split(b"\0")[0].decode(errors="replace")
             sys.exit(f"layer: {binary} contains a path of this machine: {found}; add a --remap-path-prefix in scripts/layer.sh")
+    if elf.interpreter():
+        sys.exit(f"layer: {binary} needs {elf.interpreter()} and its libc, which differs between Lambda's runtimes; build a static one with `make layer`")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--glibc", metavar="VERSION", required=True, help="the glibc version of Lambda's runtimes")
     parser.add_argument("--architecture", choices=MACHINES.values(), required=True)
     parser.add_argument("--notices", type=Path, required=True, metavar="FILE", help="the licences of the binary's parts")
     parser.add_argument("--without", action="append", default=[], metavar="PATH", help="reject a binary that contains this path")
@@ -129,8 +105,7 @@ def main():
     lay_out(contents, folder)
     zip_up(contents, archive)
     write_checksums(arguments.dist)
-    linked = f"needs glibc {dotted(elf.glibc())}" if elf.glibc() > (0,) else "static"
-    print(f"layer: {folder}/extensions/{name}  {arguments.binary.stat().st_size / 1e6:.2f} MB, {linked}")
+    print(f"layer: {folder}/extensions/{name}  {arguments.binary.stat().st_size / 1e6:.2f} MB, static")
     print(f"layer: {archive}  {archive.stat().st_size / 1e6:.2f} MB")
 
 

@@ -26,6 +26,17 @@ pub fn binary(package: &str, name: &str) -> PathBuf {
     binary
 }
 
+/// Cargo's target folder, which has the folder of this test's profile.
+///
+/// # Panics
+/// If a binary of this profile is missing.
+#[must_use]
+pub fn target() -> PathBuf {
+    let binary = plain_function();
+    let target = binary.ancestors().nth(2);
+    target.expect("the target folder").to_owned()
+}
+
 /// The layer's extension.
 #[must_use]
 pub fn extension() -> PathBuf {

@@ -88,7 +88,7 @@ impl Checkout {
         command
             .env("PATH", std::env::join_paths(paths).expect("a search path"))
             .env("CARGO_TARGET_DIR", self.root().join("target"))
-            .env("LAYER_LINKER", self.linker());
+            .env("LAYER_ZIG", self.zig());
         command
     }
 
@@ -108,8 +108,8 @@ impl Checkout {
         self.folder.path().join("programs")
     }
 
-    fn linker(&self) -> PathBuf {
-        self.folder.path().join("linker")
+    fn zig(&self) -> PathBuf {
+        self.folder.path().join("zig")
     }
 
     fn write_programs(&self) {
@@ -128,8 +128,8 @@ impl Checkout {
         };
         // Both builds write a program that contains no code.
         for (triple, architecture) in [
-            ("x86_64-unknown-linux-gnu", "x86_64"),
-            ("aarch64-unknown-linux-gnu", "arm64"),
+            ("x86_64-unknown-linux-musl", "x86_64"),
+            ("aarch64-unknown-linux-musl", "arm64"),
         ] {
             fs::write(programs.join(triple), elf(architecture)).expect("a writable file");
         }
@@ -139,16 +139,15 @@ impl Checkout {
                 r#"#!/bin/sh
 echo "$*" >>{folder}/calls
 case $1 in
-zigbuild)
-    for last; do :; done
-    triple=${{last%.2.34}}
+build)
+    for triple; do :; done
     mkdir -p "$CARGO_TARGET_DIR/$triple/layer"
     cp "{folder}/$triple" "$CARGO_TARGET_DIR/$triple/layer/xray-lambda-extension"
     [ -z "$NOT_REPRODUCIBLE" ] || echo $$ >>"$CARGO_TARGET_DIR/$triple/layer/xray-lambda-extension" ;;
 lambda)
     for name in items reports; do
         mkdir -p "$CARGO_TARGET_DIR/lambda/$name"
-        cp {folder}/x86_64-unknown-linux-gnu "$CARGO_TARGET_DIR/lambda/$name/bootstrap"
+        cp {folder}/x86_64-unknown-linux-musl "$CARGO_TARGET_DIR/lambda/$name/bootstrap"
     done ;;
 *) exec {toolchain}/cargo "$@" ;;
 esac
@@ -168,17 +167,20 @@ esac
             ),
         );
         fs::write(programs.join("libstd-test.rlib"), "").expect("a writable file");
+        let bundled = programs.join("self-contained");
+        fs::create_dir_all(&bundled).expect("a folder");
+        fs::write(bundled.join("libc.a"), b"\x001.2.5\x00").expect("a writable file");
         write(
             "rustup",
             "#!/bin/sh\necho 'error: no network' >&2\nexit 1\n".to_owned(),
         );
-        self.write_linker();
+        self.write_zig();
     }
 
-    /// Pretends that `scripts/layer.sh` has installed the linker, whose files are those of the
+    /// Pretends that `scripts/layer.sh` has installed zig, whose files are those of the
     /// virtual environment.
-    fn write_linker(&self) {
-        let bin = self.linker().join("bin");
+    fn write_zig(&self) {
+        let bin = self.zig().join("bin");
         fs::create_dir_all(&bin).expect("a folder");
         let python = bin.join("python3");
         let script = format!(
@@ -187,18 +189,17 @@ esac
         );
         fs::write(&python, script).expect("a writable file");
         fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).expect("a program");
-        let stamp = "(cksum <scripts/layer-requirements.txt; python3 --version) >\"$LAYER_LINKER/.installed\"";
+        let stamp =
+            "(cksum <scripts/layer-requirements.txt; python3 --version) >\"$LAYER_ZIG/.installed\"";
         let status = self.command("sh").args(["-c", stamp]).status();
         assert!(status.expect("sh").success());
     }
 }
 
-/// The header of a 64-bit little-endian ELF file without sections.
+/// The header of a static 64-bit little-endian ELF file without segments.
 pub(super) fn elf(architecture: &str) -> Vec<u8> {
     let mut elf = vec![0; 64];
     elf[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
-    // The size of a section header; there are none.
-    elf[58] = 64;
     elf[18] = if architecture == "arm64" { 0xb7 } else { 0x3e };
     elf
 }

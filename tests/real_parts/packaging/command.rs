@@ -41,13 +41,7 @@ pub(super) fn command(program: impl AsRef<OsStr>) -> Command {
 
 /// The target folder of the builds with these tools.
 pub(super) fn target() -> PathBuf {
-    // target/debug/plain-function
-    let binary = artifact::plain_function();
-    binary
-        .ancestors()
-        .nth(2)
-        .expect("the target folder")
-        .join("packaging")
+    artifact::target().join("packaging")
 }
 
 /// The output of a program, both streams.

@@ -9,9 +9,9 @@ use serde_json::Value;
 use xray_lambda_tests::{artifact, python};
 
 use super::checkout::{Checkout, elf};
-use super::command::text;
+use super::command::{command, text};
 
-const ARM64: &str = "aarch64-unknown-linux-gnu";
+const ARM64: &str = "aarch64-unknown-linux-musl";
 const ZIP: &str = "dist/xray-lambda-extension-x86_64.zip";
 const BILL_OF_MATERIALS: &str = "dist/xray-lambda-extension-x86_64.cdx.json";
 
@@ -24,12 +24,12 @@ fn an_architecture_that_cannot_be_built_is_an_error_before_the_build() {
     for expected in [
         "error: no network",
         "cannot build for arm64",
-        "rustup target add aarch64-unknown-linux-gnu",
+        "rustup target add aarch64-unknown-linux-musl",
         "make layer ARCH='x86_64'",
     ] {
         assert!(text.contains(expected), "no `{expected}` in:\n{text}");
     }
-    assert!(!checkout.cargo_calls().contains("zigbuild"), "{text}");
+    assert!(!checkout.cargo_calls().contains("build "), "{text}");
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn a_named_architecture_is_built_alone() {
 }
 
 #[test]
-fn a_linker_with_other_bytes_than_the_pinned_ones_is_not_installed() {
+fn a_c_compiler_with_other_bytes_than_the_pinned_ones_is_not_installed() {
     let checkout = Checkout::new();
     let wheels = tempfile::tempdir().expect("a temporary folder");
     let requirements = checkout.read("scripts/layer-requirements.txt");
@@ -56,16 +56,19 @@ fn a_linker_with_other_bytes_than_the_pinned_ones_is_not_installed() {
     }
     let mut make = checkout.command("make");
     make.arg("layer")
-        .env("LAYER_LINKER", wheels.path().join("linker"))
+        .env("LAYER_ZIG", wheels.path().join("zig"))
         .env("PIP_NO_INDEX", "1")
         .env("PIP_FIND_LINKS", wheels.path());
     let output = make.output().expect("make");
     let text = text(&output);
     assert!(!output.status.success(), "{text}");
-    for expected in ["DO NOT MATCH THE HASHES", "the linker cannot be installed"] {
+    for expected in [
+        "DO NOT MATCH THE HASHES",
+        "the C compiler cannot be installed",
+    ] {
         assert!(text.contains(expected), "no `{expected}` in:\n{text}");
     }
-    assert!(!checkout.cargo_calls().contains("zigbuild"), "{text}");
+    assert!(!checkout.cargo_calls().contains("build "), "{text}");
 }
 
 #[test]
@@ -73,7 +76,14 @@ fn a_zip_has_the_licences_of_all_parts() {
     let checkout = Checkout::new();
     checkout.make_successfully(&["layer", "ARCH=x86_64"]);
     let notices = checkout.read("dist/layer-x86_64/xray-lambda/THIRD-PARTY-NOTICES.txt");
-    for part in ["tokio", "ring", "webpki-roots", "rust-std", "ziglang"] {
+    for part in [
+        "tokio",
+        "ring",
+        "webpki-roots",
+        "rust-std",
+        "musl",
+        "libunwind",
+    ] {
         let listed = notices
             .lines()
             .any(|line| line.starts_with(&format!("{part} ")));
@@ -83,7 +93,7 @@ fn a_zip_has_the_licences_of_all_parts() {
         "Copyright (c) Tokio Contributors",
         "Community Data License Agreement - Permissive - Version 2.0",
         "UNICODE LICENSE V3",
-        "Copyright (c) Zig contributors",
+        "Rich Felker, et al.",
         "The LLVM Project is under the Apache License v2.0 with LLVM Exceptions",
     ] {
         assert!(notices.contains(text), "no `{text}` in the notices");
@@ -230,7 +240,7 @@ fn a_check_of_the_bytes_fails_if_they_depend_on_the_build() {
             .success()
     );
     checkout.make_successfully(&["layer", "ARCH=x86_64", "CHECK=1"]);
-    assert_eq!(checkout.cargo_calls().matches("zigbuild").count(), 2);
+    assert_eq!(checkout.cargo_calls().matches("build ").count(), 2);
 
     let mut make = checkout.command("make");
     make.args(["layer", "ARCH=x86_64", "CHECK=1"])
@@ -242,14 +252,49 @@ fn a_check_of_the_bytes_fails_if_they_depend_on_the_build() {
     assert!(text.contains(expected), "{text}");
 }
 
+#[test]
+fn a_binary_that_needs_a_libc_is_rejected() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let output = zip(Path::new("/bin/sh"), folder.path());
+    let text = text(&output);
+    assert!(!output.status.success(), "{text}");
+    assert!(text.contains("and its libc"), "{text}");
+}
+
+/// The runtimes of Lambda have several versions of glibc, and images may have none.
+#[test]
+fn the_extension_of_the_layer_starts_in_a_folder_that_contains_nothing_else() {
+    let architecture = this_architecture();
+    let mut make = command("make");
+    make.args(["layer", &format!("ARCH={architecture}")])
+        .env("CARGO_TARGET_DIR", artifact::target());
+    let output = make.output().expect("make");
+    assert!(output.status.success(), "{}", text(&output));
+
+    let root = tempfile::tempdir().expect("a temporary folder");
+    let name = "xray-lambda-extension";
+    let built = format!("dist/layer-{architecture}/extensions/{name}");
+    fs::copy(artifact::repository().join(built), root.path().join(name)).expect("a copy");
+    let mut unshare = Command::new("unshare");
+    if !rustix::process::geteuid().is_root() {
+        unshare.args(["--user", "--map-root-user"]);
+    }
+    unshare
+        .arg("--root")
+        .arg(root.path())
+        .arg(format!("/{name}"));
+    let output = unshare.env_clear().output().expect("unshare");
+    let text = text(&output);
+    assert!(text.contains("AWS_LAMBDA_RUNTIME_API is not set"), "{text}");
+}
+
 /// Zips a layer from this binary; another path that it must not contain is the registry's.
 fn zip(binary: &Path, dist: &Path) -> Output {
     let repository = artifact::repository();
     let mut python = Command::new(python::program("python3"));
     python
         .arg(repository.join("scripts/layer_zip.py"))
-        // A debug build is linked for this machine, which may have a newer glibc than Lambda.
-        .args(["--glibc", "99", "--architecture", this_architecture()])
+        .args(["--architecture", this_architecture()])
         .args(["--without", "/registry/src/", "--notices"])
         .args([&repository.join("LICENSE"), binary, dist]);
     python.output().expect("python")
