@@ -64,7 +64,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
 fn with_causes(error: &anyhow::Error) -> String {
     error
         .chain()
-        .map(ToString::to_string)
+        .map(message::of_error)
         .fold(String::new(), |text, cause| match text.as_str() {
             "" => cause,
             _ if text.contains(&cause) => text,

@@ -19,6 +19,18 @@ const PARTITIONS: [(&str, &str); 7] = [
     ("eu-isoe-", "aws-iso-e"),
 ];
 
+/// Returns `true` if AWS's SDKs accept the text as a region, which becomes a part of host names:
+/// up to 63 letters, digits and hyphens, not only digits, and no hyphen at an end (botocore,
+/// `validate_region_name`). `local` is accepted, because users of local services choose it.
+pub fn is_region_name(text: &str) -> bool {
+    let is_label = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    (1..=63).contains(&text.len())
+        && text.bytes().all(is_label)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+        && !text.bytes().all(|b| b.is_ascii_digit())
+}
+
 /// Returns the unqualified ARN of a function.
 pub fn function_arn(region: &str, account_id: &str, name: &str) -> String {
     let partition = partition(region);
@@ -28,6 +40,20 @@ pub fn function_arn(region: &str, account_id: &str, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_region_is_a_label_of_a_host_name() {
+        let longest = "x".repeat(63);
+        for region in ["eu-west-1", "us-gov-west-1", "local", "1a", &longest] {
+            assert!(is_region_name(region), "{region}");
+        }
+        let too_long = "x".repeat(64);
+        for region in [
+            "", "-a", "a-", "123", "eu west", "a.b", "a/b", "a\n", &too_long,
+        ] {
+            assert!(!is_region_name(region), "{region}");
+        }
+    }
 
     #[test]
     fn an_arn_contains_the_partition_of_its_region() {

@@ -118,6 +118,18 @@ fn is_qualifier(text: &str) -> bool {
     ["$LATEST", "$LATEST.PUBLISHED"].contains(&text) || consists_of_letters_digits_and(b"-_", text)
 }
 
+/// The most characters of a function's name (Lambda API reference, `CreateFunction`,
+/// `FunctionName`: "If you specify only the function name, it is limited to 64 characters in
+/// length").
+pub const MAX_FUNCTION_NAME_CHARS: usize = 64;
+
+/// Returns `true` if a function can be created with this name: up to [`MAX_FUNCTION_NAME_CHARS`]
+/// letters, digits, `-` and `_` (Lambda API reference, `CreateFunction`, pattern of
+/// `FunctionName`). A request may name a function that has a `.`, but none can be created.
+pub fn is_new_function_name(text: &str) -> bool {
+    text.len() <= MAX_FUNCTION_NAME_CHARS && consists_of_letters_digits_and(b"-_", text)
+}
+
 fn consists_of_letters_digits_and(others: &[u8], text: &str) -> bool {
     !text.is_empty()
         && text
@@ -207,6 +219,18 @@ mod tests {
                 !name.matches("eu-west-1", "123456789012", "orders"),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn a_function_is_created_with_letters_digits_hyphens_and_underscores() {
+        let longest = "x".repeat(64);
+        for name in ["a", "Orders-2_x", &longest] {
+            assert!(is_new_function_name(name), "{name}");
+        }
+        let too_long = "x".repeat(65);
+        for name in ["", "a b", "a\nb", "a.b", "a:live", "\u{ad}", &too_long] {
+            assert!(!is_new_function_name(name), "{name}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! The mistakes in a template, each with its place.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
@@ -109,10 +110,10 @@ impl Problem {
         let Place { line, column } = self.place;
         let mut shown = format!("{}:{line}:{column}: ", path.display());
         if !self.subject.is_empty() {
-            shown.push_str(&self.subject);
+            shown.push_str(&on_one_line(&self.subject));
             shown.push_str(": ");
         }
-        shown.push_str(&self.message);
+        shown.push_str(&on_one_line(&self.message));
         let source_line = line
             .checked_sub(1)
             .and_then(|index| text.lines().nth(index));
@@ -129,6 +130,19 @@ impl Problem {
         }
         shown
     }
+}
+
+/// The text with control characters, such as the line ends of a quoted name, in the form of
+/// JSON: only this file adds lines to an error.
+pub(crate) fn on_one_line(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let characters = text.chars().map(|c| match c {
+        c if c.is_control() => format!("\\u{:04x}", u32::from(c)),
+        c => c.to_string(),
+    });
+    Cow::Owned(characters.collect())
 }
 
 /// Longer lines are not shown: a template in one line of JSON would hide the message.

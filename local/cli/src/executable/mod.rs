@@ -11,11 +11,12 @@ pub(crate) use layer::extensions;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use anyhow::bail;
 use xray_local_template::Function;
 
 use cargo_package::CargoPackage;
 use runnable::check_runnable;
+
+use crate::message::Lines;
 
 /// A function's `bootstrap`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,12 +67,13 @@ pub(crate) fn find_binary(
     }
     match newest {
         Some((_, executable)) => Ok(executable),
-        None => bail!(
-            "{} has no bootstrap that can run on this machine. Searched:\n{}\n{}",
-            function.logical_id,
-            rejected.join("\n"),
-            how_to_build(function, package.as_ref(), binary.as_deref()),
-        ),
+        None => {
+            let id = &function.logical_id;
+            let first = format!("{id} has no bootstrap that can run on this machine. Searched:");
+            let advice = how_to_build(function, package.as_ref(), binary.as_deref());
+            let lines = [first].into_iter().chain(rejected).chain(advice);
+            Err(Lines::new(lines).into())
+        }
     }
 }
 
@@ -102,43 +104,44 @@ fn candidates(
     candidates
 }
 
-/// The advice at the end of the error: how this function gets a `bootstrap`.
+/// The lines of advice at the end of the error: how this function gets a `bootstrap`.
 fn how_to_build(
     function: &Function,
     package: Option<&CargoPackage>,
     binary: Option<&str>,
-) -> String {
+) -> Vec<String> {
     let folder = function.code_uri.display();
     if let (Some(package), Some(binary)) = (package, binary) {
         let of = package
             .name
             .as_ref()
             .map_or_else(String::new, |name| format!(" -p {name}"));
-        return format!(
+        return vec![format!(
             "Build it with `cargo build{of} --bin {binary}`, `cargo lambda build{of}` or `sam build`."
-        );
+        )];
     }
     if function.runtime.starts_with("provided") {
-        return format!(
+        return vec![format!(
             "Build it with `sam build`, or put an executable `bootstrap` into {folder}."
-        );
+        )];
     }
     let runtime = &function.runtime;
-    let mut advice = format!(
+    let advice = format!(
         "The managed runtime {runtime} does not exist locally. Put an executable `bootstrap` into {folder}"
     );
-    if runtime.starts_with("python") {
-        advice.push_str(&format!(
-            ", after `pip install awslambdaric`:\n  #!/bin/sh\n  cd \"$LAMBDA_TASK_ROOT\" && exec python3 -m awslambdaric {}",
-            function.handler
-        ));
+    let (client, start) = if runtime.starts_with("python") {
+        ("pip install awslambdaric", "python3 -m awslambdaric")
     } else if runtime.starts_with("nodejs") {
-        advice.push_str(&format!(
-            ", after `npm install aws-lambda-ric`:\n  #!/bin/sh\n  cd \"$LAMBDA_TASK_ROOT\" && exec npx aws-lambda-ric {}",
-            function.handler
-        ));
+        ("npm install aws-lambda-ric", "npx aws-lambda-ric")
     } else {
-        advice.push_str(" that starts the language's runtime interface client.");
-    }
-    advice
+        return vec![format!(
+            "{advice} that starts the language's runtime interface client."
+        )];
+    };
+    let handler = &function.handler;
+    vec![
+        format!("{advice}, after `{client}`:"),
+        "  #!/bin/sh".to_owned(),
+        format!("  cd \"$LAMBDA_TASK_ROOT\" && exec {start} {handler}"),
+    ]
 }

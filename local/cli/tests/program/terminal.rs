@@ -126,6 +126,32 @@ fn an_error_that_quotes_the_template_is_escaped() {
     assert!(shown.contains("[\"\\e]0;title\\a\\u202e\"]"), "{shown:?}");
 }
 
+#[test]
+fn a_quoted_line_end_does_not_begin_a_line_of_an_error() {
+    let template = |project: &Project| {
+        let file = project.path().join("template.yaml");
+        std::fs::read_to_string(file).unwrap()
+    };
+    for (from, to) in [
+        ("  Function:", "  \"F\\nforged\":"),
+        ("/items", "\"/{a}-\\nforged\""),
+        ("CodeUri: code", "CodeUri: \"\\nforged\""),
+        ("provided.al2023", "\"nodejs\\nforged\""),
+        ("Handler: bootstrap", "FunctionName: \"F\\nforged\""),
+    ] {
+        let project = Project::new();
+        let wrong = template(&project).replace(from, to);
+        let wrong = wrong.replace("CodeUri: code", "CodeUri: nowhere");
+        project.write("template.yaml", &wrong);
+        let command =
+            project.command(&["start-api", "--port", "0", "--xray-listen", "127.0.0.1:0"]);
+        let (status, shown) = OnTerminal::start(command).wait();
+        assert_eq!(status.code(), Some(1), "{shown:?}");
+        assert!(shown.contains("forged"), "{shown:?}");
+        assert!(!shown.contains("\nforged"), "{shown:?}");
+    }
+}
+
 /// A store with one trace, whose every text is [`EVIL`].
 fn project_with_trace() -> Project {
     let project = Project::new();

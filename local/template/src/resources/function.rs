@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use xray_local_lambda_rules::RESERVED_VARIABLES;
+use xray_local_lambda_rules::{MAX_FUNCTION_NAME_CHARS, RESERVED_VARIABLES, is_new_function_name};
 
 use super::event::routes;
 use super::properties::{Properties, path_in};
@@ -40,9 +40,7 @@ pub(crate) fn function(
     note_properties_without_effect(&properties);
     Ok(Some(Function {
         logical_id: resource.id.clone(),
-        name: scope
-            .physical_name(resource, resource.place)
-            .map_err(|problem| problem.about(&properties.subject("FunctionName")))?,
+        name: name(&properties, resource)?,
         runtime: runtime(&properties)?,
         // Lambda requires it even for `provided` runtimes, where any text is accepted.
         handler: properties.required_text("Handler")?,
@@ -61,6 +59,22 @@ pub(crate) fn function(
             Vec::new()
         },
     }))
+}
+
+fn name(properties: &Properties<'_, '_>, resource: &Resource) -> Result<String, Problem> {
+    const NAME: &str = "FunctionName";
+    let name = properties
+        .scope
+        .physical_name(resource, resource.place)
+        .map_err(|problem| problem.about(&properties.subject(NAME)))?;
+    // A generated name is a logical id, which CloudFormation shortens for Lambda.
+    if name == resource.id || is_new_function_name(&name) {
+        return Ok(name);
+    }
+    let message = format!(
+        "must be at most {MAX_FUNCTION_NAME_CHARS} letters, digits, '-' and '_', not '{name}'"
+    );
+    Err(properties.problem(NAME, properties.value_place(NAME), &message))
 }
 
 /// Lambda Developer Guide, "Lambda quotas": function timeout.

@@ -10,7 +10,7 @@ use checks::{check_names, check_routes};
 use declarations::declared_resources;
 use sections::Sections;
 
-use crate::error::Problem;
+use crate::error::{Problem, on_one_line};
 use crate::globals::Globals;
 use crate::intrinsics::{Resource, Scope};
 use crate::model::{StackContext, Template};
@@ -51,7 +51,10 @@ pub(crate) fn read(
     template.notes = scope
         .into_notes()
         .into_iter()
-        .map(|(place, note)| format!("{}:{}:{}: {note}", path.display(), place.line, place.column))
+        .map(|(place, note)| {
+            let Place { line, column } = place;
+            format!("{}:{line}:{column}: {}", path.display(), on_one_line(&note))
+        })
         .collect();
     Ok(template)
 }
