@@ -16,16 +16,24 @@ pub(crate) const LINES: &[char] = &['\n', '\t'];
 /// Inside JSON the result is the same JSON: these characters can only be part of a string
 /// there, except for the line ends between two members.
 pub(crate) fn escape<'a>(text: &'a str, kept: &[char]) -> Cow<'a, str> {
-    let unsafe_here = |c: char| is_unsafe(c) && !kept.contains(&c);
-    if !text.contains(unsafe_here) {
+    let shown_as_is = |before: Option<char>, c: char| {
+        kept.contains(&c) || !is_unsafe(c) || is_presentation(before, c)
+    };
+    let mut before = None;
+    let mut characters = text.char_indices();
+    let first = characters.find(|&(_, c)| !shown_as_is(before.replace(c), c));
+    let Some((first, _)) = first else {
         return Cow::Borrowed(text);
-    }
+    };
+    let (harmless, rest) = text.split_at(first);
     let mut escaped = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        if unsafe_here(c) {
-            push_escaped(&mut escaped, c);
-        } else {
+    escaped.push_str(harmless);
+    let mut before = harmless.chars().next_back();
+    for c in rest.chars() {
+        if shown_as_is(before.replace(c), c) {
             escaped.push(c);
+        } else {
+            push_escaped(&mut escaped, c);
         }
     }
     Cow::Owned(escaped)
@@ -76,18 +84,39 @@ fn color_length(text: &str) -> Option<usize> {
 }
 
 /// True for control characters (C0, DEL, C1), line separators, and characters that reorder
-/// text or are invisible.
+/// text, are invisible or look like nothing.
 fn is_unsafe(c: char) -> bool {
     c.is_control()
-        || matches!(c,
-            // Bidirectional: ALM, LRM, RLM, embeddings, overrides and isolates.
-            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        || is_default_ignorable(c)
+        || matches!(
+            c,
             // Line and paragraph separator.
-            | '\u{2028}' | '\u{2029}'
-            // Zero width: spaces, joiners, invisible operators, byte order mark.
-            | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{feff}'
-            // Deprecated formatting, annotations, and tags, which are invisible ASCII.
-            | '\u{206a}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+            '\u{2028}' | '\u{2029}'
+            // Annotations.
+            | '\u{fff9}'
+                ..='\u{fffb}'
+            // Blank: Braille pattern, Khitan filler, hieroglyphs, musical null notehead.
+            | '\u{2800}' | '\u{16fe4}' | '\u{13441}' | '\u{13442}' | '\u{1d159}'
+        )
+}
+
+/// Unicode's `Default_Ignorable_Code_Point` (Unicode 16, DerivedCoreProperties.txt): a program
+/// that does not support the character shows nothing. Among them are the soft hyphen, Hangul
+/// fillers, bidirectional controls, zero-width spaces and joiners, variation selectors, and tags.
+fn is_default_ignorable(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// True for a selector of text or emoji after a symbol, as in most emoji. After a letter or
+/// another selector it would hide.
+fn is_presentation(before: Option<char>, c: char) -> bool {
+    matches!(c, '\u{fe0e}' | '\u{fe0f}')
+        && before.is_some_and(|before| !before.is_alphabetic() && !is_unsafe(before))
 }
 
 fn push_escaped(text: &mut String, c: char) {
@@ -122,6 +151,17 @@ mod tests {
             ('\u{2069}', "\\u2069"),
             ('\u{feff}', "\\ufeff"),
             ('\u{e0041}', "\\udb40\\udc41"),
+            ('\u{ad}', "\\u00ad"),
+            ('\u{34f}', "\\u034f"),
+            ('\u{115f}', "\\u115f"),
+            ('\u{2065}', "\\u2065"),
+            ('\u{2800}', "\\u2800"),
+            ('\u{3164}', "\\u3164"),
+            ('\u{fe00}', "\\ufe00"),
+            ('\u{fe0f}', "\\ufe0f"),
+            ('\u{ffa0}', "\\uffa0"),
+            ('\u{1d159}', "\\ud834\\udd59"),
+            ('\u{e0100}', "\\udb40\\udd00"),
         ] {
             let text = format!("a{character}b");
             assert_eq!(escape(&text, &[]), format!("a{escaped}b"));
@@ -143,6 +183,18 @@ mod tests {
             assert!(matches!(escape(text, &[]), Cow::Borrowed(same) if same == text));
             assert!(matches!(escape_output(text), Cow::Borrowed(same) if same == text));
         }
+    }
+
+    #[test]
+    fn a_selector_of_emoji_stays_after_a_symbol_only() {
+        for emoji in ["\u{2764}\u{fe0f}", "1\u{fe0f}\u{20e3}", "\u{2709}\u{fe0e}"] {
+            assert_eq!(escape(emoji, &[]), emoji);
+            let twice = emoji.replace('\u{fe0f}', "\u{fe0f}\u{fe0f}");
+            let escaped = emoji.replace('\u{fe0f}', "\u{fe0f}\\ufe0f");
+            assert_eq!(escape(&twice, &[]), escaped);
+        }
+        assert_eq!(escape("\u{fe0f}", &[]), "\\ufe0f");
+        assert_eq!(escape("\u{2800}\u{fe0f}", &[]), "\\u2800\\ufe0f");
     }
 
     #[test]
