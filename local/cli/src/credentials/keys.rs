@@ -51,12 +51,33 @@ impl Keys {
             .collect()
     }
 
-    /// The end of the access key id, which is not secret and tells keys apart.
-    pub(super) fn last_four(&self) -> &str {
+    /// The end of the access key id, which is not secret and tells keys apart. `None` if the
+    /// rest would be shorter than the end: a short id is not AWS's, and may be a mistake.
+    pub(super) fn last_four(&self) -> Option<&str> {
+        const SHOWN: usize = 4;
         let id = &self.access_key_id;
-        id.char_indices()
-            .rev()
-            .nth(3)
-            .map_or(id, |(start, _)| &id[start..])
+        let hidden = id.chars().count().checked_sub(SHOWN)?;
+        let (start, _) = id.char_indices().nth(hidden)?;
+        (hidden >= SHOWN).then(|| &id[start..])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_short_id_is_not_shown() {
+        for (id, shown) in [
+            ("", None),
+            ("abc", None),
+            ("hunter2", None),
+            ("12345678", Some("5678")),
+            ("AKIAIOSFODNN7EXAMPLE", Some("MPLE")),
+            ("ääääßßßß", Some("ßßßß")),
+        ] {
+            let keys = Keys::from_properties(|_| Some(id.to_owned())).unwrap();
+            assert_eq!(keys.last_four(), shown, "{id}");
+        }
     }
 }

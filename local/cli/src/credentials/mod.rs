@@ -91,7 +91,7 @@ impl Credentials {
     }
 
     /// One sentence for the user: the credentials that functions get in `region`. `None` if the
-    /// user chose stand-ins. Shows four characters of the access key id, and no secret.
+    /// user chose stand-ins. Shows at most four characters of the access key id, and no secret.
     pub(crate) fn announcement(&self, region: &str) -> Option<String> {
         let origin = match &self.origin {
             Origin::Environment => "your AWS credentials from environment variables".to_owned(),
@@ -102,8 +102,9 @@ impl Credentials {
             Origin::Chosen => return None,
         };
         let key = self.keys.last_four();
+        let key = key.map_or_else(String::new, |end| format!("access key …{end}, "));
         Some(format!(
-            "functions get {origin} (access key …{key}, region {region}); --credentials none gives stand-ins"
+            "functions get {origin} ({key}region {region}); --credentials none gives stand-ins"
         ))
     }
 }

@@ -1,5 +1,7 @@
 use std::fmt;
+use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use super::caller::Caller;
@@ -71,15 +73,27 @@ fn is_profile(heading: &str, name: &str) -> bool {
     }
 }
 
-/// The text of a file. A file that does not exist is empty.
+/// The text of a file. A file that does not exist is empty, and so is `/dev/null`, which users
+/// name to have no file. To read a pipe or another device could last for ever.
 fn read(path: &Path) -> Result<String, ProfileError> {
-    match std::fs::read_to_string(path) {
+    let unreadable = |source| ProfileError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    match fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
-        read => read.map_err(|source| ProfileError::Unreadable {
+        Err(error) => Err(unreadable(error)),
+        Ok(file) if is_null_device(&file) => Ok(String::new()),
+        Ok(file) if !file.is_file() => Err(ProfileError::NotAFile {
             path: path.to_owned(),
-            source,
         }),
+        Ok(_) => fs::read_to_string(path).map_err(unreadable),
     }
+}
+
+fn is_null_device(file: &Metadata) -> bool {
+    let null = || fs::metadata("/dev/null").map(|null| null.rdev());
+    file.file_type().is_char_device() && null().is_ok_and(|null| null == file.rdev())
 }
 
 /// The reason why a profile has no credentials for functions.
@@ -100,6 +114,10 @@ pub(super) enum ProfileError {
     Unreadable {
         path: PathBuf,
         source: io::Error,
+    },
+    /// A pipe, a device or a folder.
+    NotAFile {
+        path: PathBuf,
     },
 }
 
@@ -126,6 +144,11 @@ impl fmt::Display for ProfileError {
             Self::Unreadable { path, source } => {
                 write!(f, "{} cannot be read: {source}", path.display())
             }
+            Self::NotAFile { path } => write!(
+                f,
+                "{} is not a regular file, and is not read; put the profile into a file",
+                path.display()
+            ),
         }
     }
 }
@@ -134,7 +157,10 @@ impl std::error::Error for ProfileError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Unreadable { source, .. } => Some(source),
-            Self::Missing { .. } | Self::WithoutKeys { .. } | Self::Indirect { .. } => None,
+            Self::Missing { .. }
+            | Self::WithoutKeys { .. }
+            | Self::Indirect { .. }
+            | Self::NotAFile { .. } => None,
         }
     }
 }
