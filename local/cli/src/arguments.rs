@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use etcetera::BaseStrategy;
+use xray_local_lambda_rules::is_region_name;
 
 use crate::credentials::CredentialsChoice;
 
@@ -111,7 +112,7 @@ pub(crate) struct FunctionOptions {
     pub(crate) target_dir: Option<PathBuf>,
     /// The region of the functions [default: the region of the profile that has the
     /// credentials, else us-east-1]
-    #[arg(long, env = "AWS_REGION", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, env = "AWS_REGION", value_parser = parse_region)]
     region: Option<String>,
     /// The AWS credentials of the functions: caller (from AWS_ACCESS_KEY_ID and the other
     /// variables, else from the profile that AWS_PROFILE names, else from the profile default),
@@ -148,9 +149,14 @@ impl FunctionOptions {
 
     /// The region of the functions, if `profile` is the region of the profile that has their
     /// credentials.
-    pub(crate) fn region(&self, profile: Option<&str>) -> String {
-        let region = self.region.as_deref().or(profile);
-        region.unwrap_or(DEFAULT_REGION).to_owned()
+    pub(crate) fn region(&self, profile: Option<&str>) -> anyhow::Result<String> {
+        match (&self.region, profile) {
+            (Some(region), _) => Ok(region.clone()),
+            (None, Some(region)) => parse_region(region).with_context(|| {
+                format!("'{region}' in the profile is not a region; correct it, or give --region")
+            }),
+            (None, None) => Ok(DEFAULT_REGION.to_owned()),
+        }
     }
 
     pub(crate) fn idle_timeout(&self) -> Duration {
@@ -289,6 +295,15 @@ fn parse_host(text: &str) -> anyhow::Result<IpAddr> {
     }
     text.parse()
         .map_err(|_| anyhow!("expected an IP address, or localhost"))
+}
+
+fn parse_region(text: &str) -> anyhow::Result<String> {
+    if is_region_name(text) {
+        return Ok(text.to_owned());
+    }
+    Err(anyhow!(
+        "expected letters, digits and hyphens, such as eu-west-1"
+    ))
 }
 
 /// The value of an `Origin` header (RFC 6454, 6.1), or `*`.

@@ -38,7 +38,7 @@ impl LocalStack {
         xray_listen: SocketAddr,
     ) -> anyhow::Result<Self> {
         let credentials = Credentials::find(&options.credentials(), &Caller::of_process())?;
-        let context = stack_context(options, options.region(credentials.region()));
+        let context = stack_context(options, options.region(credentials.region())?);
         let template = xray_local_template::load(&options.template, &context)?;
         for note in &template.notes {
             message::note(note);

@@ -2,6 +2,7 @@
 
 use std::process::{Command, Output};
 
+use rustix::fs::{FileType, Mode};
 use serde_json::Value;
 
 use crate::project::Project;
@@ -209,6 +210,69 @@ fn a_callers_profile_without_keys_gives_stand_ins_and_the_reason() {
         assert_eq!(variables["AWS_REGION"], "us-east-1");
         let said = "functions get stand-in credentials: the environment has no keys, and ";
         assert_said_at_start(&log, &format!("{said}{reason}"));
+    }
+}
+
+#[test]
+fn a_pipe_in_place_of_a_file_does_not_stop_the_start() {
+    let project = project();
+    let pipe = project.path().join("pipe");
+    let mode = Mode::RUSR | Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, FileType::Fifo, mode, 0).unwrap();
+    for variable in ["AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"] {
+        let mut command = project.command(&["invoke"]);
+        let output = command.env(variable, &pipe).output().unwrap();
+        let (variables, log) = variables(&output);
+        assert_stand_ins(&variables);
+        assert_said_at_start(&log, "pipe is not a regular file, and is not read");
+        let mut command = project.command(&["invoke", "--profile", "dev"]);
+        let output = command.env(variable, &pipe).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+    }
+}
+
+#[test]
+fn the_null_device_is_an_empty_file() {
+    let project = project();
+    let mut command = project.command(&["invoke", "--profile", "dev"]);
+    let output = command.env("AWS_CONFIG_FILE", "/dev/null").output();
+    assert_keys(&variables(&output.unwrap()).0);
+}
+
+#[test]
+fn a_short_access_key_is_not_shown() {
+    let project = project();
+    let mut command = project.command(&["invoke"]);
+    command
+        .env("AWS_ACCESS_KEY_ID", "hunter2")
+        .env("AWS_SECRET_ACCESS_KEY", SECRET);
+    let (_, log) = variables(&command.output().unwrap());
+    assert!(!log.contains("ter2"), "{log}");
+    assert_said_at_start(&log, "from environment variables (region us-east-1);");
+}
+
+#[test]
+fn a_region_that_is_no_label_of_a_host_name_is_an_error() {
+    let project = project();
+    let config = "[profile dev]\nregion = eu west\n";
+    for (arguments, variable) in [
+        (&["invoke", "--region", "eu west"][..], ("", "")),
+        (&["invoke"], ("AWS_REGION", "evil.example/")),
+        (
+            &["invoke", "--profile", "dev"],
+            ("AWS_CONFIG_FILE", "other"),
+        ),
+    ] {
+        project.write("other", config);
+        let mut command = project.command(arguments);
+        if !variable.0.is_empty() {
+            command.env(variable.0, variable.1);
+        }
+        let output = command.output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success(), "{error}");
+        let expected = "expected letters, digits and hyphens, such as eu-west-1";
+        assert!(error.contains(expected), "{error}");
     }
 }
 
