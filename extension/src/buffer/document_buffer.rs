@@ -16,7 +16,7 @@ pub(crate) struct DocumentBuffer {
     waiting_in_progress: usize,
     /// For each in-progress document in flight: whether a newer version was received since. If
     /// so, the document must not be sent again, because X-Ray keeps the version it receives
-    /// last.
+    /// last. For the same reason the newer version waits until this one is not in flight.
     superseded_in_flight: HashMap<Key, bool>,
     in_flight_bytes: usize,
     max_bytes: usize,
@@ -33,6 +33,9 @@ struct Pending {
     document: RawDocument,
     /// Its position in the order of arrival, which it keeps if it has to wait again.
     sequence: u64,
+    /// The largest batch that may contain it: halved each time that the sink does not accept a
+    /// batch because of one of its documents.
+    max_batch: usize,
 }
 
 impl Pending {
@@ -60,6 +63,13 @@ impl Batch {
     pub(crate) fn len(&self) -> usize {
         self.pending.len()
     }
+
+    /// Returns whether this is a part of a batch that was split.
+    pub(crate) fn is_split(&self) -> bool {
+        self.pending
+            .first()
+            .is_some_and(|pending| pending.max_batch < usize::MAX)
+    }
 }
 
 impl DocumentBuffer {
@@ -83,11 +93,22 @@ impl DocumentBuffer {
         let pending = Pending {
             document,
             sequence: self.next_sequence,
+            max_batch: usize::MAX,
         };
         self.next_sequence += 1;
         let key = pending.key();
         if let Some(superseded) = self.superseded_in_flight.get_mut(&key) {
             *superseded = true;
+        }
+        if pending.document.in_progress
+            && self
+                .waiting
+                .iter()
+                .any(|newer| newer.key() == key && !newer.document.in_progress)
+        {
+            // Its datagram was late.
+            self.ledger.replace();
+            return 0;
         }
         if self.waiting_in_progress > 0
             && let Some(older) = self
@@ -104,28 +125,42 @@ impl DocumentBuffer {
         self.drop_oldest()
     }
 
-    /// Takes the next batch within `limits`, oldest documents first; `None` if nothing waits.
-    /// Its documents count as buffered until [`complete`](Self::complete) or
-    /// [`put_back`](Self::put_back).
+    /// Takes the next batch within `limits`, oldest documents first; `None` if no document may be
+    /// sent now. Its documents count as buffered until [`complete`](Self::complete),
+    /// [`put_back`](Self::put_back) or [`split`](Self::split).
     ///
-    /// A document over the limit in bytes is a batch of its own.
+    /// A document over the limit in bytes is a batch of its own. A newer version of a document
+    /// in flight is left out. A part of a split batch contains no other document.
     pub(crate) fn take_batch(&mut self, limits: BatchLimits) -> Option<Batch> {
-        let mut bytes = 0;
-        let fit = self.waiting.iter().take(limits.documents);
-        let fit = fit.take_while(|pending| {
+        let (mut bytes, mut batch, mut left_out) = (0, Vec::new(), Vec::new());
+        while let Some(pending) = self.waiting.pop_front() {
+            if self.superseded_in_flight.contains_key(&pending.key()) {
+                left_out.push(pending);
+                continue;
+            }
+            let first: &Pending = batch.first().unwrap_or(&pending);
+            let is_first = batch.is_empty();
             bytes += pending.document.json.len();
-            bytes <= limits.bytes
-        });
-        let count = fit.count().max(usize::from(!self.waiting.is_empty()));
-        let pending: Vec<Pending> = self.waiting.drain(..count).collect();
-        for pending in &pending {
+            let fits = batch.len() < limits.documents.min(first.max_batch)
+                && bytes <= limits.bytes
+                && pending.max_batch == first.max_batch;
+            if !is_first && !fits {
+                self.waiting.push_front(pending);
+                break;
+            }
+            batch.push(pending);
+        }
+        for pending in left_out.into_iter().rev() {
+            self.waiting.push_front(pending);
+        }
+        for pending in &batch {
             self.subtract_waiting(pending);
             self.in_flight_bytes += pending.bytes();
             if pending.document.in_progress {
                 self.superseded_in_flight.insert(pending.key(), false);
             }
         }
-        (!pending.is_empty()).then_some(Batch { pending })
+        (!batch.is_empty()).then_some(Batch { pending: batch })
     }
 
     /// Counts the result of a batch: the sink rejected `rejected` documents, those at the indexes
@@ -135,13 +170,19 @@ impl DocumentBuffer {
         self.ledger.reject(rejected);
         self.ledger
             .send(batch.len().saturating_sub(rejected + later.len()));
-        self.remove_in_flight(batch, later.iter().copied())
+        self.remove_in_flight(batch, later.iter().copied(), usize::MAX)
     }
 
     /// Makes all documents of a batch wait again, each at its old position. Returns how many
     /// documents were dropped to make space.
     pub(crate) fn put_back(&mut self, batch: &Batch) -> usize {
-        self.remove_in_flight(batch, 0..batch.len())
+        self.remove_in_flight(batch, 0..batch.len(), usize::MAX)
+    }
+
+    /// Makes all documents of a batch wait again, to be sent in two batches. Returns how many
+    /// documents were dropped to make space.
+    pub(crate) fn split(&mut self, batch: &Batch) -> usize {
+        self.remove_in_flight(batch, 0..batch.len(), batch.len().div_ceil(2))
     }
 
     /// Drops every waiting document, because the environment ends.
@@ -168,8 +209,13 @@ impl DocumentBuffer {
     }
 
     /// Removes a batch from the documents in flight. Those at the indexes `back` wait again,
-    /// unless a newer version was received.
-    fn remove_in_flight(&mut self, batch: &Batch, back: impl Iterator<Item = usize>) -> usize {
+    /// unless a newer version was received, and in batches of at most `max_batch`.
+    fn remove_in_flight(
+        &mut self,
+        batch: &Batch,
+        back: impl Iterator<Item = usize>,
+        max_batch: usize,
+    ) -> usize {
         for pending in back.filter_map(|index| batch.pending.get(index)) {
             let superseded = self.superseded_in_flight.get(&pending.key()) == Some(&true);
             if pending.document.in_progress && superseded {
@@ -178,7 +224,11 @@ impl DocumentBuffer {
                 self.add_waiting(pending);
                 let before = |other: &Pending| other.sequence < pending.sequence;
                 let index = self.waiting.partition_point(before);
-                self.waiting.insert(index, pending.clone());
+                let pending = Pending {
+                    max_batch: pending.max_batch.min(max_batch),
+                    ..pending.clone()
+                };
+                self.waiting.insert(index, pending);
             }
         }
         for pending in &batch.pending {
@@ -317,26 +367,103 @@ mod tests {
     }
 
     #[test]
+    fn a_complete_document_waits_while_its_in_progress_version_is_in_flight() {
+        let mut buffer = DocumentBuffer::new(1 << 20);
+        buffer.push(in_progress(1));
+        let first = buffer.take_batch(LIMITS).unwrap();
+        buffer.push(document(1, 20));
+        buffer.push(document(2, 20));
+        let second = buffer.take_batch(LIMITS).unwrap();
+        assert_eq!(ids(&second), [2], "other documents do not wait");
+        assert!(buffer.take_batch(LIMITS).is_none());
+        buffer.complete(&first, 0, &[]);
+        assert_eq!(ids(&buffer.take_batch(LIMITS).unwrap()), [1]);
+    }
+
+    #[test]
     fn a_failed_in_progress_document_is_not_sent_again_after_its_complete_version() {
         let mut buffer = DocumentBuffer::new(1 << 20);
         buffer.push(in_progress(1));
         buffer.push(in_progress(2));
         let first = buffer.take_batch(LIMITS).unwrap();
         buffer.push(document(1, 20));
-        let second = buffer.take_batch(LIMITS).unwrap();
-        buffer.complete(&second, 0, &[]);
         buffer.put_back(&first);
         let again = buffer.take_batch(LIMITS).unwrap();
-        assert_eq!(ids(&again), [2]);
+        let sent: Vec<_> = again
+            .documents()
+            .map(|document| (document.id.as_u64(), document.in_progress))
+            .collect();
+        assert_eq!(sent, [(2, true), (1, false)]);
         buffer.complete(&again, 0, &[]);
         assert!(buffer.ledger.balances());
         assert_eq!((buffer.ledger.sent(), buffer.ledger.replaced()), (2, 1));
     }
 
+    #[test]
+    fn an_in_progress_document_that_arrives_late_does_not_follow_its_complete_version() {
+        let mut buffer = DocumentBuffer::new(1 << 20);
+        buffer.push(document(1, 20));
+        buffer.push(in_progress(1));
+        let batch = buffer.take_batch(LIMITS).unwrap();
+        assert!(batch.documents().all(|document| !document.in_progress));
+        buffer.complete(&batch, 0, &[]);
+        assert!(buffer.take_batch(LIMITS).is_none() && buffer.ledger.balances());
+        assert_eq!((buffer.ledger.sent(), buffer.ledger.replaced()), (1, 1));
+    }
+
+    /// Sends everything to a sink that accepts no batch with a document of `invalid`. Returns
+    /// the number of requests.
+    fn send_all(buffer: &mut DocumentBuffer, invalid: impl Fn(u64) -> bool) -> usize {
+        let mut requests = 0;
+        while let Some(batch) = buffer.take_batch(LIMITS) {
+            requests += 1;
+            if !ids(&batch).into_iter().any(&invalid) {
+                buffer.complete(&batch, 0, &[]);
+            } else if batch.len() == 1 {
+                buffer.complete(&batch, 1, &[]);
+            } else {
+                buffer.split(&batch);
+            }
+        }
+        requests
+    }
+
+    #[test]
+    fn one_invalid_document_in_any_place_is_found_in_twelve_parts() {
+        for invalid in 0..50 {
+            let mut buffer = DocumentBuffer::new(1 << 20);
+            (0..50).for_each(|id| {
+                buffer.push(document(id, 20));
+            });
+            let requests = send_all(&mut buffer, |id| id == invalid);
+            assert!(requests <= 1 + 12, "{invalid}: {requests}");
+            assert_eq!((buffer.ledger.sent(), buffer.ledger.rejected()), (49, 1));
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_split_batch_contains_no_other_document() {
+        let mut buffer = DocumentBuffer::new(1 << 20);
+        (0..4).for_each(|id| {
+            buffer.push(document(id, 20));
+        });
+        let batch = buffer.take_batch(LIMITS).unwrap();
+        buffer.push(document(4, 20));
+        assert!(!batch.is_split());
+        buffer.split(&batch);
+        for expected in [vec![0, 1], vec![2, 3], vec![4]] {
+            let part = buffer.take_batch(LIMITS).unwrap();
+            assert_eq!(
+                (ids(&part), part.is_split()),
+                (expected.clone(), expected.len() == 2)
+            );
+        }
+    }
+
     proptest! {
         #[test]
         fn the_ledger_always_balances(
-            steps in proptest::collection::vec((0..8_u8, 0..70_000_usize, 0..60_usize), 1..200),
+            steps in proptest::collection::vec((0..9_u8, 0..70_000_usize, 0..60_usize), 1..200),
             max_bytes in 0..500_000_usize,
         ) {
             let mut buffer = DocumentBuffer::new(max_bytes);
@@ -353,6 +480,7 @@ mod tests {
                         buffer.complete(&batch, rejected, &later);
                     },
                     5 => buffer.ledger.reject_on_arrival(),
+                    7 => if let Some(batch) = in_flight.pop() { buffer.split(&batch); },
                     _ => buffer.ledger.filter_on_arrival(),
                 }
                 let in_flight: usize = in_flight.iter().map(Batch::len).sum();

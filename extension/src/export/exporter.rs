@@ -4,23 +4,25 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::task::{AbortHandle, Id, JoinSet};
 
-use super::sink::{Fate, Outcome, Sink, no_response};
+use super::breaker::{Breaker, Change};
+use super::sink::{Failure, Fate, LeftOut, Outcome, Sink, no_response};
 use crate::Log;
 use crate::buffer::{Batch, BatchLimits, DocumentBuffer, Ledger};
 use crate::raw_document::RawDocument;
 
 /// Buffers and sends the documents of one sink, several batches at a time, and counts each
-/// result.
+/// result. It has no clock: each call has its time.
 #[derive(Debug)]
 pub struct Exporter {
     sink: Arc<dyn Sink>,
     limits: BatchLimits,
     buffer: DocumentBuffer,
+    breaker: Breaker,
     tasks: JoinSet<Outcome>,
     /// In the order in which they were sent.
     in_flight: Vec<InFlight>,
-    /// True if the last batch failed. If so, nothing is sent until the next call of `send` or
-    /// `flush`.
+    /// True if the last batch failed. If so, nothing is sent until the next call of `send`,
+    /// `flush` or `final_flush`, or until the breaker allows an attempt.
     failing: bool,
     /// The number of documents still to send for the last call of `send` or `flush`, even if
     /// they do not fill a batch.
@@ -28,8 +30,15 @@ pub struct Exporter {
     /// True if only `wanted` documents are sent, so that a flush does not wait for documents
     /// that were received after it began.
     flushing: bool,
-    /// The time when batches that start now must end.
-    until: Option<Instant>,
+    /// The flush that delays `/next` for this sink, until it is idle.
+    held: Option<Held>,
+    /// The end of the final flush, when the environment ends.
+    end: Option<Instant>,
+    /// The number of parts of split batches that may still be sent for the last call of `send`,
+    /// `flush` or `final_flush`.
+    parts_left: usize,
+    /// The time of the last observation, by both clocks: the monotonic one may stop in a freeze.
+    observed: Option<(Instant, SystemTime)>,
     warm: bool,
 }
 
@@ -40,8 +49,16 @@ struct InFlight {
     task: AbortHandle,
     batch: Arc<Batch>,
     sent: Instant,
-    /// Shows the length of a freeze, in which the monotonic clock may stop.
-    sent_wall: SystemTime,
+    /// The time when the batch is sent again, if there is a reason to think that its connection
+    /// is dead.
+    give_up_at: Option<Instant>,
+}
+
+/// A flush that delays `/next`.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    begun: Instant,
+    until: Instant,
 }
 
 /// A batch whose task has ended, not yet counted.
@@ -52,23 +69,43 @@ pub(super) struct Finished {
     outcome: Option<Outcome>,
 }
 
-/// A batch in flight that is older than this when an event arrives was probably frozen:
-/// sinks respond within tens of milliseconds.
+/// The time between two observations while a batch is in flight.
+const OBSERVE_EVERY: Duration = Duration::from_millis(250);
+
+/// A longer time between two observations is a freeze. Connections survive shorter ones,
+/// because TCP sends lost packets again.
 const FROZEN: Duration = Duration::from_secs(1);
+
+/// The time after a freeze in which an answer that has already arrived is read.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// The most parts of split batches in one flush. To find one invalid document among 50 takes at
+/// most 12; if all are invalid, the rest waits for the next flush.
+const MAX_PARTS: usize = 16;
 
 impl Exporter {
     /// Creates an exporter that buffers at most `max_bytes` of documents for `sink`.
     pub fn new(sink: impl Sink, max_bytes: usize) -> Self {
+        use std::hash::{BuildHasher, RandomState};
+        // The standard library's only source of random numbers.
+        Self::with_seed(sink, max_bytes, RandomState::new().hash_one(0))
+    }
+
+    fn with_seed(sink: impl Sink, max_bytes: usize, seed: u64) -> Self {
         Self {
             limits: sink.limits(),
             sink: Arc::new(sink),
             buffer: DocumentBuffer::new(max_bytes),
+            breaker: Breaker::new(seed),
             tasks: JoinSet::new(),
             in_flight: Vec::new(),
             failing: false,
             wanted: 0,
             flushing: false,
-            until: None,
+            held: None,
+            end: None,
+            parts_left: MAX_PARTS,
+            observed: None,
             warm: false,
         }
     }
@@ -91,57 +128,105 @@ impl Exporter {
     }
 
     /// Starts to send all documents buffered now, and each batch that becomes full meanwhile.
-    /// A batch that is still in flight at `until` waits again.
-    pub(super) fn send(&mut self, until: Instant) {
+    pub(super) fn send(&mut self, now: Instant) {
         self.flushing = false;
-        self.send_buffered(until);
+        self.send_buffered(now);
     }
 
     /// Starts to send all documents buffered now. [`is_idle`](Self::is_idle) becomes true when
-    /// the sink has responded to all of them.
-    pub(super) fn flush(&mut self, until: Instant) {
+    /// the sink has responded to all of them, or if it is not worth waiting for. `until` is the
+    /// end of the wait; requests live on.
+    pub(super) fn flush(&mut self, until: Instant, now: Instant) {
         self.flushing = true;
-        self.send_buffered(until);
+        if self.can_delay() {
+            self.breaker.flush(until.saturating_duration_since(now));
+            self.held = Some(Held { begun: now, until });
+        }
+        self.send_buffered(now);
+    }
+
+    /// Starts to send all documents buffered now, whatever the breaker says, because there is no
+    /// later flush. Nothing is sent after `until`.
+    pub(super) fn final_flush(&mut self, until: Instant, now: Instant) {
+        self.flushing = true;
+        self.end = Some(until);
+        // A batch that is silent for half of the time left is sent again, on a new connection.
+        let give_up_at = now + until.saturating_duration_since(now) / 2;
+        for in_flight in &mut self.in_flight {
+            in_flight.give_up_at.get_or_insert(give_up_at);
+        }
+        self.send_buffered(now);
     }
 
     /// Starts to send full batches, unless the last batch failed.
-    pub(super) fn send_full(&mut self, until: Instant) {
+    pub(super) fn send_full(&mut self, now: Instant) {
         self.flushing = false;
-        self.until = Some(until);
-        self.send_batches();
+        self.send_batches(now);
     }
 
-    fn send_buffered(&mut self, until: Instant) {
+    fn send_buffered(&mut self, now: Instant) {
         self.failing = false;
+        self.parts_left = MAX_PARTS;
         self.wanted = self.buffer.len();
-        self.until = Some(until);
-        self.send_batches();
+        self.send_batches(now);
     }
 
     /// Sends wanted documents, and full batches unless this is a flush, up to the sink's limit
-    /// of batches in flight and before `until`.
-    fn send_batches(&mut self) {
-        let Some(until) = self.until.filter(|until| *until > Instant::now()) else {
+    /// of batches in flight.
+    fn send_batches(&mut self, now: Instant) {
+        if !self.may_send(now) {
             self.wanted = 0;
             return;
-        };
+        }
         while !self.failing
-            && self.in_flight.len() < self.sink.batches_in_flight()
+            && self.in_flight.len() < self.max_in_flight()
             && (self.wanted > 0 || (!self.flushing && self.buffer.has_full_batch(self.limits)))
             && let Some(batch) = self.buffer.take_batch(self.limits)
         {
+            if batch.is_split() {
+                self.parts_left -= 1;
+                if self.parts_left == 0 {
+                    // The rest waits; if the next flush accepts nothing either, for longer.
+                    self.failing = true;
+                    self.breaker.fail(now, now, None);
+                }
+            }
             self.wanted = self.wanted.saturating_sub(batch.len());
-            let batch = Arc::new(batch);
-            let (sink, sent) = (Arc::clone(&self.sink), Arc::clone(&batch));
-            let task = self
-                .tasks
-                .spawn(async move { sink.send(&sent, until).await });
-            self.in_flight.push(InFlight {
-                task,
-                batch,
-                sent: Instant::now(),
-                sent_wall: SystemTime::now(),
-            });
+            self.start(batch, now);
+        }
+    }
+
+    fn start(&mut self, batch: Batch, now: Instant) {
+        if self.in_flight.is_empty() {
+            self.observe(now, SystemTime::now());
+        }
+        let until = now + self.sink.timeout();
+        let until = self.end.map_or(until, |end| end.min(until));
+        let batch = Arc::new(batch);
+        let (sink, sent) = (Arc::clone(&self.sink), Arc::clone(&batch));
+        let task = self
+            .tasks
+            .spawn(async move { sink.send(&sent, until).await });
+        self.in_flight.push(InFlight {
+            task,
+            batch,
+            sent: now,
+            give_up_at: None,
+        });
+    }
+
+    fn may_send(&self, now: Instant) -> bool {
+        match self.end {
+            Some(end) => now < end,
+            None => self.breaker.may_send(now),
+        }
+    }
+
+    fn max_in_flight(&self) -> usize {
+        if self.breaker.is_probing() && self.end.is_none() {
+            1
+        } else {
+            self.sink.batches_in_flight()
         }
     }
 
@@ -162,71 +247,176 @@ impl Exporter {
     }
 
     /// Counts the result of a batch, and sends the next one.
-    pub(super) fn complete(&mut self, finished: Finished, log: &mut Log) {
+    pub(super) fn complete(&mut self, finished: Finished, now: Instant, log: &mut Log) {
         let is_finished = |in_flight: &InFlight| in_flight.task.id() == finished.task;
         let Some(index) = self.in_flight.iter().position(is_finished) else {
-            // `thaw` has aborted the batch, and its documents already wait again.
+            // The batch was given up, and its documents already wait again.
             return;
         };
-        let batch = self.in_flight.remove(index).batch;
+        let InFlight { batch, sent, .. } = self.in_flight.remove(index);
+        let latency = now.saturating_duration_since(sent);
         let dropped = match finished.outcome {
-            Some(Outcome::Accepted(left_out)) => {
-                for document in &left_out {
-                    log.once(match document.fate {
-                        Fate::Later => {
-                            format!("not sent yet, kept for the next flush: {}", document.reason)
-                        }
-                        Fate::Rejected => format!("rejected a document: {}", document.reason),
-                    });
-                }
-                let later: Vec<usize> = left_out
-                    .iter()
-                    .filter(|document| document.fate == Fate::Later)
-                    .map(|document| document.index)
-                    .collect();
-                self.failing |= !later.is_empty();
-                self.buffer
-                    .complete(&batch, left_out.len() - later.len(), &later)
+            Some(Outcome::Accepted(left_out)) => self.accepted(&batch, &left_out, sent, now, log),
+            Some(Outcome::Split(reason)) if batch.len() > 1 => {
+                log.debug(format_args!("a batch was split: {reason}"));
+                self.wanted += batch.len();
+                self.buffer.split(&batch)
             }
-            Some(Outcome::Rejected(reason)) => {
+            Some(Outcome::Split(reason) | Outcome::Rejected(reason)) => {
                 log.once(format_args!("rejected documents: {reason}"));
                 self.buffer.complete(&batch, batch.len(), &[])
             }
-            Some(Outcome::Later(reason)) => {
-                log.once(format_args!(
-                    "not sent yet, kept for the next flush: {reason}"
-                ));
-                self.failing = true;
+            Some(Outcome::Later(failure)) => {
+                self.fail(&failure, sent, now, log);
                 self.buffer.put_back(&batch)
             }
             // The sink panicked, and the panic hook has logged it.
             None => {
-                self.failing = true;
+                self.fail(&Failure::from("a bug"), sent, now, log);
                 self.buffer.put_back(&batch)
             }
         };
+        log.debug(format_args!(
+            "{} responded to {} documents after {latency:?}",
+            self.name(),
+            batch.len()
+        ));
         log_full_buffer(dropped, log);
-        self.send_batches();
+        self.send_batches(now);
+        if self.is_idle() {
+            self.held = None;
+        } else if let Some(held) = &mut self.held {
+            // The sink responds, so a flush of many batches has not failed.
+            held.begun = now;
+        }
     }
 
-    /// Aborts the batches that were sent before a freeze, because their connections may be
-    /// dead. Their documents wait again. `now` is the time of the event that ended the freeze.
-    pub(super) fn thaw(&mut self, now: SystemTime, log: &mut Log) {
-        let (frozen, live) =
-            std::mem::take(&mut self.in_flight)
-                .into_iter()
-                .partition(|in_flight| {
-                    now.duration_since(in_flight.sent_wall)
-                        .map_or(true, |age| age >= FROZEN)
-                });
+    /// Counts a batch that the sink accepted, except for `left_out`. Returns how many documents
+    /// were dropped to make space.
+    fn accepted(
+        &mut self,
+        batch: &Batch,
+        left_out: &[LeftOut],
+        sent: Instant,
+        now: Instant,
+        log: &mut Log,
+    ) -> usize {
+        let mut later = Vec::new();
+        for document in left_out {
+            match document.fate {
+                Fate::Later => later.push(document.index),
+                Fate::Rejected => {
+                    log.once(format_args!("rejected a document: {}", document.reason));
+                }
+            }
+        }
+        let kept = left_out.iter().find(|kept| kept.fate == Fate::Later);
+        match kept {
+            Some(kept) if later.len() == batch.len() => {
+                self.fail(&Failure::from(kept.reason.as_str()), sent, now, log);
+            }
+            Some(kept) => {
+                self.failing = true;
+                log_kept(&kept.reason, log);
+            }
+            None => {
+                let change = self.breaker.succeed(now.saturating_duration_since(sent));
+                self.log_change(change, "", now, log);
+            }
+        }
+        self.buffer
+            .complete(batch, left_out.len() - later.len(), &later)
+    }
+
+    fn fail(&mut self, failure: &Failure, sent: Instant, now: Instant, log: &mut Log) {
+        self.failing = true;
+        log_kept(&failure.reason, log);
+        let change = self.breaker.fail(sent, now, failure.retry_after);
+        self.log_change(change, &failure.reason, now, log);
+    }
+
+    /// The time when the caller must call [`tick`](Self::tick). Any call may change it.
+    pub(super) fn due(&self) -> Option<Instant> {
+        if self.in_flight.is_empty() {
+            let attempt = self.breaker.attempt_at();
+            return attempt.filter(|_| self.end.is_none() && !self.buffer.is_empty());
+        }
+        let observe = self.observed.map(|(at, _)| at + OBSERVE_EVERY);
+        let held = self.held.map(|held| held.until);
+        let give_up = self.in_flight.iter().filter_map(|sent| sent.give_up_at);
+        observe.into_iter().chain(held).chain(give_up).min()
+    }
+
+    /// Notices freezes and flushes without an answer, and makes the next attempt if the breaker
+    /// is open. `wall` is `now` by the wall clock.
+    pub(super) fn tick(&mut self, now: Instant, wall: SystemTime, log: &mut Log) {
+        self.observe(now, wall);
+        self.end_held_flush(now, log);
+        self.give_up(now, log);
+        let attempt = self.breaker.attempt_at();
+        if attempt.is_some_and(|at| at <= now) && self.in_flight.is_empty() && self.end.is_none() {
+            self.send(now);
+        }
+    }
+
+    /// Marks the batches in flight if the sandbox was frozen: their connections may be dead.
+    fn observe(&mut self, now: Instant, wall: SystemTime) {
+        let Some((seen, seen_wall)) = self.observed.replace((now, wall)) else {
+            return;
+        };
+        let counted = now.saturating_duration_since(seen);
+        let passed = wall.duration_since(seen_wall).unwrap_or_default();
+        self.breaker.skip(passed.saturating_sub(counted));
+        if counted.max(passed) >= FROZEN {
+            for in_flight in &mut self.in_flight {
+                let give_up_at = in_flight.give_up_at.get_or_insert(now + GRACE);
+                *give_up_at = (*give_up_at).min(now + GRACE);
+            }
+        }
+    }
+
+    /// Reports a flush that has waited in vain to the breaker. Its requests go on.
+    fn end_held_flush(&mut self, now: Instant, log: &mut Log) {
+        let Some(held) = self.held.take_if(|held| held.until <= now) else {
+            return;
+        };
+        let limit = held.until.saturating_duration_since(held.begun);
+        if self
+            .in_flight
+            .iter()
+            .any(|in_flight| in_flight.sent <= held.begun)
+        {
+            let reason = no_response(self.name(), limit);
+            log.once(format_args!("not sent yet, still in flight: {reason}"));
+            let change = self.breaker.miss(limit, now);
+            self.log_change(change, &reason, now, log);
+        }
+    }
+
+    /// Sends batches again whose connections are probably dead.
+    fn give_up(&mut self, now: Instant, log: &mut Log) {
+        let in_flight = std::mem::take(&mut self.in_flight);
+        let (dead, live): (Vec<_>, Vec<_>) = in_flight
+            .into_iter()
+            .partition(|in_flight| in_flight.give_up_at.is_some_and(|at| at <= now));
         self.in_flight = live;
-        self.put_back(frozen, log);
+        if dead.is_empty() {
+            return;
+        }
+        log.debug(format_args!(
+            "{} batches are sent again: their connections are probably dead",
+            dead.len()
+        ));
+        self.sink.reconnect();
+        self.wanted += dead.iter().map(|dead| dead.batch.len()).sum::<usize>();
+        self.put_back(dead, log);
+        self.send_batches(now);
     }
 
     /// Drops all remaining documents, because the environment ends.
-    pub(super) fn drop_remaining(&mut self, log: &mut Log) {
+    pub(super) fn drop_remaining(&mut self, now: Instant, log: &mut Log) {
         if let Some(oldest) = self.in_flight.first() {
-            let reason = no_response(self.name(), oldest.sent.elapsed());
+            let reason = no_response(self.name(), now.saturating_duration_since(oldest.sent));
             log.once(format_args!("not sent: {reason}"));
         }
         let in_flight = std::mem::take(&mut self.in_flight);
@@ -241,9 +431,18 @@ impl Exporter {
         }
     }
 
-    /// Returns whether nothing is in flight, and nothing will be before the next call of `send`,
-    /// `send_full` or `flush`.
+    /// Returns whether a flush may wait for this sink.
+    pub(super) fn can_delay(&self) -> bool {
+        self.breaker.is_closed()
+    }
+
+    /// Returns whether a flush has nothing to wait for: nothing is in flight, and nothing will be
+    /// before the next call of `send`, `send_full` or `flush`, or the breaker is open. The final
+    /// flush waits whatever the breaker says.
     pub(super) fn is_idle(&self) -> bool {
+        if self.end.is_none() && !self.can_delay() {
+            return true;
+        }
         self.in_flight.is_empty() && (self.failing || self.wanted == 0 || self.buffer.is_empty())
     }
 
@@ -267,6 +466,29 @@ impl Exporter {
     pub(super) fn ledger_mut(&mut self) -> &mut Ledger {
         &mut self.buffer.ledger
     }
+
+    fn log_change(&self, change: Option<Change>, reason: &str, now: Instant, log: &mut Log) {
+        let name = self.name();
+        match (change, self.breaker.attempt_at()) {
+            (Some(Change::Opened), Some(at)) => {
+                let seconds = at.saturating_duration_since(now).as_secs_f32().ceil();
+                log.line(format_args!(
+                    "{name} fails, so no invocation waits for it; documents are kept, next attempt in {seconds} s: {reason}"
+                ));
+            }
+            (Some(Change::Opened), None) => log.line(format_args!(
+                "{name} is slow, so no invocation waits for it; documents are sent meanwhile: {reason}"
+            )),
+            (Some(Change::Closed), _) => log.line(format_args!("{name} responds in time again")),
+            (None, _) => {}
+        }
+    }
+}
+
+fn log_kept(reason: &str, log: &mut Log) {
+    log.once(format_args!(
+        "not sent yet, kept for the next flush: {reason}"
+    ));
 }
 
 fn log_full_buffer(dropped: usize, log: &mut Log) {
@@ -290,7 +512,8 @@ mod tests {
         bytes: 512 * 1024,
     };
 
-    /// A sink with scripted outcomes, taken from the end; `None` is a panic.
+    /// A sink with scripted outcomes, taken from the end; `None` is a panic. Without an outcome it
+    /// never responds.
     #[derive(Debug)]
     struct Scripted(Mutex<Vec<Option<Outcome>>>);
 
@@ -307,41 +530,70 @@ mod tests {
             4
         }
 
+        fn timeout(&self) -> Duration {
+            Duration::from_secs(30)
+        }
+
         fn send<'a>(&'a self, _: &'a Batch, _: Instant) -> SendFuture<'a> {
             Box::pin(async {
                 let next = self.0.lock().unwrap().pop();
-                next.expect("an outcome for each batch").expect("no panic")
+                match next {
+                    Some(outcome) => outcome.expect("no panic"),
+                    None => pending().await,
+                }
             })
         }
+    }
+
+    fn accepted() -> Option<Outcome> {
+        Some(Outcome::Accepted(Vec::new()))
+    }
+
+    fn later() -> Option<Outcome> {
+        Some(Outcome::Later("429".into()))
     }
 
     fn document(id: u64) -> RawDocument {
         RawDocument::new(None, SegmentId::from_u64(id), false, "{}")
     }
 
+    /// An exporter with three documents.
     fn exporter(outcomes: Vec<Option<Outcome>>) -> Exporter {
-        let mut exporter = Exporter::new(Scripted(Mutex::new(outcomes)), 1 << 20);
-        for id in 1..=3 {
-            exporter.push(document(id), &mut Log::default());
-        }
+        let mut exporter = Exporter::with_seed(Scripted(Mutex::new(outcomes)), 1 << 20, 7);
+        push(&mut exporter, 1..=3);
         exporter
     }
 
-    async fn complete_next(exporter: &mut Exporter) {
+    fn push(exporter: &mut Exporter, ids: impl IntoIterator<Item = u64>) {
+        for id in ids {
+            exporter.push(document(id), &mut Log::default());
+        }
+    }
+
+    async fn complete_next(exporter: &mut Exporter, now: Instant) {
         let finished = poll_fn(|context| exporter.poll_finished(context)).await;
-        exporter.complete(finished, &mut Log::default());
+        exporter.complete(finished, now, &mut Log::default());
+    }
+
+    fn tick(exporter: &mut Exporter, now: Instant) {
+        exporter.tick(now, SystemTime::now(), &mut Log::default());
     }
 
     async fn flush(exporter: &mut Exporter) -> (u64, u64, u64) {
-        let until = Instant::now() + Duration::from_secs(5);
-        exporter.flush(until);
+        flush_at(exporter, Instant::now()).await
+    }
+
+    async fn flush_at(exporter: &mut Exporter, now: Instant) -> (u64, u64, u64) {
+        exporter.flush(now + HOLD, now);
         while !exporter.is_idle() {
-            complete_next(exporter).await;
+            complete_next(exporter, now).await;
         }
         let ledger = exporter.ledger();
         assert!(ledger.balances());
         (ledger.sent(), ledger.rejected(), ledger.buffered())
     }
+
+    const HOLD: Duration = Duration::from_secs(2);
 
     #[tokio::test]
     async fn a_document_left_out_waits_or_is_rejected() {
@@ -351,7 +603,7 @@ mod tests {
             reason: "why".to_owned(),
         };
         let mut exporter = exporter(vec![
-            Some(Outcome::Accepted(Vec::new())),
+            accepted(),
             Some(Outcome::Accepted(vec![
                 left_out(0, Fate::Later),
                 left_out(2, Fate::Rejected),
@@ -363,100 +615,177 @@ mod tests {
 
     #[tokio::test]
     async fn a_failed_batch_is_sent_once_in_each_flush() {
-        let mut exporter = exporter(vec![
-            Some(Outcome::Rejected("400".to_owned())),
-            Some(Outcome::Later("429".to_owned())),
-        ]);
+        let mut exporter = exporter(vec![Some(Outcome::Rejected("full".to_owned())), later()]);
         assert_eq!(flush(&mut exporter).await, (0, 0, 3));
         assert_eq!(flush(&mut exporter).await, (0, 3, 0));
     }
 
     #[tokio::test]
     async fn a_panic_in_the_sink_loses_no_document() {
-        let mut exporter = exporter(vec![Some(Outcome::Accepted(Vec::new())), None]);
+        let mut exporter = exporter(vec![accepted(), None]);
         assert_eq!(flush(&mut exporter).await, (0, 0, 3));
         assert_eq!(flush(&mut exporter).await, (3, 0, 0));
     }
 
-    /// A sink that never responds.
-    #[derive(Debug)]
-    struct Silent;
-
-    impl Sink for Silent {
-        fn name(&self) -> &'static str {
-            "silent"
+    #[tokio::test]
+    async fn after_two_failed_flushes_nothing_is_sent_until_the_next_attempt() {
+        let mut exporter = exporter(vec![accepted(), later(), later()]);
+        let now = Instant::now();
+        assert_eq!(flush_at(&mut exporter, now).await, (0, 0, 3));
+        assert!(exporter.can_delay());
+        assert_eq!(flush_at(&mut exporter, now).await, (0, 0, 3));
+        assert!(!exporter.can_delay());
+        for _ in 0..30 {
+            exporter.flush(now + HOLD, now);
+            exporter.send(now);
+            assert!(exporter.is_idle() && exporter.in_flight.is_empty());
         }
+        let attempt = exporter.due().expect("the next attempt");
+        tick(&mut exporter, attempt);
+        assert!(exporter.is_idle(), "beside the handler");
+        complete_next(&mut exporter, attempt).await;
+        assert!(exporter.can_delay());
+        assert_eq!((exporter.ledger().sent(), exporter.due()), (3, None));
+    }
 
-        fn limits(&self) -> BatchLimits {
-            LIMITS
-        }
-
-        fn batches_in_flight(&self) -> usize {
-            4
-        }
-
-        fn send<'a>(&'a self, _: &'a Batch, _: Instant) -> SendFuture<'a> {
-            Box::pin(pending())
-        }
+    #[tokio::test]
+    async fn an_attempt_is_one_batch_and_its_success_sends_the_rest() {
+        let mut exporter = exporter(vec![accepted(), accepted(), later(), later()]);
+        let now = Instant::now();
+        push(&mut exporter, 4..=80);
+        flush_at(&mut exporter, now).await;
+        flush_at(&mut exporter, now).await;
+        let attempt = exporter.due().unwrap();
+        tick(&mut exporter, attempt);
+        assert_eq!(exporter.in_flight.len(), 1);
+        complete_next(&mut exporter, attempt).await;
+        complete_next(&mut exporter, attempt).await;
+        assert_eq!(exporter.ledger().sent(), 80);
     }
 
     /// An exporter with this number of batches in flight, whose sink never responds.
-    fn silent(batches: u64) -> Exporter {
-        let mut exporter = Exporter::new(Silent, 1 << 20);
-        let until = Instant::now() + Duration::from_secs(5);
+    fn silent(batches: u64, now: Instant) -> Exporter {
+        let mut exporter = Exporter::with_seed(Scripted(Mutex::default()), 1 << 20, 7);
         for id in 1..=batches {
-            exporter.push(document(id), &mut Log::default());
-            exporter.send(until);
+            push(&mut exporter, [id]);
+            exporter.send(now);
         }
         assert!(!exporter.has_waiting());
         exporter
     }
 
     #[tokio::test]
-    async fn documents_frozen_in_flight_wait_again_in_their_old_order() {
-        let mut exporter = silent(4);
-        exporter.thaw(SystemTime::now(), &mut Log::default());
-        assert!(!exporter.has_waiting(), "too young to have been frozen");
-        exporter.thaw(SystemTime::now() + FROZEN, &mut Log::default());
-        assert!(
-            exporter.is_idle(),
-            "a flush does not wait for dead connections"
-        );
-        let batch = exporter.buffer.take_batch(LIMITS).unwrap();
-        let ids: Vec<u64> = batch
+    async fn a_request_lives_on_after_the_flush_that_waited_for_it() {
+        let now = Instant::now();
+        let mut exporter = silent(0, now);
+        for n in 0..2 {
+            let now = now + 2 * n * HOLD;
+            push(&mut exporter, [u64::from(n)]);
+            exporter.flush(now + HOLD, now);
+            assert!(!exporter.is_idle() && exporter.can_delay());
+            let mut time = now;
+            while time < now + HOLD {
+                time = exporter.due().unwrap();
+                tick(&mut exporter, time);
+            }
+        }
+        assert!(exporter.is_idle() && !exporter.can_delay());
+        let sent: Vec<usize> = exporter
+            .in_flight
+            .iter()
+            .map(|sent| sent.batch.len())
+            .collect();
+        assert_eq!(sent, [1, 1], "each document is sent once");
+    }
+
+    #[tokio::test]
+    async fn documents_frozen_in_flight_are_sent_again_after_a_time_to_read_answers() {
+        let now = Instant::now();
+        let mut exporter = silent(4, now);
+        tick(&mut exporter, now + FROZEN / 2);
+        assert_eq!(exporter.in_flight[0].give_up_at, None, "no freeze");
+        let thawed = now + FROZEN / 2 + FROZEN;
+        tick(&mut exporter, thawed);
+        assert!(!exporter.has_waiting(), "an answer may have arrived");
+        assert_eq!(exporter.due(), Some(thawed + GRACE));
+        let sent: Vec<Instant> = exporter.in_flight.iter().map(|sent| sent.sent).collect();
+        assert_eq!(sent, [now; 4]);
+        tick(&mut exporter, thawed + GRACE);
+        let sent: Vec<Instant> = exporter.in_flight.iter().map(|sent| sent.sent).collect();
+        assert_eq!(sent, [thawed + GRACE], "all in one batch");
+        let ids: Vec<u64> = exporter.in_flight[0]
+            .batch
             .documents()
             .map(|document| document.id.as_u64())
             .collect();
-        assert_eq!(ids, [1, 2, 3, 4]);
+        assert_eq!(ids, [1, 2, 3, 4], "in their old order");
+    }
+
+    #[tokio::test]
+    async fn a_freeze_that_stops_the_monotonic_clock_is_noticed() {
+        let now = Instant::now();
+        let mut exporter = silent(1, now);
+        let wall = SystemTime::now() + FROZEN * 60;
+        exporter.tick(now, wall, &mut Log::default());
+        assert_eq!(exporter.in_flight[0].give_up_at, Some(now + GRACE));
     }
 
     #[tokio::test]
     async fn the_end_of_an_aborted_batch_changes_nothing() {
-        let mut exporter = silent(2);
-        exporter.thaw(SystemTime::now() + FROZEN, &mut Log::default());
+        let now = Instant::now();
+        let mut exporter = silent(2, now);
+        tick(&mut exporter, now + FROZEN);
+        tick(&mut exporter, now + FROZEN + GRACE);
         for _ in 0..2 {
-            complete_next(&mut exporter).await;
+            complete_next(&mut exporter, now).await;
         }
         assert_eq!(exporter.ledger().buffered(), 2);
-        assert!(exporter.has_waiting() && !exporter.is_failing());
+        assert!(exporter.in_flight.len() == 1 && !exporter.is_failing());
+    }
+
+    #[tokio::test]
+    async fn the_final_flush_sends_whatever_the_breaker_says_and_only_until_its_end() {
+        let mut exporter = exporter(vec![accepted(), later(), later()]);
+        let now = Instant::now();
+        flush_at(&mut exporter, now).await;
+        flush_at(&mut exporter, now).await;
+        assert!(!exporter.can_delay());
+        exporter.final_flush(now + HOLD, now);
+        assert!(!exporter.is_idle());
+        complete_next(&mut exporter, now).await;
+        assert!(exporter.is_idle() && exporter.ledger().sent() == 3);
+        push(&mut exporter, [4]);
+        exporter.final_flush(now + HOLD, now + HOLD);
+        assert!(exporter.is_idle() && exporter.in_flight.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_is_silent_at_shutdown_is_sent_again_once() {
+        let now = Instant::now();
+        let mut exporter = silent(1, now);
+        exporter.final_flush(now + HOLD, now);
+        assert!(!exporter.is_idle());
+        tick(&mut exporter, now + HOLD / 2);
+        assert_eq!(exporter.in_flight[0].sent, now + HOLD / 2);
+        assert_eq!(exporter.in_flight[0].give_up_at, None);
     }
 
     #[tokio::test]
     async fn remaining_documents_are_counted_as_dropped() {
-        let mut exporter = silent(3);
-        exporter.drop_remaining(&mut Log::default());
+        let now = Instant::now();
+        let mut exporter = silent(3, now);
+        exporter.drop_remaining(now, &mut Log::default());
         assert!(exporter.ledger().balances() && exporter.ledger().dropped() == 3);
     }
 
     #[tokio::test]
     async fn a_flush_does_not_wait_for_documents_received_after_it_began() {
-        let mut exporter = exporter(vec![Some(Outcome::Accepted(Vec::new()))]);
-        exporter.flush(Instant::now() + Duration::from_secs(5));
+        let mut exporter = exporter(vec![accepted()]);
+        let now = Instant::now();
+        exporter.flush(now + HOLD, now);
         // As from a background task that sends faster than the sink responds.
-        for id in 10..100 {
-            exporter.push(document(id), &mut Log::default());
-        }
-        complete_next(&mut exporter).await;
+        push(&mut exporter, 10..100);
+        complete_next(&mut exporter, now).await;
         assert!(exporter.is_idle());
         assert_eq!(
             (exporter.ledger().sent(), exporter.ledger().buffered()),

@@ -61,25 +61,34 @@ impl Exporters {
     }
 
     /// Starts to send all documents buffered now, and each batch that becomes full meanwhile.
-    pub(crate) fn send(&mut self, until: Instant) {
-        for exporter in &mut self.exporters {
-            exporter.send(until);
-        }
+    pub(crate) fn send(&mut self) {
+        let now = Instant::now();
+        self.each(|exporter| exporter.send(now));
     }
 
     /// Starts to send all documents buffered now. [`is_idle`](Self::is_idle) becomes true when
-    /// the sinks have responded to all of them.
+    /// the sinks that are worth waiting for have responded to all of them. `until` is the end of
+    /// the wait; requests live on.
     pub(crate) fn flush(&mut self, until: Instant) {
-        for exporter in &mut self.exporters {
-            exporter.flush(until);
-        }
+        let now = Instant::now();
+        self.each(|exporter| exporter.flush(until, now));
+    }
+
+    /// Starts to send all documents buffered now, to every sink, because the environment ends at
+    /// `until`. Nothing is sent after it.
+    pub(crate) fn final_flush(&mut self, until: Instant) {
+        let now = Instant::now();
+        self.each(|exporter| exporter.final_flush(until, now));
     }
 
     /// Starts to send full batches, except to a sink whose last batch failed.
-    pub(crate) fn send_full(&mut self, until: Instant) {
-        for exporter in &mut self.exporters {
-            exporter.send_full(until);
-        }
+    pub(crate) fn send_full(&mut self) {
+        let now = Instant::now();
+        self.each(|exporter| exporter.send_full(now));
+    }
+
+    fn each(&mut self, act: impl FnMut(&mut Exporter)) {
+        self.exporters.iter_mut().for_each(act);
     }
 
     /// Waits for the end of any batch's task. If no batch is in flight, waits forever.
@@ -101,26 +110,37 @@ impl Exporters {
     /// Counts the result of a batch, and sends the next one.
     pub(crate) fn complete(&mut self, batch: FinishedBatch, log: &mut Log) {
         if let Some(exporter) = self.exporters.get_mut(batch.exporter_index) {
-            exporter.complete(batch.finished, log);
+            exporter.complete(batch.finished, Instant::now(), log);
         }
     }
 
-    /// Aborts batches that were in flight during a freeze; see [`Exporter::thaw`].
-    pub(crate) fn thaw(&mut self, now: SystemTime, log: &mut Log) {
-        for exporter in &mut self.exporters {
-            exporter.thaw(now, log);
-        }
+    /// The time when the caller must call [`tick`](Self::tick). Any call may change it.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.exporters.iter().filter_map(Exporter::due).min()
+    }
+
+    /// Notices freezes and flushes without an answer, and sends again what is due. The caller
+    /// also calls it if an event may have ended a freeze.
+    pub(crate) fn tick(&mut self, now: Instant, log: &mut Log) {
+        let wall = SystemTime::now();
+        self.each(|exporter| exporter.tick(now, wall, log));
     }
 
     /// Drops all remaining documents, because the environment ends.
     pub(crate) fn drop_remaining(&mut self, log: &mut Log) {
-        for exporter in &mut self.exporters {
-            exporter.drop_remaining(log);
-        }
+        let now = Instant::now();
+        self.each(|exporter| exporter.drop_remaining(now, log));
     }
 
-    /// Returns whether nothing is in flight, and nothing will be before the next call of `send`,
-    /// `send_full` or `flush`.
+    /// Returns whether a flush may wait for at least one sink. If not, a flush is over at once.
+    #[allow(dead_code, reason = "for flush control, which decides whether to hold")]
+    pub(crate) fn can_delay(&self) -> bool {
+        self.exporters.iter().any(Exporter::can_delay)
+    }
+
+    /// Returns whether a flush has nothing to wait for: nothing is in flight, and nothing will be
+    /// before the next call of `send`, `send_full` or `flush`. Sinks whose breaker is open do not
+    /// count, except in the final flush.
     pub(crate) fn is_idle(&self) -> bool {
         self.exporters.iter().all(Exporter::is_idle)
     }

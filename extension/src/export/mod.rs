@@ -3,6 +3,7 @@
 //! Each sink has a folder here, and an [`Exporter`] with its own buffer and ledger, so a slow
 //! sink does not delay the others. [`Exporters`] holds all of them.
 
+mod breaker;
 mod exporter;
 mod exporters;
 pub mod file;
@@ -11,4 +12,4 @@ pub mod xray;
 
 pub use exporter::Exporter;
 pub use exporters::Exporters;
-pub use sink::{Fate, LeftOut, Outcome, SendFuture, Sink};
+pub use sink::{Failure, Fate, LeftOut, Outcome, SendFuture, Sink};

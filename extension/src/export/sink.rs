@@ -17,8 +17,15 @@ pub trait Sink: fmt::Debug + Send + Sync + 'static {
     /// The most batches in flight at a time, at least 1.
     fn batches_in_flight(&self) -> usize;
 
+    /// The longest time that one batch takes. A flush waits no longer than its own limit, but
+    /// the batch goes on.
+    fn timeout(&self) -> Duration;
+
     /// Prepares the first batch, for example a TLS client, while the handler runs.
     fn warm(&self) {}
+
+    /// Drops kept connections, because they are probably dead.
+    fn reconnect(&self) {}
 
     /// Sends one batch. Must end by `until`.
     fn send<'a>(&'a self, batch: &'a Batch, until: Instant) -> SendFuture<'a>;
@@ -34,9 +41,36 @@ pub enum Outcome {
     /// The sink accepted all documents except these.
     Accepted(Vec<LeftOut>),
     /// The sink accepted no document now, and may accept the same batch later.
-    Later(String),
-    /// The sink will never accept this batch.
+    Later(Failure),
+    /// The sink accepted no document because of one of them, or because of their size. It may
+    /// accept smaller batches. If the batch has one document, the document is rejected.
+    Split(String),
+    /// The sink will never accept a document of this batch.
     Rejected(String),
+}
+
+/// The reason why a sink accepted no document now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The reason, for the log.
+    pub reason: String,
+    /// The pause that the sink asks for.
+    pub retry_after: Option<Duration>,
+}
+
+impl From<String> for Failure {
+    fn from(reason: String) -> Self {
+        Self {
+            reason,
+            retry_after: None,
+        }
+    }
+}
+
+impl From<&str> for Failure {
+    fn from(reason: &str) -> Self {
+        reason.to_owned().into()
+    }
 }
 
 /// A document that the sink did not accept, in a batch that it accepted.

@@ -103,7 +103,7 @@ async fn a_silent_x_ray_delays_next_by_the_flush_timeout_at_most() {
     );
     let (mut xray, log) = fixture.shutdown().await;
     assert!(
-        log.contains("kept for the next flush: no response from X-Ray within 300ms"),
+        log.contains("still in flight: no response from X-Ray within 300ms"),
         "{log}"
     );
     let sent = xray
@@ -303,7 +303,14 @@ async fn no_document_is_lost_while_x_ray_is_unreachable() {
     }
     lambda.shutdown("SPINDOWN");
     let (_, log) = extension.exited().await;
-    assert_eq!(log.lines().count(), 1, "logged once: {log}");
+    let lines: Vec<&str> = log.lines().collect();
+    assert_eq!(lines.len(), 3, "each once: {log}");
+    assert!(lines[0].contains("not sent yet"), "{log}");
+    assert!(
+        lines[1].contains("X-Ray fails, so no invocation waits"),
+        "{log}"
+    );
+    assert!(lines[2].contains("X-Ray responds in time again"), "{log}");
     assert_eq!(xray.received().len(), 300);
 }
 

@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::sink::{Outcome, SendFuture, Sink};
 use crate::buffer::{Batch, BatchLimits};
@@ -21,6 +21,9 @@ const LIMITS: BatchLimits = BatchLimits {
     documents: 1_000,
     bytes: 1024 * 1024,
 };
+
+/// Not enforced: a write to the local disk ends by itself.
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The largest size of the file. Lambda's `/tmp` has 512 MB by default (Lambda Developer Guide,
 /// ephemeral storage), and the function needs it.
@@ -48,6 +51,10 @@ impl Sink for File {
         1
     }
 
+    fn timeout(&self) -> Duration {
+        TIMEOUT
+    }
+
     fn send<'a>(&'a self, batch: &'a Batch, _: Instant) -> SendFuture<'a> {
         Box::pin(async {
             let (path, lines) = (self.path.clone(), lines(batch));
@@ -58,11 +65,14 @@ impl Sink for File {
                     "{} has reached its limit of {MAX_FILE_BYTES} bytes; move or delete it",
                     self.path.display()
                 )),
-                Ok(Err(error)) => Outcome::Later(format!(
-                    "cannot write to {}: {error}; check XRAY_LAMBDA_SINKS",
-                    self.path.display()
-                )),
-                Err(_) => Outcome::Later("the write was interrupted".to_owned()),
+                Ok(Err(error)) => Outcome::Later(
+                    format!(
+                        "cannot write to {}: {error}; check XRAY_LAMBDA_SINKS",
+                        self.path.display()
+                    )
+                    .into(),
+                ),
+                Err(_) => Outcome::Later("the write was interrupted".into()),
             }
         })
     }
@@ -108,6 +118,7 @@ mod tests {
 
     use super::*;
     use crate::buffer::DocumentBuffer;
+    use crate::export::sink::Failure;
     use crate::raw_document::RawDocument;
 
     fn batch(documents: &[&str]) -> Batch {
@@ -148,7 +159,9 @@ mod tests {
 
     #[tokio::test]
     async fn documents_wait_if_the_file_cannot_be_written() {
-        let Outcome::Later(reason) = send(Path::new("/nonexistent/file"), &["{}"]).await else {
+        let Outcome::Later(Failure { reason, .. }) =
+            send(Path::new("/nonexistent/file"), &["{}"]).await
+        else {
             panic!("not kept")
         };
         assert!(reason.contains("/nonexistent/file"), "{reason}");

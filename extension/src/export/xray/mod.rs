@@ -43,6 +43,12 @@ const MAX_BATCH_BYTES: usize = 512 * 1024;
 /// keep the CPU of a small sandbox busy.
 const MAX_REQUESTS_IN_FLIGHT: usize = 4;
 
+/// The longest time of a request. An earlier end would send documents again that X-Ray may still
+/// process; a later one would keep a request that nobody answers any more. The AWS SDK for Java
+/// ends a silent request after 30 s, the one for Python after 60 s, those for Go and Rust never
+/// (their default HTTP clients). The daemon ends it after 2 s and discards the documents.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The most bytes read of a response, which has a few KB even if all 50 documents are
 /// unprocessed.
 const MAX_RESPONSE_BYTES: usize = 256 * 1024;
@@ -73,7 +79,7 @@ impl XRay {
     async fn put(&self, batch: &Batch, until: Instant) -> Outcome {
         let Some(url) = &self.url else {
             return Outcome::Later(
-                "the endpoint is unknown; set AWS_REGION or AWS_ENDPOINT_URL_XRAY".to_owned(),
+                "the endpoint is unknown; set AWS_REGION or AWS_ENDPOINT_URL_XRAY".into(),
             );
         };
         let Ok(body) = body(batch) else {
@@ -84,9 +90,9 @@ impl XRay {
         match timeout_at(until.into(), self.send_on_kept_or_new(&request, until)).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(Failure::Other(reason) | Failure::BeforeResponse(reason))) => {
-                Outcome::Later(reason)
+                Outcome::Later(reason.into())
             }
-            Err(_) => Outcome::Later(no_response(NAME, begun.elapsed())),
+            Err(_) => Outcome::Later(no_response(NAME, begun.elapsed()).into()),
         }
     }
 
@@ -197,8 +203,17 @@ impl Sink for XRay {
         MAX_REQUESTS_IN_FLIGHT
     }
 
+    fn timeout(&self) -> Duration {
+        REQUEST_TIMEOUT
+    }
+
     fn warm(&self) {
         self.connections.warm();
+    }
+
+    fn reconnect(&self) {
+        // The first use returns the same error.
+        let _ = self.connections.fresh();
     }
 
     fn send<'a>(&'a self, batch: &'a Batch, until: Instant) -> SendFuture<'a> {

@@ -15,9 +15,12 @@ pub(super) fn outcome(
         match unprocessed(body) {
             Some(unprocessed) => Outcome::Accepted(find_left_out(&unprocessed, batch)),
             // A proxy's page or an incomplete response: X-Ray may have accepted nothing.
-            None => Outcome::Later(format!(
-                "the response {status} is not from X-Ray; check AWS_ENDPOINT_URL_XRAY and the proxy"
-            )),
+            None => Outcome::Later(
+                format!(
+                    "the response {status} is not from X-Ray; check AWS_ENDPOINT_URL_XRAY and the proxy"
+                )
+                .into(),
+            ),
         }
     } else {
         failure(status, error_type, body)
@@ -113,12 +116,12 @@ fn failure(status: u16, error_type: Option<&str>, body: &[u8]) -> Outcome {
         .trim_end()
         .to_owned();
     match status {
-        403 | 401 => Outcome::Later(format!(
-            "{reason}; the function's role needs xray:PutTraceSegments"
-        )),
+        403 | 401 => Outcome::Later(
+            format!("{reason}; the function's role needs xray:PutTraceSegments").into(),
+        ),
         // 408, 429, 5xx, redirects, and errors of a proxy.
-        400 | 413 | 415 if !is_transient(&kind) => Outcome::Rejected(reason),
-        _ => Outcome::Later(reason),
+        400 | 413 | 415 if !is_transient(&kind) => Outcome::Split(reason),
+        _ => Outcome::Later(reason.into()),
     }
 }
 
@@ -235,7 +238,7 @@ mod tests {
         let is_rejected = |status, kind| {
             matches!(
                 outcome(status, Some(kind), b"", &batch(&[1])),
-                Outcome::Rejected(_)
+                Outcome::Split(_)
             )
         };
         assert!(is_rejected(400, "InvalidRequestException"));
@@ -257,7 +260,7 @@ mod tests {
         let body = br#"{"__type":"com.amazonaws.xray#InvalidRequestException","Message":"secret"}"#;
         assert_eq!(
             outcome(400, None, body, &batch(&[1])),
-            Outcome::Rejected("X-Ray responded with 400 InvalidRequestException".to_owned())
+            Outcome::Split("X-Ray responded with 400 InvalidRequestException".to_owned())
         );
     }
 }
