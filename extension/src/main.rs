@@ -1,9 +1,10 @@
 //! Lambda starts this program from `/opt/extensions`, before the function.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use xray_lambda_extension::export::file::File;
-use xray_lambda_extension::export::xray::XRay;
+use xray_lambda_extension::export::xray::{XRay, XRayApi};
 use xray_lambda_extension::export::{Exporter, Exporters};
 use xray_lambda_extension::flush::{FlushControl, Limits};
 use xray_lambda_extension::intake::Intake;
@@ -95,9 +96,8 @@ fn exporters(config: &Config) -> Exporters {
     let max_bytes = config.buffer_bytes / config.sinks.len().max(1);
     let exporters = config.sinks.iter().map(|sink| match sink {
         SinkChoice::XRay => {
-            let (endpoint, region) = (config.endpoint.as_deref(), config.region.as_deref());
-            let xray = XRay::new(endpoint, region, config.credentials.clone());
-            Exporter::new(xray, max_bytes)
+            let api = Arc::new(XRayApi::new(config.xray.clone()));
+            Exporter::new(XRay::new(api), max_bytes)
         }
         SinkChoice::File(path) => Exporter::new(File::new(path.clone()), max_bytes),
     });

@@ -12,8 +12,8 @@ pub use self::sinks::SinkChoice;
 use self::sinks::{SINKS, sinks};
 pub use self::variable::Variable;
 use self::variable::Variables;
-use self::xray::{credentials, endpoint};
-use crate::export::xray::CredentialSource;
+use self::xray::ROLE_ARN;
+use crate::export::xray::XRaySettings;
 use crate::intake;
 
 /// The environment variables, read once at the start.
@@ -31,12 +31,8 @@ pub struct Config {
     pub function_name: Option<String>,
     /// The UDP address that documents are sent to; always a loopback address.
     pub intake: SocketAddr,
-    /// The AWS Region.
-    pub region: Option<String>,
-    /// X-Ray's base URL; `None` if neither an endpoint nor a Region is set.
-    pub endpoint: Option<String>,
-    /// The source of credentials; `None` if no variable names one.
-    pub credentials: Option<CredentialSource>,
+    /// The endpoint and credentials of X-Ray.
+    pub xray: XRaySettings,
     /// The most bytes of documents that wait to be sent, in all sinks together.
     pub buffer_bytes: usize,
     /// The longest time that a flush may delay `/next` after an invocation.
@@ -51,7 +47,13 @@ pub struct Config {
 
 /// The environment variables of this project, as the README lists them. The extension also
 /// reads variables of AWS and of HTTP proxies.
-pub const VARIABLES: &[Variable] = &[BUFFER_BYTES, FLUSH_TIMEOUT_MS, FUNCTION_SEGMENT, SINKS];
+pub const VARIABLES: &[Variable] = &[
+    BUFFER_BYTES,
+    FLUSH_TIMEOUT_MS,
+    FUNCTION_SEGMENT,
+    ROLE_ARN,
+    SINKS,
+];
 
 const BUFFER_BYTES: Variable = Variable {
     name: "XRAY_LAMBDA_BUFFER_BYTES",
@@ -83,8 +85,7 @@ impl Config {
         let get = &|variable: &str| get(variable).filter(|value| !value.is_empty());
         let mut warnings = Vec::new();
         let intake = intake_address(get, &mut warnings);
-        let region = get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION"));
-        let endpoint = endpoint(get, region.as_deref(), &mut warnings);
+        let xray = xray::settings(get, &mut warnings);
         let buffer_bytes = BUFFER_BYTES.number(get, &mut warnings);
         let flush_timeout_ms = FLUSH_TIMEOUT_MS.number(get, &mut warnings) as u64;
         Self {
@@ -94,9 +95,7 @@ impl Config {
                 == Some("lambda-managed-instances"),
             function_name: get("AWS_LAMBDA_FUNCTION_NAME"),
             intake,
-            region,
-            endpoint,
-            credentials: credentials(get),
+            xray,
             buffer_bytes,
             flush_timeout: Duration::from_millis(flush_timeout_ms),
             function_segment: FUNCTION_SEGMENT.boolean(get, &mut warnings),
@@ -157,7 +156,7 @@ mod tests {
         let region = ("AWS_REGION", "cn-north-1");
         let general = ("AWS_ENDPOINT_URL", "http://general");
         let xray = ("AWS_ENDPOINT_URL_XRAY", "http://xray");
-        let endpoint = |variables: &[_]| config(variables).endpoint.unwrap();
+        let endpoint = |variables: &[_]| config(variables).xray.endpoint.unwrap();
         assert_eq!(endpoint(&[region, general, xray]), "http://xray");
         assert_eq!(endpoint(&[region, general]), "http://general");
         assert_eq!(
@@ -173,7 +172,7 @@ mod tests {
             "https://user@xray.example",
         ] {
             let config = config(&[("AWS_REGION", "eu-west-1"), ("AWS_ENDPOINT_URL_XRAY", url)]);
-            assert_eq!(config.endpoint, None, "{url}");
+            assert_eq!(config.xray.endpoint, None, "{url}");
             let [warning] = config.warnings.as_slice() else {
                 panic!("{:?}", config.warnings)
             };

@@ -6,7 +6,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::lambda::{FUNCTION_TIMEOUT, Lambda, LambdaOptions};
 use crate::sandbox::{Extension, id};
-use crate::xray::XRay;
+use crate::xray::{PutRequest, Response, XRay};
 
 /// Starts an endpoint for credentials. Returns its URL and the requests that it receives.
 async fn endpoint(status: u16, expiration: &str) -> (String, UnboundedReceiver<String>) {
@@ -36,11 +36,9 @@ async fn endpoint(status: u16, expiration: &str) -> (String, UnboundedReceiver<S
     (url, requests)
 }
 
-/// Runs two invocations, each with one document, of a function without credentials in its
-/// environment. Returns X-Ray and the log.
+/// Runs two invocations of a function without credentials in its environment, as
+/// [`invoke_twice`] does.
 async fn two_invocations(url: &str) -> (XRay, String) {
-    let mut lambda = Lambda::start(LambdaOptions::default()).await;
-    let xray = XRay::start([]).await;
     let variables = [
         ("AWS_ACCESS_KEY_ID", ""),
         ("AWS_SECRET_ACCESS_KEY", ""),
@@ -48,7 +46,17 @@ async fn two_invocations(url: &str) -> (XRay, String) {
         ("AWS_CONTAINER_CREDENTIALS_FULL_URI", url),
         ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "let-me-in"),
     ];
-    let extension = Extension::start_with(&lambda, &xray.address, &variables);
+    invoke_twice([], &variables).await
+}
+
+/// Runs two invocations, each with one document. Returns X-Ray and the log.
+async fn invoke_twice(
+    script: impl IntoIterator<Item = Response>,
+    variables: &[(&str, &str)],
+) -> (XRay, String) {
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
+    let xray = XRay::start(script).await;
+    let extension = Extension::start_with(&lambda, &xray.address, variables);
     lambda.ready().await;
     lambda.telemetry("[]").await;
     for n in 1..=2 {
@@ -109,4 +117,56 @@ async fn an_error_of_the_endpoint_is_logged_without_the_response_body() {
     );
     assert!(!log.contains("restored"), "{log}");
     assert!(xray.received().is_empty());
+}
+
+/// The access key that a request was signed with.
+fn access_key(request: &PutRequest) -> &str {
+    let (_, after) = request
+        .header("authorization")
+        .unwrap()
+        .split_once("Credential=")
+        .unwrap();
+    after.split_once('/').unwrap().0
+}
+
+#[tokio::test]
+async fn if_the_environments_credentials_have_expired_the_endpoint_is_asked_in_the_same_flush() {
+    for error in ["ExpiredTokenException", "UnrecognizedClientException"] {
+        let (url, mut requests) = endpoint(200, "2999-01-10T09:00:00Z").await;
+        let variables = [("AWS_CONTAINER_CREDENTIALS_FULL_URI", url.as_str())];
+        let script = [Response::Error(403, error)];
+        let (mut xray, log) = invoke_twice(script, &variables).await;
+        assert_eq!(log, "");
+        for (document, key) in [(1, "AKIDEXAMPLE"), (1, "AKIDRESTORED"), (2, "AKIDRESTORED")] {
+            let request = xray.next_request().await;
+            assert_eq!(access_key(&request), key);
+            assert_eq!(request.documents[0]["id"], id(document));
+        }
+        assert!(requests.try_recv().is_ok());
+        assert!(requests.try_recv().is_err(), "a second request");
+    }
+}
+
+#[tokio::test]
+async fn if_the_endpoints_credentials_have_expired_it_is_asked_again() {
+    let (url, mut requests) = endpoint(200, "2999-01-10T09:00:00Z").await;
+    let variables = [
+        ("AWS_ACCESS_KEY_ID", ""),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", url.as_str()),
+    ];
+    let script = [Response::Error(403, "ExpiredTokenException")];
+    let (mut xray, log) = invoke_twice(script, &variables).await;
+    assert_eq!(log, "");
+    assert_eq!(xray.received().len(), 3);
+    assert!(requests.try_recv().is_ok() && requests.try_recv().is_ok());
+}
+
+#[tokio::test]
+async fn without_another_source_expired_credentials_are_used_once_in_each_flush() {
+    let script = [Response::Error(403, "ExpiredTokenException")];
+    let (mut xray, log) = invoke_twice(script, &[]).await;
+    assert!(log.contains("ExpiredTokenException"), "{log}");
+    let first = xray.next_request().await;
+    assert_eq!(first.documents.len(), 1);
+    assert_eq!(access_key(&first), "AKIDEXAMPLE");
 }

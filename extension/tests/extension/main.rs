@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "an unwrap in a test is an assertion")]
 
+mod assumed_role;
+mod clock;
 mod credentials;
 mod endpoints;
 mod faults;
@@ -16,4 +18,5 @@ mod sandbox;
 mod signature;
 mod sinks;
 mod telemetry_listener;
+mod tls;
 mod xray;

@@ -20,6 +20,8 @@ pub(crate) enum Response {
     AcceptAfter(Duration),
     /// An error with this status and type.
     Error(u16, &'static str),
+    /// An error with this status, type and `Date`.
+    ErrorAt(u16, &'static str, String),
     /// Status 200, and the documents with these ids are unprocessed with this error code. Other
     /// batches are accepted until one contains such a document.
     Unprocessed(&'static str, Vec<String>),
@@ -164,9 +166,14 @@ async fn serve(
             sleep(time).await;
         }
         let _ = requests.send(request);
+        let mut date = String::new();
         let (status, error, body) = match response {
             Response::Accept | Response::AcceptAfter(_) => (200, "", unprocessed("", Vec::new())),
             Response::Error(status, error) => (status, error, "{}".to_owned()),
+            Response::ErrorAt(status, error, at) => {
+                date = format!("date: {at}\r\n");
+                (status, error, "{}".to_owned())
+            }
             Response::Unprocessed(code, ids) => (200, "", unprocessed(code, ids)),
             Response::ProxyPage => (200, "", "<html>log in</html>".to_owned()),
             Response::Hang => {
@@ -182,7 +189,7 @@ async fn serve(
             }
         };
         let response = format!(
-            "HTTP/1.1 {status} x\r\nx-amzn-errortype: {error}\r\ncontent-length: {}\r\n\r\n{body}",
+            "HTTP/1.1 {status} x\r\n{date}x-amzn-errortype: {error}\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
         if stream.write_all(response.as_bytes()).await.is_err() {

@@ -4,7 +4,9 @@ use std::time::{Duration, SystemTime};
 use reqwest::Client;
 use rustls::{ClientConfig, RootCertStore};
 
+use super::ca_bundle::CaBundle;
 use super::endpoint;
+use super::network_error::reason;
 
 /// The HTTP client, replaced if the connections in its pool are probably dead.
 ///
@@ -15,6 +17,7 @@ use super::endpoint;
 #[derive(Debug)]
 pub(super) struct Connections {
     endpoint_is_loopback: bool,
+    ca_bundle: Option<CaBundle>,
     state: Mutex<State>,
 }
 
@@ -38,10 +41,11 @@ pub(super) struct PooledClient {
 const MAX_IDLE: Duration = Duration::from_secs(30);
 
 impl Connections {
-    /// Connections to `endpoint`, a base URL.
-    pub(super) fn new(endpoint: Option<&str>) -> Self {
+    /// Connections to `endpoint`, a base URL. The roots are those of `ca_bundle`, or Mozilla's.
+    pub(super) fn new(endpoint: Option<&str>, ca_bundle: Option<CaBundle>) -> Self {
         Self {
             endpoint_is_loopback: endpoint.is_some_and(endpoint::is_loopback),
+            ca_bundle,
             state: Mutex::default(),
         }
     }
@@ -49,8 +53,9 @@ impl Connections {
     /// Returns the client, which may have kept connections.
     ///
     /// # Errors
-    /// The client cannot be built, for example because of a malformed proxy variable.
-    pub(super) fn pooled(&self) -> Result<PooledClient, reqwest::Error> {
+    /// The client cannot be built, for example because of a malformed proxy variable, or because
+    /// the CA bundle cannot be read.
+    pub(super) fn pooled(&self) -> Result<PooledClient, String> {
         let now = SystemTime::now();
         let mut state = self.lock();
         let fresh_enough = state
@@ -72,7 +77,7 @@ impl Connections {
     ///
     /// # Errors
     /// Those of [`pooled`](Self::pooled).
-    pub(super) fn fresh(&self) -> Result<Client, reqwest::Error> {
+    pub(super) fn fresh(&self) -> Result<Client, String> {
         let mut state = self.lock();
         state.client = None;
         state.used = Some(SystemTime::now());
@@ -85,7 +90,7 @@ impl Connections {
         let _ = self.client(&mut self.lock());
     }
 
-    fn client(&self, state: &mut State) -> Result<Client, reqwest::Error> {
+    fn client(&self, state: &mut State) -> Result<Client, String> {
         if let Some(client) = &state.client {
             return Ok(client.clone());
         }
@@ -98,10 +103,30 @@ impl Connections {
             // A proxy cannot reach the loopback interface of this sandbox.
             builder = builder.no_proxy();
         }
-        let tls = state.tls.get_or_insert_with(tls);
-        let client = builder.tls_backend_preconfigured(tls.clone()).build()?;
+        let tls = match &state.tls {
+            Some(tls) => tls.clone(),
+            None => state.tls.insert(self.tls()?).clone(),
+        };
+        let client = builder.tls_backend_preconfigured(tls).build();
+        let client = client.map_err(|error| reason("AWS", error))?;
         state.client = Some(client.clone());
         Ok(client)
+    }
+
+    /// Names the TLS provider, because rustls panics if the build contains two providers and none
+    /// is named.
+    fn tls(&self) -> Result<ClientConfig, String> {
+        let roots = match &self.ca_bundle {
+            Some(bundle) => bundle.read()?,
+            None => RootCertStore {
+                roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+            },
+        };
+        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+        let versions = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap_or_else(|_| unreachable!("ring supports the default versions of TLS"));
+        Ok(versions.with_root_certificates(roots).with_no_client_auth())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -110,17 +135,4 @@ impl Connections {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
-}
-
-/// Names the TLS provider, because rustls panics if the build contains two providers and none
-/// is named.
-fn tls() -> ClientConfig {
-    let roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    let versions = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap_or_else(|_| unreachable!("ring supports the default versions of TLS"));
-    versions.with_root_certificates(roots).with_no_client_auth()
 }

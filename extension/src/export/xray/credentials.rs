@@ -1,19 +1,18 @@
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::Request;
-use hyper::body::Bytes;
-use hyper::client::conn::http1::handshake;
-use hyper_util::rt::TokioIo;
-use reqwest::Url;
-use serde::Deserialize;
-use tokio::net::TcpStream;
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 use xray_document::Timestamp;
 
-/// The credentials of the function's role.
+use super::assume_role::{Role, RoleAssumer};
+use super::ca_bundle::CaBundle;
+use super::clock::Clock;
+use super::container::ContainerEndpoint;
+
+/// Credentials of a role.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     pub(crate) access_key_id: String,
@@ -27,47 +26,53 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// The source of credentials.
-#[derive(Clone, PartialEq, Eq)]
-pub enum CredentialSource {
-    /// Environment variables, which Lambda sets for every process.
-    Environment(Credentials),
-    /// An HTTP endpoint in the sandbox. Lambda uses it with SnapStart, because credentials in
-    /// the environment would expire with the snapshot (Lambda Developer Guide, SnapStart).
-    Container {
-        /// The endpoint's URL.
-        url: String,
-        /// The value of the `Authorization` header.
-        token: Option<String>,
-    },
+/// The sources of the function's credentials, each `None` if no variable names it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CredentialSources {
+    /// Environment variables, which Lambda sets for every process. They are used first, until
+    /// AWS responds that they have expired.
+    pub environment: Option<Credentials>,
+    /// The endpoint that is then asked.
+    pub container: Option<ContainerEndpoint>,
 }
 
-impl fmt::Debug for CredentialSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Environment(_) => "Environment",
-            Self::Container { .. } => "Container",
-        })
-    }
+/// Credentials that expire.
+#[derive(Debug, Clone)]
+pub(super) struct Temporary {
+    pub(super) credentials: Credentials,
+    /// `None` if they are to be used once.
+    pub(super) expires: Option<Timestamp>,
 }
 
 /// Fetches credentials at their first use, and again shortly before they expire.
 #[derive(Debug)]
 pub(super) struct CredentialsCache {
-    source: Option<CredentialSource>,
-    fetched: Mutex<Option<(Credentials, Timestamp)>>,
+    sources: CredentialSources,
+    environment_expired: AtomicBool,
+    container: Fetched,
+    role: Option<(RoleAssumer, Fetched)>,
 }
 
 /// Credentials are fetched again this long before they expire.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(60);
-/// The most bytes read of a response, which usually has 1.5 KB.
-const MAX_RESPONSE_BYTES: usize = 64 * 1024;
+
+/// The longest time that a source may take to respond.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl CredentialsCache {
-    pub(super) fn new(source: Option<CredentialSource>) -> Self {
+    /// Credentials of the function or, if `role` is set, of that role.
+    pub(super) fn new(
+        sources: CredentialSources,
+        role: Option<Role>,
+        region: &str,
+        ca_bundle: Option<CaBundle>,
+    ) -> Self {
+        let role = role.map(|role| RoleAssumer::new(role, region, ca_bundle));
         Self {
-            source,
-            fetched: Mutex::default(),
+            sources,
+            environment_expired: AtomicBool::new(false),
+            container: Fetched::default(),
+            role: role.map(|role| (role, Fetched::default())),
         }
     }
 
@@ -75,137 +80,170 @@ impl CredentialsCache {
     ///
     /// # Errors
     /// The reason why there are none. The text contains no secret.
-    pub(super) async fn get(&self) -> Result<Credentials, String> {
-        let (url, token) = match &self.source {
-            Some(CredentialSource::Environment(credentials)) => return Ok(credentials.clone()),
-            Some(CredentialSource::Container { url, token }) => (url, token.as_deref()),
-            None => {
-                return Err(
-                    "no credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set"
-                        .to_owned(),
-                );
-            }
+    pub(super) async fn get(&self, clock: &Clock) -> Result<Credentials, String> {
+        match &self.role {
+            Some((role, fetched)) => fetched.get(clock, self.assume(role, clock)).await,
+            None => self.of_function(clock).await,
+        }
+    }
+
+    /// Reports that AWS did not accept these credentials any more. Returns true if
+    /// [`get`](Self::get) may return others now.
+    pub(super) async fn replace(&self, rejected: &Credentials) -> bool {
+        if let Some((_, fetched)) = &self.role
+            && fetched.forget(rejected).await
+        {
+            return true;
+        }
+        let is_environment = self.sources.environment.as_ref() == Some(rejected);
+        if is_environment && self.sources.container.is_some() {
+            self.environment_expired.store(true, Ordering::Relaxed);
+            return true;
+        }
+        self.container.forget(rejected).await
+    }
+
+    async fn of_function(&self, clock: &Clock) -> Result<Credentials, String> {
+        let CredentialSources {
+            environment,
+            container,
+        } = &self.sources;
+        if let Some(environment) = environment
+            && !self.environment_expired.load(Ordering::Relaxed)
+        {
+            return Ok(environment.clone());
+        }
+        match container {
+            Some(container) => self.container.get(clock, container.fetch()).await,
+            None => Err(
+                "no credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set"
+                    .to_owned(),
+            ),
+        }
+    }
+
+    /// Assumes the role. If the function's credentials have expired, tries once more with others.
+    async fn assume(&self, role: &RoleAssumer, clock: &Clock) -> Result<Temporary, String> {
+        let own = self.of_function(clock).await?;
+        let failure = match role.assume(&own, clock).await {
+            Ok(assumed) => return Ok(assumed),
+            Err(failure) => failure,
         };
-        // The lock is held during the fetch, so concurrent batches fetch only once.
-        let mut fetched = self.fetched.lock().await;
-        if let Some((credentials, expires)) = &*fetched
-            && expires.since(Timestamp::now()) > EXPIRY_MARGIN
+        if !failure.credentials_rejected || !self.replace(&own).await {
+            return Err(failure.reason);
+        }
+        let own = self.of_function(clock).await?;
+        let assumed = role.assume(&own, clock).await;
+        assumed.map_err(|failure| failure.reason)
+    }
+}
+
+/// The last credentials of one source.
+#[derive(Debug, Default)]
+struct Fetched(Mutex<Option<(Credentials, Timestamp)>>);
+
+impl Fetched {
+    /// Returns the last credentials if they are valid for [`EXPIRY_MARGIN`], else new ones. If
+    /// there are no new ones, the last are used until they expire.
+    async fn get(
+        &self,
+        clock: &Clock,
+        fetch: impl Future<Output = Result<Temporary, String>>,
+    ) -> Result<Credentials, String> {
+        // The lock is held during the fetch, so concurrent requests fetch only once.
+        let mut last = self.0.lock().await;
+        let valid_for = |expires: &Timestamp| expires.since(Timestamp::from(clock.now()));
+        if let Some((credentials, expires)) = &*last
+            && valid_for(expires) > EXPIRY_MARGIN
         {
             return Ok(credentials.clone());
         }
-        let (credentials, expires) = fetch(url, token).await.map_err(|reason| {
-            format!("no credentials from AWS_CONTAINER_CREDENTIALS_FULL_URI: {reason}")
-        })?;
-        // Credentials without an expiration are used once.
-        *fetched = expires.map(|expires| (credentials.clone(), expires));
-        Ok(credentials)
+        let fetched = timeout(FETCH_TIMEOUT, fetch).await;
+        let fetched = fetched.unwrap_or_else(|_| {
+            Err(format!(
+                "no credentials: their source did not respond within {FETCH_TIMEOUT:?}"
+            ))
+        });
+        match (fetched, &*last) {
+            (Ok(new), _) => {
+                *last = new
+                    .expires
+                    .map(|expires| (new.credentials.clone(), expires));
+                Ok(new.credentials)
+            }
+            (Err(_), Some((credentials, expires))) if !valid_for(expires).is_zero() => {
+                Ok(credentials.clone())
+            }
+            (Err(reason), _) => Err(reason),
+        }
     }
-}
 
-async fn fetch(url: &str, token: Option<&str>) -> Result<(Credentials, Option<Timestamp>), String> {
-    let url = Url::parse(url).map_err(|error| error.to_string())?;
-    let (host, port) = local_address(&url)?;
-    let stream = TcpStream::connect((host, port))
-        .await
-        .map_err(|error| format!("cannot connect: {error}"))?;
-    let broken = |error: hyper::Error| format!("the connection failed: {error}");
-    let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(broken)?;
-    tokio::spawn(connection);
-    let query = url.query().map(|query| format!("?{query}"));
-    let mut request = Request::get(format!("{}{}", url.path(), query.unwrap_or_default()))
-        .header("host", format!("{host}:{port}"))
-        .header("accept", "application/json");
-    if let Some(token) = token {
-        request = request.header("authorization", token);
-    }
-    let request = request
-        .body(Empty::<Bytes>::new())
-        .map_err(|_| "AWS_CONTAINER_AUTHORIZATION_TOKEN is not a valid header value".to_owned())?;
-    let response = sender.send_request(request).await.map_err(broken)?;
-    if !response.status().is_success() {
-        return Err(format!("it responded with {}", response.status().as_u16()));
-    }
-    let body = Limited::new(response.into_body(), MAX_RESPONSE_BYTES)
-        .collect()
-        .await
-        .map_err(|error| format!("the response is incomplete: {error}"))?
-        .to_bytes();
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct ResponseBody {
-        access_key_id: String,
-        secret_access_key: String,
-        token: Option<String>,
-        expiration: Option<String>,
-    }
-    // The parser's error is left out, because it may quote a secret.
-    let response: ResponseBody = serde_json::from_slice(&body)
-        .map_err(|_| "its response contains no credentials".to_owned())?;
-    let credentials = Credentials {
-        access_key_id: response.access_key_id,
-        secret_access_key: response.secret_access_key,
-        session_token: response.token,
-    };
-    Ok((
-        credentials,
-        response
-            .expiration
-            .as_deref()
-            .and_then(Timestamp::from_iso8601),
-    ))
-}
-
-/// The container credential endpoints of ECS and of EKS (AWS SDKs and Tools Reference Guide,
-/// container credential provider). No other link-local address is asked for credentials.
-const CONTAINER_ADDRESSES: [IpAddr; 3] = [
-    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),
-    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)),
-    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
-];
-
-/// Returns the address of a URL if the AWS SDKs allow plain HTTP there: a loopback address or
-/// one of [`CONTAINER_ADDRESSES`].
-fn local_address(url: &Url) -> Result<(IpAddr, u16), String> {
-    let host = url.host_str().unwrap_or_default();
-    let ip = match host.trim_matches(['[', ']']) {
-        "localhost" => Some(IpAddr::from([127, 0, 0, 1])),
-        host => host.parse().ok(),
-    };
-    let ip = ip.filter(|ip| ip.is_loopback() || CONTAINER_ADDRESSES.contains(ip));
-    match (ip, url.port_or_known_default()) {
-        (Some(ip), Some(port)) if url.scheme() == "http" => Ok((ip, port)),
-        _ => Err("it is not an http URL with an address that AWS uses for credentials".to_owned()),
+    /// Forgets the last credentials if they are these.
+    async fn forget(&self, rejected: &Credentials) -> bool {
+        let mut last = self.0.lock().await;
+        let is_last = last
+            .as_ref()
+            .is_some_and(|(credentials, _)| credentials == rejected);
+        if is_last {
+            *last = None;
+        }
+        is_last
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::future::ready;
+    use std::time::SystemTime;
+
     use super::*;
 
     #[test]
-    fn plain_http_is_used_only_inside_the_sandbox() {
-        let is_local = |url: &str| local_address(&Url::parse(url).unwrap()).is_ok();
-        assert!(is_local("http://127.0.0.1:9001/2021-04-23/credentials"));
-        assert!(is_local("http://localhost/"));
-        assert!(is_local("http://[::1]:80/"));
-        assert!(is_local("http://169.254.170.2/v2"));
-        assert!(is_local("http://169.254.170.23/v1/credentials"));
-        assert!(is_local("http://[fd00:ec2::23]/v1/credentials"));
-        assert!(!is_local("http://169.254.169.254/latest/meta-data/"));
-        assert!(!is_local("http://169.254.1.1/"));
-        assert!(!is_local("http://[fd00:ec2::24]/"));
-        assert!(!is_local("http://198.51.100.1/"));
-        assert!(!is_local("http://example.com/"));
-        assert!(!is_local("https://127.0.0.1/"));
+    fn debug_output_contains_no_secret() {
+        let sources = CredentialSources {
+            environment: Some(credentials("key-example")),
+            container: Some(ContainerEndpoint {
+                url: "http://127.0.0.1/secret-example".to_owned(),
+                token: Some("token-example".to_owned()),
+            }),
+        };
+        let debug = format!(
+            "{:?}",
+            CredentialsCache::new(sources, None, "eu-west-1", None)
+        );
+        assert!(!debug.contains("-example"), "{debug}");
     }
 
-    #[test]
-    fn debug_output_contains_no_secret() {
-        let cache = CredentialsCache::new(Some(CredentialSource::Container {
-            url: "http://127.0.0.1/secret-example".to_owned(),
-            token: Some("token-example".to_owned()),
-        }));
-        let debug = format!("{cache:?}");
-        assert!(!debug.contains("-example"), "{debug}");
+    fn credentials(access_key_id: &str) -> Credentials {
+        Credentials {
+            access_key_id: access_key_id.to_owned(),
+            secret_access_key: "secret".to_owned(),
+            session_token: None,
+        }
+    }
+
+    async fn fetch(fetched: &Fetched, result: Result<(&str, u64), &str>) -> Result<String, String> {
+        let result = result
+            .map(|(key, seconds)| Temporary {
+                credentials: credentials(key),
+                expires: Some((SystemTime::now() + Duration::from_secs(seconds)).into()),
+            })
+            .map_err(str::to_owned);
+        let credentials = fetched.get(&Clock::default(), ready(result)).await;
+        credentials.map(|credentials| credentials.access_key_id)
+    }
+
+    #[tokio::test]
+    async fn credentials_are_renewed_before_they_expire_and_kept_if_that_fails() {
+        let fetched = Fetched::default();
+        let ok = |key: &str| Ok::<_, String>(key.to_owned());
+        assert_eq!(fetch(&fetched, Err("away")).await, Err("away".to_owned()));
+        assert_eq!(fetch(&fetched, Ok(("first", 50))).await, ok("first"));
+        assert_eq!(fetch(&fetched, Err("away")).await, ok("first"));
+        assert_eq!(fetch(&fetched, Ok(("second", 3_600))).await, ok("second"));
+        assert_eq!(fetch(&fetched, Ok(("third", 3_600))).await, ok("second"));
+        assert!(!fetched.forget(&credentials("first")).await);
+        assert!(fetched.forget(&credentials("second")).await);
+        assert_eq!(fetch(&fetched, Ok(("third", 3_600))).await, ok("third"));
     }
 }

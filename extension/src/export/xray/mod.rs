@@ -1,13 +1,19 @@
 //! AWS X-Ray as a sink: signed PutTraceSegments requests over kept connections.
 
+mod api;
+mod assume_role;
+mod ca_bundle;
+mod clock;
 mod connections;
+mod container;
 mod credentials;
 pub(crate) mod endpoint;
+mod network_error;
+mod request;
 mod response;
 mod sign;
 
-use std::error::Error;
-use std::fmt::Write;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::body::Bytes;
@@ -16,9 +22,12 @@ use serde::Serialize;
 use tokio::time::{sleep_until, timeout_at};
 use xray_document::limits::MAX_DOCUMENTS_PER_PUT;
 
-use self::connections::Connections;
-use self::credentials::CredentialsCache;
-pub use self::credentials::{CredentialSource, Credentials};
+pub use self::api::{XRayApi, XRaySettings};
+pub use self::assume_role::Role;
+pub use self::ca_bundle::CaBundle;
+pub use self::container::ContainerEndpoint;
+pub use self::credentials::{CredentialSources, Credentials};
+use self::request::Failure;
 use self::response::outcome;
 use super::sink::{Outcome, SendFuture, Sink, no_response};
 use crate::buffer::{Batch, BatchLimits};
@@ -27,11 +36,7 @@ use crate::buffer::{Batch, BatchLimits};
 /// `AWS_ENDPOINT_URL_XRAY`.
 #[derive(Debug)]
 pub struct XRay {
-    /// The operation's URL; `None` if neither a Region nor an endpoint is known.
-    url: Option<String>,
-    region: String,
-    credentials: CredentialsCache,
-    connections: Connections,
+    api: Arc<XRayApi>,
 }
 
 /// The most bytes of documents in one request. The API's model has no such limit, but 50
@@ -49,43 +54,26 @@ const MAX_REQUESTS_IN_FLIGHT: usize = 4;
 /// (their default HTTP clients). The daemon ends it after 2 s and discards the documents.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The most bytes read of a response, which has a few KB even if all 50 documents are
-/// unprocessed.
-const MAX_RESPONSE_BYTES: usize = 256 * 1024;
-
 /// The longest time that a request waits for a kept connection to respond before it is also
 /// sent on a new connection.
 const MAX_SILENCE: Duration = Duration::from_secs(1);
 
 const NAME: &str = "X-Ray";
 
+/// The path of PutTraceSegments.
+const PATH: &str = "/TraceSegments";
+
 impl XRay {
-    /// `endpoint` is a base URL. Without one, nothing is sent and the reason is logged. Requests
-    /// are signed for `region`, by default `us-east-1`.
-    pub fn new(
-        endpoint: Option<&str>,
-        region: Option<&str>,
-        credentials: Option<CredentialSource>,
-    ) -> Self {
-        Self {
-            url: endpoint
-                .map(|endpoint| format!("{}/TraceSegments", endpoint.trim_end_matches('/'))),
-            region: region.unwrap_or("us-east-1").to_owned(),
-            credentials: CredentialsCache::new(credentials),
-            connections: Connections::new(endpoint),
-        }
+    /// Sends documents through `api`.
+    pub fn new(api: Arc<XRayApi>) -> Self {
+        Self { api }
     }
 
     async fn put(&self, batch: &Batch, until: Instant) -> Outcome {
-        let Some(url) = &self.url else {
-            return Outcome::Later(
-                "the endpoint is unknown; set AWS_REGION or AWS_ENDPOINT_URL_XRAY".into(),
-            );
-        };
         let Ok(body) = body(batch) else {
             return Outcome::Rejected("the batch cannot be written as JSON".to_owned());
         };
-        let request = PutTraceSegments { url, body, batch };
+        let request = PutTraceSegments { body, batch };
         let begun = Instant::now();
         match timeout_at(until.into(), self.send_on_kept_or_new(&request, until)).await {
             Ok(Ok(outcome)) => outcome,
@@ -102,40 +90,12 @@ impl XRay {
         client: Client,
         put: &PutTraceSegments<'_>,
     ) -> Result<Outcome, Failure> {
-        let PutTraceSegments { url, body, batch } = put;
-        let credentials = self.credentials.get().await.map_err(Failure::Other)?;
-        let signed =
-            sign::headers(&credentials, &self.region, url, body).map_err(Failure::Other)?;
-        let mut request = client.post(*url).header("content-type", sign::CONTENT_TYPE);
-        for (name, value) in signed {
-            request = request.header(name, value);
-        }
-        let mut response = request.body(body.clone()).send().await.map_err(|error| {
-            // No kept connection was used, so a new client would not help.
-            if error.is_connect() || error.is_builder() {
-                Failure::Other(reason(error))
-            } else {
-                Failure::BeforeResponse(reason(error))
-            }
-        })?;
-        let mut read = Vec::new();
-        while read.len() < MAX_RESPONSE_BYTES
-            && let Some(chunk) = response
-                .chunk()
-                .await
-                .map_err(|error| Failure::Other(reason(error)))?
-        {
-            read.extend_from_slice(&chunk);
-        }
-        let error_type = response
-            .headers()
-            .get("x-amzn-errortype")
-            .and_then(|value| value.to_str().ok());
+        let response = self.api.post(&client, PATH, &put.body).await?;
         Ok(outcome(
-            response.status().as_u16(),
-            error_type,
-            &read,
-            batch,
+            response.status,
+            response.error_type.as_deref(),
+            &response.body,
+            put.batch,
         ))
     }
 
@@ -148,10 +108,8 @@ impl XRay {
         put: &PutTraceSegments<'_>,
         until: Instant,
     ) -> Result<Outcome, Failure> {
-        let pooled = self
-            .connections
-            .pooled()
-            .map_err(|error| Failure::Other(reason(error)))?;
+        let connections = &self.api.connections;
+        let pooled = connections.pooled().map_err(Failure::Other)?;
         let first = self.attempt(pooled.client, put);
         if !pooled.may_be_stale {
             return first.await;
@@ -165,10 +123,7 @@ impl XRay {
             },
             () = sleep_until((Instant::now() + wait).into()) => true,
         };
-        let fresh = self
-            .connections
-            .fresh()
-            .map_err(|error| Failure::Other(reason(error)))?;
+        let fresh = connections.fresh().map_err(Failure::Other)?;
         let second = self.attempt(fresh, put);
         if !silent {
             return second.await;
@@ -208,12 +163,12 @@ impl Sink for XRay {
     }
 
     fn warm(&self) {
-        self.connections.warm();
+        self.api.connections.warm();
     }
 
     fn reconnect(&self) {
         // The first use returns the same error.
-        let _ = self.connections.fresh();
+        let _ = self.api.connections.fresh();
     }
 
     fn send<'a>(&'a self, batch: &'a Batch, until: Instant) -> SendFuture<'a> {
@@ -223,17 +178,8 @@ impl Sink for XRay {
 
 /// A request, which may be sent on several connections.
 struct PutTraceSegments<'a> {
-    url: &'a str,
     body: Bytes,
     batch: &'a Batch,
-}
-
-/// The reason why a request has no response.
-enum Failure {
-    /// The connection was closed before the first byte of the response, as after a freeze.
-    BeforeResponse(String),
-    /// A failure that a new connection would not prevent.
-    Other(String),
 }
 
 fn body(batch: &Batch) -> serde_json::Result<Bytes> {
@@ -247,16 +193,4 @@ fn body(batch: &Batch) -> serde_json::Result<Bytes> {
         trace_segment_documents,
     })
     .map(Bytes::from)
-}
-
-/// Describes the error and its causes, without the URL, which may contain a password.
-fn reason(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = format!("cannot reach X-Ray: {error}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let _ = write!(text, ": {cause}");
-        source = cause.source();
-    }
-    text
 }

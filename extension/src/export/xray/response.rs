@@ -95,6 +95,22 @@ fn find_left_out(unprocessed: &[Unprocessed], batch: &Batch) -> Vec<LeftOut> {
 }
 
 fn failure(status: u16, error_type: Option<&str>, body: &[u8]) -> Outcome {
+    let kind = error_name(error_type, body);
+    let reason = format!("X-Ray responded with {status} {kind}")
+        .trim_end()
+        .to_owned();
+    match status {
+        403 | 401 => Outcome::Later(
+            format!("{reason}; the function's role needs xray:PutTraceSegments").into(),
+        ),
+        // 408, 429, 5xx, redirects, and errors of a proxy.
+        400 | 413 | 415 if !is_transient(&kind) => Outcome::Split(reason),
+        _ => Outcome::Later(reason.into()),
+    }
+}
+
+/// The name of the error in a response, from the header `x-amzn-errortype` or the body.
+pub(super) fn error_name(error_type: Option<&str>, body: &[u8]) -> String {
     #[derive(Deserialize, Default)]
     struct ErrorBody {
         #[serde(rename = "__type")]
@@ -111,22 +127,11 @@ fn failure(status: u16, error_type: Option<&str>, body: &[u8]) -> Outcome {
         .next()
         .and_then(|kind| kind.rsplit('#').next())
         .unwrap_or_default();
-    let kind = printable(kind);
-    let reason = format!("X-Ray responded with {status} {kind}")
-        .trim_end()
-        .to_owned();
-    match status {
-        403 | 401 => Outcome::Later(
-            format!("{reason}; the function's role needs xray:PutTraceSegments").into(),
-        ),
-        // 408, 429, 5xx, redirects, and errors of a proxy.
-        400 | 413 | 415 if !is_transient(&kind) => Outcome::Split(reason),
-        _ => Outcome::Later(reason.into()),
-    }
+    printable(kind)
 }
 
 /// The name of an error without characters that could forge a log line, at most 64 of them.
-fn printable(error: &str) -> String {
+pub(super) fn printable(error: &str) -> String {
     error
         .chars()
         .filter(char::is_ascii_alphanumeric)

@@ -6,14 +6,25 @@ use aws_sigv4::sign::v4::SigningParams;
 
 use super::credentials::Credentials;
 
-/// Returns the headers that sign a POST of `body` to `url` (SigV4, service `xray`).
+/// The parts of a signature that depend neither on the request nor on the credentials.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scope<'a> {
+    /// The service's name in signatures, such as `xray`.
+    pub(super) service: &'static str,
+    pub(super) region: &'a str,
+    /// The time by AWS's clock.
+    pub(super) time: SystemTime,
+}
+
+/// Returns the headers that sign a POST of `body` to `url` (SigV4).
 ///
 /// # Errors
 /// `url` is not a URL. The text contains no secret.
 pub(super) fn headers(
     credentials: &Credentials,
-    region: &str,
+    scope: Scope<'_>,
     url: &str,
+    content_type: &str,
     body: &[u8],
 ) -> Result<Vec<(&'static str, String)>, String> {
     let identity = Keys::new(
@@ -26,16 +37,19 @@ pub(super) fn headers(
     .into();
     let params = SigningParams::builder()
         .identity(&identity)
-        .region(region)
-        .name("xray")
-        .time(SystemTime::now())
+        .region(scope.region)
+        .name(scope.service)
+        .time(scope.time)
         .settings(SigningSettings::default())
         .build()
         .map_err(|error| format!("cannot sign the request: {error}"))?
         .into();
-    let unsigned = std::iter::once(("content-type", CONTENT_TYPE));
-    let request = SignableRequest::new("POST", url, unsigned, SignableBody::Bytes(body))
-        .map_err(|_| "the X-Ray endpoint is not a URL; check AWS_ENDPOINT_URL_XRAY".to_owned())?;
+    let unsigned = std::iter::once(("content-type", content_type));
+    let request =
+        SignableRequest::new("POST", url, unsigned, SignableBody::Bytes(body)).map_err(|_| {
+            let variable = scope.service.to_ascii_uppercase();
+            format!("the endpoint is not a URL; check AWS_ENDPOINT_URL_{variable}")
+        })?;
     let (instructions, _) = sign(request, &params)
         .map_err(|error| format!("cannot sign the request: {error}"))?
         .into_parts();
@@ -44,8 +58,6 @@ pub(super) fn headers(
         .map(|(name, value)| (name_of(name), value.to_owned()))
         .collect())
 }
-
-pub(super) const CONTENT_TYPE: &str = "application/json";
 
 /// Maps the headers that SigV4 adds to static names, which need no further check.
 fn name_of(name: &str) -> &'static str {
