@@ -34,15 +34,6 @@ enum State {
     },
 }
 
-/// A change that the log reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Change {
-    /// From now on, no flush waits for the sink.
-    Opened,
-    /// A flush waits for the sink again.
-    Closed,
-}
-
 /// The number of failed flushes that opens the breaker. After the first, the next flush tries
 /// again, because a single failure is common.
 const MAX_FAILURES: u32 = 2;
@@ -98,52 +89,47 @@ impl Breaker {
 
     /// Counts a batch that was sent at `sent` and failed at `now`. Batches that were sent
     /// together count once. `retry_after` is the sink's own wish for the pause.
-    pub(super) fn fail(
-        &mut self,
-        sent: Instant,
-        now: Instant,
-        retry_after: Option<Duration>,
-    ) -> Option<Change> {
+    pub(super) fn fail(&mut self, sent: Instant, now: Instant, retry_after: Option<Duration>) {
         if self.failed.is_none_or(|failed| sent >= failed) {
             self.failures += 1;
             self.failed = Some(now);
         }
         if self.failures < MAX_FAILURES && retry_after.is_none() {
-            return None;
+            return;
         }
         let pause = self
             .pause()
             .max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER));
-        let attempt_at = self.attempt_at().max(Some(now + pause));
-        self.open(attempt_at)
+        self.state = State::Open {
+            attempt_at: self.attempt_at().max(Some(now + pause)),
+        };
     }
 
     /// Counts a flush that waited for `limit` until `now` without any answer. Its requests go on.
-    pub(super) fn miss(&mut self, limit: Duration, now: Instant) -> Option<Change> {
+    pub(super) fn miss(&mut self, limit: Duration, now: Instant) {
         if self.patience.is_some_and(|patience| limit < patience / 2) {
             // The invocation's deadline was near, which shows nothing about the sink.
-            return None;
+            return;
         }
         self.failures += 1;
         self.failed = Some(now);
-        if self.failures < MAX_FAILURES {
-            return None;
+        if self.failures >= MAX_FAILURES {
+            self.state = State::Open {
+                attempt_at: self.attempt_at(),
+            };
         }
-        self.open(self.attempt_at())
     }
 
     /// Counts a batch that was accepted after `latency`.
-    pub(super) fn succeed(&mut self, latency: Duration) -> Option<Change> {
+    pub(super) fn succeed(&mut self, latency: Duration) {
         if self.patience.is_some_and(|patience| latency > patience) {
             if let State::Open { attempt_at } = &mut self.state {
                 *attempt_at = None;
             }
-            return None;
+            return;
         }
         self.failures = 0;
-        let was_open = !self.is_closed();
         self.state = State::Closed;
-        was_open.then_some(Change::Closed)
     }
 
     /// Shortens the pause by a time that the monotonic clock did not count, as in a freeze.
@@ -154,12 +140,6 @@ impl Breaker {
         {
             *at = at.checked_sub(time).unwrap_or(*at);
         }
-    }
-
-    fn open(&mut self, attempt_at: Option<Instant>) -> Option<Change> {
-        let was_closed = self.is_closed();
-        self.state = State::Open { attempt_at };
-        was_closed.then_some(Change::Opened)
     }
 
     /// The next pause: between half and all of a time that doubles with each failure.
@@ -195,34 +175,40 @@ mod tests {
         Duration::from_millis(milliseconds)
     }
 
+    /// A closed breaker, and a time.
+    fn closed() -> (Breaker, Instant) {
+        (Breaker::new(7), Instant::now())
+    }
+
     /// A breaker that failures have opened, and the time when they did.
     fn opened() -> (Breaker, Instant) {
-        let (mut breaker, now) = (Breaker::new(7), Instant::now());
-        assert_eq!(breaker.fail(now, now, None), None);
+        let (mut breaker, now) = closed();
+        breaker.fail(now, now, None);
         assert!(breaker.is_closed() && breaker.may_send(now));
-        assert_eq!(breaker.fail(now, now, None), Some(Change::Opened));
+        breaker.fail(now, now, None);
+        assert!(!breaker.is_closed());
         (breaker, now)
     }
 
     #[test]
     fn the_second_failed_flush_opens_it() {
         let (breaker, now) = opened();
-        assert!(!breaker.is_closed() && breaker.is_probing());
-        assert!(!breaker.may_send(now));
+        assert!(breaker.is_probing() && !breaker.may_send(now));
         assert!(breaker.may_send(now + FIRST_PAUSE));
     }
 
     #[test]
     fn batches_that_fail_together_count_once() {
-        let (mut breaker, sent) = (Breaker::new(7), Instant::now());
+        let (mut breaker, sent) = closed();
         for n in 1..=4 {
-            assert_eq!(breaker.fail(sent, sent + ms(n), None), None);
+            breaker.fail(sent, sent + ms(n), None);
         }
         assert!(breaker.is_closed());
         let later = sent + ms(100);
-        assert_eq!(breaker.fail(later, later, None), Some(Change::Opened));
+        breaker.fail(later, later, None);
         let first = breaker.attempt_at();
-        assert_eq!(breaker.fail(sent, later, None), None, "reported once");
+        assert!(first.is_some());
+        breaker.fail(sent, later, None);
         assert!(breaker.attempt_at() >= first);
         assert!(breaker.attempt_at() <= Some(later + FIRST_PAUSE));
     }
@@ -255,55 +241,72 @@ mod tests {
     fn an_answer_in_time_closes_it() {
         let (mut breaker, now) = opened();
         breaker.flush(LIMIT);
-        assert_eq!(breaker.succeed(LIMIT), Some(Change::Closed));
+        breaker.succeed(LIMIT);
         assert!(breaker.is_closed() && breaker.may_send(now));
-        assert_eq!(breaker.succeed(LIMIT), None);
-        assert_eq!(breaker.fail(now, now, None), None, "failures count anew");
+        breaker.fail(now, now, None);
+        assert!(breaker.is_closed(), "failures count anew");
+    }
+
+    #[test]
+    fn without_a_flush_any_answer_closes_it() {
+        let (mut breaker, _) = opened();
+        breaker.succeed(LIMIT * 10);
+        assert!(breaker.is_closed());
     }
 
     #[test]
     fn slow_answers_keep_it_open_without_pauses() {
-        let (mut breaker, now) = (Breaker::new(7), Instant::now());
+        let (mut breaker, now) = closed();
         breaker.flush(LIMIT);
-        assert_eq!(breaker.miss(LIMIT, now), None);
-        assert_eq!(breaker.succeed(LIMIT + ms(500)), None);
-        assert_eq!(breaker.miss(LIMIT, now), Some(Change::Opened));
+        breaker.miss(LIMIT, now);
+        breaker.succeed(LIMIT + ms(500));
+        assert!(breaker.is_closed());
+        breaker.miss(LIMIT, now);
         assert!(!breaker.is_closed() && !breaker.is_probing() && breaker.may_send(now));
-        assert_eq!(breaker.succeed(LIMIT + ms(500)), None);
+        breaker.succeed(LIMIT + ms(500));
         assert!(!breaker.is_closed());
-        assert_eq!(breaker.succeed(ms(20)), Some(Change::Closed));
+        breaker.succeed(ms(20));
+        assert!(breaker.is_closed());
+    }
+
+    #[test]
+    fn a_failed_flush_without_an_answer_keeps_the_pause() {
+        let (mut breaker, now) = opened();
+        let attempt_at = breaker.attempt_at();
+        breaker.miss(LIMIT, now);
+        assert_eq!(breaker.attempt_at(), attempt_at);
     }
 
     #[test]
     fn a_slow_answer_ends_the_pause() {
         let (mut breaker, now) = opened();
         breaker.flush(LIMIT);
-        assert_eq!(breaker.succeed(LIMIT + ms(1)), None);
+        breaker.succeed(LIMIT + ms(1));
         assert!(!breaker.is_closed() && breaker.may_send(now));
     }
 
     #[test]
     fn a_flush_that_the_deadline_cuts_short_shows_nothing() {
-        let (mut breaker, now) = (Breaker::new(7), Instant::now());
+        let (mut breaker, now) = closed();
         breaker.flush(LIMIT);
         for _ in 0..5 {
             breaker.flush(ms(50));
-            assert_eq!(breaker.miss(ms(50), now), None);
+            breaker.miss(ms(50), now);
         }
         assert!(breaker.is_closed());
-        assert_eq!(breaker.miss(LIMIT / 2, now), None);
-        assert_eq!(breaker.miss(LIMIT / 2, now), Some(Change::Opened));
+        breaker.miss(LIMIT / 2, now);
+        breaker.miss(LIMIT / 2, now);
+        assert!(!breaker.is_closed());
     }
 
     #[test]
     fn retry_after_opens_it_at_once_and_is_bounded() {
-        let now = Instant::now();
         for (wish, pause) in [
             (Duration::from_secs(30), Duration::from_secs(30)),
             (Duration::from_secs(86_400), MAX_RETRY_AFTER),
         ] {
-            let mut breaker = Breaker::new(7);
-            assert_eq!(breaker.fail(now, now, Some(wish)), Some(Change::Opened));
+            let (mut breaker, now) = closed();
+            breaker.fail(now, now, Some(wish));
             assert_eq!(breaker.attempt_at(), Some(now + pause));
         }
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::task::{AbortHandle, Id, JoinSet};
 
-use super::breaker::{Breaker, Change};
+use super::breaker::Breaker;
 use super::sink::{Failure, Fate, LeftOut, Outcome, Sink, no_response};
 use crate::Log;
 use crate::buffer::{Batch, BatchLimits, DocumentBuffer, Ledger};
@@ -18,6 +18,10 @@ pub struct Exporter {
     limits: BatchLimits,
     buffer: DocumentBuffer,
     breaker: Breaker,
+    /// True if the log's last line about the breaker says that it is open.
+    reported_open: bool,
+    /// The reason of the last failure.
+    reason: String,
     tasks: JoinSet<Outcome>,
     /// In the order in which they were sent.
     in_flight: Vec<InFlight>,
@@ -97,6 +101,8 @@ impl Exporter {
             sink: Arc::new(sink),
             buffer: DocumentBuffer::new(max_bytes),
             breaker: Breaker::new(seed),
+            reported_open: false,
+            reason: String::new(),
             tasks: JoinSet::new(),
             in_flight: Vec::new(),
             failing: false,
@@ -189,6 +195,7 @@ impl Exporter {
                     // The rest waits; if the next flush accepts nothing either, for longer.
                     self.failing = true;
                     self.breaker.fail(now, now, None);
+                    "it accepts no document".clone_into(&mut self.reason);
                 }
             }
             self.wanted = self.wanted.saturating_sub(batch.len());
@@ -283,6 +290,7 @@ impl Exporter {
         ));
         log_full_buffer(dropped, log);
         self.send_batches(now);
+        self.report_breaker(now, log);
         if self.is_idle() {
             self.held = None;
         } else if let Some(held) = &mut self.held {
@@ -320,8 +328,7 @@ impl Exporter {
                 log_kept(&kept.reason, log);
             }
             None => {
-                let change = self.breaker.succeed(now.saturating_duration_since(sent));
-                self.log_change(change, "", now, log);
+                self.breaker.succeed(now.saturating_duration_since(sent));
             }
         }
         self.buffer
@@ -331,8 +338,8 @@ impl Exporter {
     fn fail(&mut self, failure: &Failure, sent: Instant, now: Instant, log: &mut Log) {
         self.failing = true;
         log_kept(&failure.reason, log);
-        let change = self.breaker.fail(sent, now, failure.retry_after);
-        self.log_change(change, &failure.reason, now, log);
+        self.breaker.fail(sent, now, failure.retry_after);
+        self.reason.clone_from(&failure.reason);
     }
 
     /// The time when the caller must call [`tick`](Self::tick). Any call may change it.
@@ -357,6 +364,7 @@ impl Exporter {
         if attempt.is_some_and(|at| at <= now) && self.in_flight.is_empty() && self.end.is_none() {
             self.send(now);
         }
+        self.report_breaker(now, log);
     }
 
     /// Marks the batches in flight if the sandbox was frozen: their connections may be dead.
@@ -388,8 +396,8 @@ impl Exporter {
         {
             let reason = no_response(self.name(), limit);
             log.once(format_args!("not sent yet, still in flight: {reason}"));
-            let change = self.breaker.miss(limit, now);
-            self.log_change(change, &reason, now, log);
+            self.breaker.miss(limit, now);
+            self.reason = reason;
         }
     }
 
@@ -467,20 +475,24 @@ impl Exporter {
         &mut self.buffer.ledger
     }
 
-    fn log_change(&self, change: Option<Change>, reason: &str, now: Instant, log: &mut Log) {
-        let name = self.name();
-        match (change, self.breaker.attempt_at()) {
-            (Some(Change::Opened), Some(at)) => {
-                let seconds = at.saturating_duration_since(now).as_secs_f32().ceil();
-                log.line(format_args!(
-                    "{name} fails, so no invocation waits for it; documents are kept, next attempt in {seconds} s: {reason}"
-                ));
-            }
-            (Some(Change::Opened), None) => log.line(format_args!(
+    /// Logs once that the breaker has opened, and once that it is closed again.
+    fn report_breaker(&mut self, now: Instant, log: &mut Log) {
+        let is_open = !self.breaker.is_closed();
+        if std::mem::replace(&mut self.reported_open, is_open) == is_open {
+            return;
+        }
+        let (name, reason) = (self.name(), &self.reason);
+        if !is_open {
+            log.line(format_args!("{name} responds in time again"));
+        } else if let Some(at) = self.breaker.attempt_at() {
+            let seconds = at.saturating_duration_since(now).as_secs_f32().ceil();
+            log.line(format_args!(
+                "{name} fails, so no invocation waits for it; documents are kept, next attempt in {seconds} s: {reason}"
+            ));
+        } else {
+            log.line(format_args!(
                 "{name} is slow, so no invocation waits for it; documents are sent meanwhile: {reason}"
-            )),
-            (Some(Change::Closed), _) => log.line(format_args!("{name} responds in time again")),
-            (None, _) => {}
+            ));
         }
     }
 }
@@ -661,6 +673,26 @@ mod tests {
         complete_next(&mut exporter, attempt).await;
         complete_next(&mut exporter, attempt).await;
         assert_eq!(exporter.ledger().sent(), 80);
+    }
+
+    #[tokio::test]
+    async fn ten_minutes_of_throttling_take_few_requests() {
+        let mut exporter = exporter((0..600).map(|_| later()).collect());
+        let begun = Instant::now();
+        let mut requests = 0;
+        // As on Managed Instances: documents all the time, and a call of `send` each second.
+        for second in 0..600 {
+            let now = begun + Duration::from_secs(second);
+            push(&mut exporter, 10 * second..10 * second + 10);
+            exporter.send(now);
+            tick(&mut exporter, now);
+            while !exporter.in_flight.is_empty() {
+                complete_next(&mut exporter, now).await;
+                requests += 1;
+            }
+        }
+        assert!((30..=50).contains(&requests), "{requests} requests");
+        assert_eq!(exporter.ledger().buffered(), 6_003);
     }
 
     /// An exporter with this number of batches in flight, whose sink never responds.

@@ -8,18 +8,19 @@ mod connections;
 mod container;
 mod credentials;
 pub(crate) mod endpoint;
+mod latency;
 mod network_error;
 mod request;
 mod response;
 mod sign;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use hyper::body::Bytes;
 use reqwest::Client;
 use serde::Serialize;
-use tokio::time::{sleep_until, timeout_at};
+use tokio::time::{sleep, sleep_until, timeout, timeout_at};
 use xray_document::limits::MAX_DOCUMENTS_PER_PUT;
 
 pub use self::api::{XRayApi, XRaySettings};
@@ -27,8 +28,9 @@ pub use self::assume_role::Role;
 pub use self::ca_bundle::CaBundle;
 pub use self::container::ContainerEndpoint;
 pub use self::credentials::{CredentialSources, Credentials};
+use self::latency::Latency;
 use self::request::Failure;
-use self::response::outcome;
+use self::response::{outcome, retry_after};
 use super::sink::{Outcome, SendFuture, Sink, no_response};
 use crate::buffer::{Batch, BatchLimits};
 
@@ -37,6 +39,7 @@ use crate::buffer::{Batch, BatchLimits};
 #[derive(Debug)]
 pub struct XRay {
     api: Arc<XRayApi>,
+    latency: Latency,
 }
 
 /// The most bytes of documents in one request. The API's model has no such limit, but 50
@@ -54,9 +57,13 @@ const MAX_REQUESTS_IN_FLIGHT: usize = 4;
 /// (their default HTTP clients). The daemon ends it after 2 s and discards the documents.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The longest time that a request waits for a kept connection to respond before it is also
-/// sent on a new connection.
-const MAX_SILENCE: Duration = Duration::from_secs(1);
+/// The time that a kept connection may take to respond before the request is also sent on a new
+/// connection. It is longer if X-Ray's last responses took longer.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// The time after a limit in which an answer that has already arrived is read. The limit may have
+/// passed in a freeze.
+const GRACE: Duration = Duration::from_millis(50);
 
 const NAME: &str = "X-Ray";
 
@@ -66,7 +73,10 @@ const PATH: &str = "/TraceSegments";
 impl XRay {
     /// Sends documents through `api`.
     pub fn new(api: Arc<XRayApi>) -> Self {
-        Self { api }
+        Self {
+            api,
+            latency: Latency::default(),
+        }
     }
 
     async fn put(&self, batch: &Batch, until: Instant) -> Outcome {
@@ -75,7 +85,13 @@ impl XRay {
         };
         let request = PutTraceSegments { body, batch };
         let begun = Instant::now();
-        match timeout_at(until.into(), self.send_on_kept_or_new(&request, until)).await {
+        let response = self.send_on_kept_or_new(&request, until);
+        tokio::pin!(response);
+        let in_time = match timeout_at(until.into(), &mut response).await {
+            Err(_) => timeout(GRACE, response).await,
+            in_time => in_time,
+        };
+        match in_time {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(Failure::Other(reason) | Failure::BeforeResponse(reason))) => {
                 Outcome::Later(reason.into())
@@ -90,19 +106,22 @@ impl XRay {
         client: Client,
         put: &PutTraceSegments<'_>,
     ) -> Result<Outcome, Failure> {
+        let begun = Instant::now();
         let response = self.api.post(&client, PATH, &put.body).await?;
-        Ok(outcome(
-            response.status,
-            response.error_type.as_deref(),
-            &response.body,
-            put.batch,
-        ))
+        self.latency.learn(begun.elapsed());
+        let error_type = response.error_type.as_deref();
+        let mut outcome = outcome(response.status, error_type, &response.body, put.batch);
+        if let Outcome::Later(failure) = &mut outcome {
+            let header = response.retry_after.as_deref();
+            failure.retry_after = header.and_then(|value| retry_after(value, SystemTime::now()));
+        }
+        Ok(outcome)
     }
 
     /// Sends on a kept connection if the pool has one. If that connection is closed, sends
-    /// again on a new one at once. If it does not respond within half of the time or
-    /// [`MAX_SILENCE`], also sends on a new one, because a connection that died in a freeze
-    /// never responds. X-Ray accepts the same document twice.
+    /// again on a new one at once. If it is silent for longer than X-Ray usually is, also sends
+    /// on a new one, because a connection that died in a freeze never responds. X-Ray accepts
+    /// the same document twice.
     async fn send_on_kept_or_new(
         &self,
         put: &PutTraceSegments<'_>,
@@ -115,13 +134,16 @@ impl XRay {
             return first.await;
         }
         tokio::pin!(first);
-        let wait = (until.saturating_duration_since(Instant::now()) / 2).min(MAX_SILENCE);
+        let left = until.saturating_duration_since(Instant::now());
+        // Before the first response, no connection is kept.
+        let recent = self.latency.recent();
+        let silence = recent.map_or(left, |recent| SILENCE.max(2 * recent).min(left / 2));
         let silent = tokio::select! {
             result = &mut first => match result {
                 Err(Failure::BeforeResponse(_)) => false,
                 result => return result,
             },
-            () = sleep_until((Instant::now() + wait).into()) => true,
+            () = silence_after(Instant::now() + silence) => true,
         };
         let fresh = connections.fresh().map_err(Failure::Other)?;
         let second = self.attempt(fresh, put);
@@ -174,6 +196,12 @@ impl Sink for XRay {
     fn send<'a>(&'a self, batch: &'a Batch, until: Instant) -> SendFuture<'a> {
         Box::pin(self.put(batch, until))
     }
+}
+
+/// Waits until `limit`, and then for an answer that arrived in a freeze.
+async fn silence_after(limit: Instant) {
+    sleep_until(limit.into()).await;
+    sleep(GRACE).await;
 }
 
 /// A request, which may be sent on several connections.

@@ -26,6 +26,8 @@ pub(crate) struct Response {
     pub(crate) status: u16,
     /// The header `x-amzn-errortype`.
     pub(crate) error_type: Option<String>,
+    /// The header `retry-after`.
+    pub(crate) retry_after: Option<String>,
     pub(crate) body: Vec<u8>,
     /// True if the request was signed with a wrong time. The clock is now correct.
     pub(super) clock_was_wrong: bool,
@@ -89,6 +91,7 @@ impl Request<'_> {
         let clock_was_wrong =
             header("date").is_some_and(|date: String| clock.learn(&date, sent, SystemTime::now()));
         let (status, error_type) = (response.status().as_u16(), header("x-amzn-errortype"));
+        let retry_after = header("retry-after");
         let mut body = Vec::new();
         while body.len() < MAX_RESPONSE_BYTES
             && let Some(chunk) = response
@@ -101,6 +104,7 @@ impl Request<'_> {
         Ok(Response {
             status,
             error_type,
+            retry_after,
             body,
             clock_was_wrong,
         })

@@ -1,3 +1,5 @@
+use std::time::{Duration, SystemTime};
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -96,16 +98,82 @@ fn find_left_out(unprocessed: &[Unprocessed], batch: &Batch) -> Vec<LeftOut> {
 
 fn failure(status: u16, error_type: Option<&str>, body: &[u8]) -> Outcome {
     let kind = error_name(error_type, body);
-    let reason = format!("X-Ray responded with {status} {kind}")
-        .trim_end()
-        .to_owned();
+    let message = message(body);
+    let reason = format!("X-Ray responded with {status} {kind}");
+    let reason = reason.trim_end();
+    if let Some(denial) = Denial::of(status, &kind, &message) {
+        return Outcome::Later(format!("{reason}: {}", denial.explanation()).into());
+    }
     match status {
-        403 | 401 => Outcome::Later(
-            format!("{reason}; the function's role needs xray:PutTraceSegments").into(),
+        400 if message.contains("log group does not exist") => Outcome::Later(
+            format!("{reason}: Transaction Search is on, but its log group does not exist yet; if this lasts, turn Transaction Search off and on again in CloudWatch").into(),
         ),
+        400 | 413 if !is_transient(&kind) => Outcome::Split(reason.to_owned()),
+        415 if !is_transient(&kind) => Outcome::Rejected(reason.to_owned()),
         // 408, 429, 5xx, redirects, and errors of a proxy.
-        400 | 413 | 415 if !is_transient(&kind) => Outcome::Split(reason),
         _ => Outcome::Later(reason.into()),
+    }
+}
+
+/// The reason why AWS does not accept who sends a request (X-Ray API Reference, common errors;
+/// IAM User Guide, troubleshooting signature errors).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Denial {
+    /// The session token has expired.
+    Expired,
+    /// The time of the signature is too far from AWS's.
+    ClockSkew,
+    /// AWS computes another signature.
+    WrongSignature,
+    /// AWS does not know the access key or the session token.
+    UnknownKey,
+    /// The role may not call PutTraceSegments.
+    NoPermission,
+    /// A status that a proxy, too, may send.
+    Unnamed,
+}
+
+impl Denial {
+    /// `kind` is the error's name, `message` its text in lower case.
+    fn of(status: u16, kind: &str, message: &str) -> Option<Self> {
+        let is_time = ["signature expired", "signature not yet current"]
+            .iter()
+            .any(|text| message.contains(text));
+        Some(match kind.strip_suffix("Exception").unwrap_or(kind) {
+            "ExpiredToken" => Self::Expired,
+            "RequestExpired" | "RequestTimeTooSkewed" | "RequestInTheFuture" => Self::ClockSkew,
+            "InvalidSignature" | "SignatureDoesNotMatch" if is_time => Self::ClockSkew,
+            "InvalidSignature" | "SignatureDoesNotMatch" | "IncompleteSignature" => {
+                Self::WrongSignature
+            }
+            "UnrecognizedClient"
+            | "InvalidClientTokenId"
+            | "InvalidToken"
+            | "MissingAuthenticationToken" => Self::UnknownKey,
+            "AccessDenied" | "NotAuthorized" | "Forbidden" => Self::NoPermission,
+            _ if matches!(status, 401 | 403) => Self::Unnamed,
+            _ => return None,
+        })
+    }
+
+    /// The reason, and what the user can do.
+    fn explanation(self) -> &'static str {
+        match self {
+            Self::Expired => "the credentials have expired",
+            Self::ClockSkew => "the clock of this sandbox differs from AWS's by minutes",
+            Self::WrongSignature => {
+                "the signature does not match; check AWS_SECRET_ACCESS_KEY, AWS_REGION and that no proxy changes requests"
+            }
+            Self::UnknownKey => {
+                "AWS does not know the credentials; check AWS_ACCESS_KEY_ID and AWS_SESSION_TOKEN"
+            }
+            Self::NoPermission => {
+                "the function's role needs xray:PutTraceSegments, and no endpoint policy may deny it"
+            }
+            Self::Unnamed => {
+                "the function's role needs xray:PutTraceSegments, or a proxy denies the request"
+            }
+        }
     }
 }
 
@@ -130,6 +198,28 @@ pub(super) fn error_name(error_type: Option<&str>, body: &[u8]) -> String {
     printable(kind)
 }
 
+/// The text of the error in a response, in lower case. It is compared and never logged, because
+/// it may quote a document or a header.
+fn message(body: &[u8]) -> String {
+    #[derive(Deserialize, Default)]
+    struct ErrorBody {
+        #[serde(rename = "Message", alias = "message")]
+        message: Option<String>,
+    }
+    let body: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
+    body.message.unwrap_or_default().to_ascii_lowercase()
+}
+
+/// Reads `Retry-After`: seconds, or the time of the next attempt (RFC 9110, section 10.2.3).
+pub(super) fn retry_after(header: &str, now: SystemTime) -> Option<Duration> {
+    let header = header.trim();
+    if let Ok(seconds) = header.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = httpdate::parse_http_date(header).ok()?;
+    Some(at.duration_since(now).unwrap_or_default())
+}
+
 /// The name of an error without characters that could forge a log line, at most 64 of them.
 pub(super) fn printable(error: &str) -> String {
     error
@@ -139,10 +229,10 @@ pub(super) fn printable(error: &str) -> String {
         .collect()
 }
 
-/// Returns whether the same request may succeed later: after throttling, a failure of the
-/// service, wrong credentials or a wrong clock.
+/// Returns whether the same request may succeed later: after throttling or a failure of the
+/// service.
 fn is_transient(code: &str) -> bool {
-    const TRANSIENT: [&str; 13] = [
+    const TRANSIENT: [&str; 7] = [
         "throttl",
         "toomanyrequests",
         "limitexceeded",
@@ -150,12 +240,6 @@ fn is_transient(code: &str) -> bool {
         "internal",
         "unavailable",
         "timeout",
-        "expired",
-        "skewed",
-        "unrecognizedclient",
-        "signature",
-        "token",
-        "accessdenied",
     ];
     let code = code.to_ascii_lowercase();
     TRANSIENT.iter().any(|part| code.contains(part))
@@ -239,14 +323,15 @@ mod tests {
     }
 
     #[test]
-    fn only_an_error_in_the_request_rejects_the_batch() {
-        let is_rejected = |status, kind| {
+    fn only_an_error_in_the_request_splits_the_batch() {
+        let is_split = |status, kind| {
             matches!(
                 outcome(status, Some(kind), b"", &batch(&[1])),
                 Outcome::Split(_)
             )
         };
-        assert!(is_rejected(400, "InvalidRequestException"));
+        assert!(is_split(400, "InvalidRequestException"));
+        assert!(is_split(413, ""));
         for (status, kind) in [
             (429, "ThrottledException"),
             (400, "ThrottlingException:http://internal.amazon.com/"),
@@ -256,7 +341,83 @@ mod tests {
             (503, "ServiceUnavailable"),
             (302, ""),
         ] {
-            assert!(!is_rejected(status, kind), "{status} {kind}");
+            assert!(!is_split(status, kind), "{status} {kind}");
+        }
+    }
+
+    fn reason_of(status: u16, kind: &str, body: &str) -> String {
+        match outcome(status, Some(kind), body.as_bytes(), &batch(&[1])) {
+            Outcome::Later(failure) => failure.reason,
+            outcome => panic!("{status} {kind}: {outcome:?}"),
+        }
+    }
+
+    #[test]
+    fn the_reason_of_a_denial_is_named() {
+        let expired = r#"{"message":"Signature expired: 20260301T120000Z is now earlier than 20260301T121000Z (20260301T121500Z - 5 min.)"}"#;
+        let early =
+            r#"{"Message":"Signature not yet current: 20260301T120000Z is still later than …"}"#;
+        for (status, kind, body, reason) in [
+            (403, "ExpiredTokenException", "{}", "have expired"),
+            (400, "ExpiredToken", "{}", "have expired"),
+            (403, "InvalidSignatureException", expired, "clock"),
+            (403, "InvalidSignatureException", early, "clock"),
+            (403, "RequestExpired", "{}", "clock"),
+            (
+                403,
+                "InvalidSignatureException",
+                "{}",
+                "AWS_SECRET_ACCESS_KEY",
+            ),
+            (
+                403,
+                "UnrecognizedClientException",
+                "{}",
+                "AWS_ACCESS_KEY_ID",
+            ),
+            (
+                400,
+                "MissingAuthenticationTokenException",
+                "{}",
+                "AWS_ACCESS_KEY_ID",
+            ),
+            (403, "AccessDeniedException", "{}", "endpoint policy"),
+            (403, "", "<html>", "proxy"),
+        ] {
+            let text = reason_of(status, kind, body);
+            assert!(text.contains(reason), "{status} {kind}: {text}");
+            assert!(!text.contains("2026"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_missing_log_group_of_transaction_search_passes_by_itself() {
+        // The text of aws-xray-sdk-dotnet#312.
+        let body = r#"{"__type":"InvalidRequestException","Message":"The specified log group does not exist. (Service: AWSLogs; Status Code: 400; Error Code: ResourceNotFoundException; Request ID: d1906469; Proxy: null)"}"#;
+        let text = reason_of(400, "InvalidRequestException", body);
+        assert!(
+            text.contains("Transaction Search") && !text.contains("d1906469"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = httpdate::parse_http_date("Sun, 01 Mar 2026 12:00:00 GMT").unwrap();
+        for (header, seconds) in [
+            ("120", Some(120)),
+            (" 0 ", Some(0)),
+            ("Sun, 01 Mar 2026 12:00:30 GMT", Some(30)),
+            ("Sun, 01 Mar 2026 11:00:00 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+            ("", None),
+        ] {
+            assert_eq!(
+                retry_after(header, now),
+                seconds.map(Duration::from_secs),
+                "{header}"
+            );
         }
     }
 
