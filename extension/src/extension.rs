@@ -128,8 +128,8 @@ impl Extension {
         self.tick_exporters();
         match event {
             Some(lifecycle::Event::Invoke(invoke)) => {
-                let documents = self.platform.record_invoke(&invoke);
-                self.accept_platform_documents(documents);
+                let recorded = self.platform.record_invoke(&invoke);
+                self.accept_platform_documents(recorded.documents);
                 let deadline = monotonic(invoke.deadline_ms);
                 self.input(Input::Invoke {
                     request_id: &invoke.request_id,
@@ -210,8 +210,8 @@ impl Extension {
                 }
                 _ => {}
             }
-            let documents = self.platform.record(event);
-            self.accept_platform_documents(documents);
+            let recorded = self.platform.record(event);
+            self.accept_platform_documents(recorded.documents);
         }
         if !runtime_done.is_empty() {
             self.read_all_documents();

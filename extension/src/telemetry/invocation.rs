@@ -6,6 +6,7 @@ use xray_document::{
     Document, Metadata, Sampled, Segment, SegmentId, Subsegment, Timestamp, TraceHeader, TraceId,
 };
 
+use super::outcome::{InvocationOutcome, Recorded};
 use super::platform_event::{Metrics, Report, Status, Tracing};
 use super::startup::{MIN_DURATION, StartSubsegments, phase};
 use crate::lifecycle::Invoke;
@@ -26,6 +27,8 @@ pub(super) struct Invocation {
     /// The function segment, if Lambda records none and the configuration asks for one.
     segment: Option<Box<Segment>>,
     fault_recorded: bool,
+    cold_start: bool,
+    outcome_reported: bool,
 }
 
 /// The metadata namespace of this project.
@@ -41,6 +44,8 @@ impl Invocation {
             parent: None,
             segment: None,
             fault_recorded: false,
+            cold_start: false,
+            outcome_reported: false,
         }
     }
 
@@ -55,7 +60,42 @@ impl Invocation {
         startup: StartSubsegments,
     ) {
         self.start = Some((time, tracing));
+        self.cold_start = startup.cold_start;
         self.startup = startup;
+    }
+
+    /// Returns whether the trace header leaves room for a function segment.
+    pub(super) fn may_be_traced(&self) -> bool {
+        self.invoke.as_ref().is_some_and(|invoke| {
+            let header = TraceHeader::parse(&invoke.trace_header);
+            header.sampled != Sampled::No && header.root.is_some()
+        })
+    }
+
+    fn trace_id(&self) -> Option<TraceId> {
+        let tracing = self
+            .start
+            .as_ref()
+            .and_then(|(_, tracing)| tracing.as_ref());
+        match (tracing, &self.invoke) {
+            (Some(tracing), _) => tracing.header.root,
+            (None, Some(invoke)) => TraceHeader::parse(&invoke.trace_header).root,
+            (None, None) => None,
+        }
+    }
+
+    fn outcome(&mut self, report: &Report) -> Option<InvocationOutcome> {
+        if self.outcome_reported {
+            return None;
+        }
+        let trace_id = self.trace_id()?;
+        self.outcome_reported = true;
+        Some(InvocationOutcome {
+            trace_id,
+            fault: report.status.fault.is_some(),
+            duration: report.metrics.duration_ms.and_then(milliseconds),
+            cold_start: self.cold_start,
+        })
     }
 
     /// Finds the parent of all subsegments, and records the environment's start. With
@@ -92,7 +132,7 @@ impl Invocation {
 
     /// Records a `platform.runtimeDone`, or on Managed Instances, which send none, a
     /// `platform.report`.
-    pub(super) fn runtime_done(&mut self, report: &Report) -> Vec<Document> {
+    pub(super) fn runtime_done(&mut self, report: &Report) -> Recorded {
         let mut documents: Vec<Document> = spans(report)
             .into_iter()
             .filter_map(|subsegment| self.attach(subsegment))
@@ -103,11 +143,14 @@ impl Invocation {
             segment.fault = report.status.fault.is_some();
             documents.push(Document::Segment(segment));
         }
-        documents
+        Recorded {
+            documents,
+            outcome: self.outcome(report),
+        }
     }
 
     /// Records a `platform.report`, the last event of an invocation.
-    pub(super) fn report(mut self, report: &Report) -> Vec<Document> {
+    pub(super) fn report(mut self, report: &Report) -> Recorded {
         self.runtime_done(report)
     }
 

@@ -1,8 +1,7 @@
 use std::collections::VecDeque;
 
-use xray_document::Document;
-
 use super::invocation::Invocation;
+use super::outcome::Recorded;
 use super::platform_event::PlatformEvent;
 use super::startup::Startup;
 use crate::lifecycle::Invoke;
@@ -36,17 +35,27 @@ impl PlatformRecorder {
 
     /// Records an INVOKE. Only INVOKE has the trace header of an invocation that Lambda does not
     /// trace.
-    pub(crate) fn record_invoke(&mut self, invoke: &Invoke) -> Vec<Document> {
-        if self.function.is_none() {
-            return Vec::new();
-        }
+    pub(crate) fn record_invoke(&mut self, invoke: &Invoke) -> Recorded {
         let invocation = find_or_add(&mut self.invocations, &invoke.request_id);
         invocation.set_invoke(invoke.clone());
-        invocation.record_start(self.function.as_deref())
+        Recorded {
+            documents: invocation.record_start(self.function.as_deref()),
+            outcome: None,
+        }
     }
 
-    /// Records a platform event. Returns the documents that are complete now.
-    pub(crate) fn record(&mut self, event: PlatformEvent) -> Vec<Document> {
+    /// Returns whether the function segment of an invocation will be one of this project, if
+    /// Lambda records none. It is known after INVOKE is recorded.
+    pub fn records_function_segment(&self, request_id: &str) -> bool {
+        self.function.is_some()
+            && self
+                .invocations
+                .iter()
+                .any(|invocation| invocation.request_id == request_id && invocation.may_be_traced())
+    }
+
+    /// Records a platform event.
+    pub(crate) fn record(&mut self, event: PlatformEvent) -> Recorded {
         match event {
             PlatformEvent::InitStart(init) => self.startup.init_start(init),
             PlatformEvent::InitRuntimeDone(init) => self.startup.runtime_done(init),
@@ -63,7 +72,10 @@ impl PlatformRecorder {
                 let startup = self.startup.take(time);
                 let invocation = find_or_add(&mut self.invocations, &request_id);
                 invocation.set_start(time, tracing, startup);
-                return invocation.record_start(self.function.as_deref());
+                return Recorded {
+                    documents: invocation.record_start(self.function.as_deref()),
+                    outcome: None,
+                };
             }
             PlatformEvent::RuntimeDone(report) => {
                 let invocation = self
@@ -86,7 +98,7 @@ impl PlatformRecorder {
             }
             PlatformEvent::LogsDropped { .. } => {}
         }
-        Vec::new()
+        Recorded::default()
     }
 }
 

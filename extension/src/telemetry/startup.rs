@@ -26,6 +26,8 @@ pub(super) struct StartSubsegments {
     pub(super) init_or_restore: Option<Subsegment>,
     /// `Extension init`, which Lambda never records.
     pub(super) extension_init: Option<Subsegment>,
+    /// True if the environment started for an invocation: on demand, or from a snapshot.
+    pub(super) cold_start: bool,
 }
 
 /// After a longer gap between init and invocation, the init counts as proactive: it is not a
@@ -71,6 +73,11 @@ impl Startup {
             return subsegments;
         }
         let startup = std::mem::take(self);
+        subsegments.cold_start = startup.restore_report.is_some()
+            || startup
+                .init_report
+                .as_ref()
+                .is_some_and(|init| init.on_demand);
         let is_near = |end: Timestamp| invocation_start.since(end) <= MAX_INIT_GAP;
         if let (Some(start), Some((end, status))) = (startup.restore_start, startup.restore_report)
             && is_near(end)

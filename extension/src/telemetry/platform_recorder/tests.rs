@@ -1,6 +1,9 @@
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::*;
+use crate::telemetry::InvocationOutcome;
 
 const ROOT: &str = "1-6750a1b2-00112233445566778899aabb";
 const SPAN: &str = "54565fb41ac79632";
@@ -41,7 +44,7 @@ fn record(recorder: &mut PlatformRecorder, events: &[String]) -> Vec<Value> {
     let batch = format!("[{}]", events.join(","));
     let documents = PlatformEvent::parse_batch(batch.as_bytes())
         .into_iter()
-        .flat_map(|event| recorder.record(event));
+        .flat_map(|event| recorder.record(event).documents);
     documents
         .map(|document| serde_json::from_str(&document.to_json().unwrap()).unwrap())
         .collect()
@@ -83,7 +86,12 @@ fn lambdas_own_init_is_not_recorded_again() {
             ],
         );
         let header = format!("Root={ROOT};Parent={SPAN};Sampled=1");
-        assert!(recorder.record_invoke(&invoke(&header)).is_empty());
+        assert!(
+            recorder
+                .record_invoke(&invoke(&header))
+                .documents
+                .is_empty()
+        );
         documents.extend(record(
             &mut recorder,
             &[
@@ -157,7 +165,12 @@ fn a_restore_is_recorded_under_our_function_segment_without_the_old_init() {
 
     let mut recorder = PlatformRecorder::new(Some("orders".to_owned()));
     let header = format!("Root={ROOT};Lineage=1:2");
-    assert!(recorder.record_invoke(&invoke(&header)).is_empty());
+    assert!(
+        recorder
+            .record_invoke(&invoke(&header))
+            .documents
+            .is_empty()
+    );
     let mut documents = record(&mut recorder, &restored(""));
     documents.extend(record(
         &mut recorder,
@@ -248,7 +261,10 @@ fn with_pass_through_our_function_segment_has_both_parts_of_the_init() {
         let record_start =
             |recorder: &mut PlatformRecorder| record(recorder, &[start("00.130", "")]);
         let record_invoke = |recorder: &mut PlatformRecorder| -> Vec<Value> {
-            let documents = recorder.record_invoke(&invoke(&header)).into_iter();
+            let documents = recorder
+                .record_invoke(&invoke(&header))
+                .documents
+                .into_iter();
             documents
                 .map(|document| serde_json::from_str(&document.to_json().unwrap()).unwrap())
                 .collect()
@@ -290,6 +306,7 @@ fn our_function_segment_is_not_recorded_if_the_header_is_not_sampled() {
     assert!(
         recorder
             .record_invoke(&invoke(&format!("Root={ROOT};Sampled=0")))
+            .documents
             .is_empty()
     );
     let documents = record(
@@ -356,4 +373,57 @@ fn the_number_of_invocations_without_a_report_is_bounded() {
         );
     }
     assert_eq!(recorder.invocations.len(), MAX_INVOCATIONS);
+}
+
+#[test]
+fn an_invocation_has_one_outcome_also_if_it_records_no_document() {
+    let mut recorder = PlatformRecorder::new(None);
+    let header = format!("Root={ROOT};Lineage=1:2");
+    assert_eq!(recorder.record_invoke(&invoke(&header)).outcome, None);
+    let events = [
+        on_demand("initStart", "00.000"),
+        on_demand("initRuntimeDone", "00.120"),
+        on_demand("initReport", "00.125"),
+        start("00.130", ""),
+        done(
+            "00.171",
+            r#""status":"error","metrics":{"durationMs":40.25}"#,
+        ),
+        event(
+            "00.190",
+            "report",
+            r#""requestId":"r-1","status":"error","metrics":{"durationMs":59.8}"#,
+        ),
+    ];
+    let batch = format!("[{}]", events.join(","));
+    let outcomes: Vec<_> = PlatformEvent::parse_batch(batch.as_bytes())
+        .into_iter()
+        .filter_map(|event| recorder.record(event).outcome)
+        .collect();
+    assert_eq!(
+        outcomes,
+        [InvocationOutcome {
+            trace_id: ROOT.parse().unwrap(),
+            fault: true,
+            duration: Some(Duration::from_micros(40_250)),
+            cold_start: true,
+        }]
+    );
+}
+
+#[test]
+fn a_function_segment_is_announced_only_if_configured_and_not_excluded_by_the_header() {
+    let announced = |function: Option<&str>, header: &str| {
+        let mut recorder = PlatformRecorder::new(function.map(str::to_owned));
+        recorder.record_invoke(&invoke(header));
+        recorder.records_function_segment("r-1")
+    };
+    let undecided = format!("Root={ROOT};Lineage=1:2");
+    assert!(announced(Some("orders"), &undecided));
+    assert!(!announced(None, &undecided));
+    assert!(!announced(
+        Some("orders"),
+        &format!("Root={ROOT};Sampled=0")
+    ));
+    assert!(!announced(Some("orders"), ""));
 }
