@@ -33,6 +33,7 @@ use arguments::{Arguments, Command};
 const THREAD_STACK_BYTES: usize = 64 * 1024 * 1024;
 
 fn main() -> ExitCode {
+    xray_local_sandbox::supervise_if_asked();
     let arguments = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "an unwrap that fails is a failed test")]
 
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 const TEMPLATE: &str = "\
 AWSTemplateFormatVersion: '2010-09-09'
@@ -151,4 +153,41 @@ fn a_missing_folder_is_an_error_and_not_an_empty_store() {
     assert_eq!(listed.status.code(), Some(1), "{error}");
     assert!(error.contains("the folder does not exist"), "{error}");
     assert!(!project.path().join("data").exists());
+}
+
+#[test]
+fn the_argument_that_makes_the_program_a_supervisor_is_not_for_users() {
+    const SUPERVISE: &str = "supervise-lambda-environment";
+    let help = Command::new(env!("CARGO_BIN_EXE_xray-local"))
+        .arg("--help")
+        .output()
+        .unwrap();
+    assert!(!String::from_utf8_lossy(&help.stdout).contains("supervis"));
+
+    let run = |command: &mut Command, stdin: Stdio| {
+        let output = command.stdin(stdin).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(output.stdout.is_empty(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let mut direct = Command::new(env!("CARGO_BIN_EXE_xray-local"));
+    direct.args([SUPERVISE, "--help"]);
+    assert_eq!(
+        run(&mut direct, Stdio::null()),
+        "supervise-lambda-environment is not a command for users (its input is not a Unix \
+         socket): the sandbox starts it itself, for the processes of a function; --help lists \
+         the commands\n"
+    );
+    // The shell is the parent, but the socket is this test's.
+    let mut indirect = Command::new("/bin/sh");
+    let text = format!("{} {SUPERVISE}; exit $?", env!("CARGO_BIN_EXE_xray-local"));
+    indirect.args(["-c", &text]);
+    let (socket, _other_end) = UnixStream::pair().unwrap();
+    if cfg!(target_os = "linux") {
+        let error = run(&mut indirect, OwnedFd::from(socket).into());
+        assert!(
+            error.contains("(its input is not a socket of its parent)"),
+            "{error}"
+        );
+    }
 }

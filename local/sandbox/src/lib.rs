@@ -31,4 +31,5 @@ mod sandbox;
 mod state;
 
 pub use contract::*;
+pub use process::{SupervisorCommand, supervise, supervise_if_asked};
 pub use sandbox::Sandbox;

@@ -5,6 +5,12 @@ mod exit;
 mod output;
 mod program;
 mod reaper;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the environments do not use it yet"
+)]
+mod supervisor;
 
 use std::io;
 use std::sync::Arc;
@@ -21,6 +27,7 @@ pub(crate) use output::LineHandler;
 use output::Output;
 pub(crate) use program::Program;
 pub(crate) use reaper::Reaper;
+pub use supervisor::{SupervisorCommand, supervise, supervise_if_asked};
 
 /// A running process, the leader of its own process group. Dropping it kills the group.
 #[derive(Debug)]
