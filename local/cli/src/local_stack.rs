@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use xray_local_sandbox::{SamplingMode, Sandbox, SandboxConfig};
+use xray_local_sandbox::{SamplingMode, Sandbox, SandboxConfig, SupervisorCommand};
 use xray_local_template::{StackContext, Table, Template};
 
 use crate::arguments::{FunctionOptions, Sampling};
@@ -125,6 +125,7 @@ fn sandbox_config(
         idle_timeout: options.idle_timeout(),
         max_concurrency: options.max_concurrency.into(),
         freeze: !options.no_freeze,
+        supervisor: Some(SupervisorCommand::this_program()),
     }
 }
 

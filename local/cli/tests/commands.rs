@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "an unwrap that fails is a failed test")]
 
+use std::io::{BufRead, BufReader};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 const TEMPLATE: &str = "\
 AWSTemplateFormatVersion: '2010-09-09'
@@ -189,5 +191,55 @@ fn the_argument_that_makes_the_program_a_supervisor_is_not_for_users() {
             error.contains("(its input is not a socket of its parent)"),
             "{error}"
         );
+    }
+}
+
+/// Starts a daemon: another group, session and parent, and no variables.
+const STARTS_A_DAEMON: &str = r#"#!/usr/bin/env python3
+import http.client, os, time
+api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+api.request("GET", "/2018-06-01/runtime/invocation/next")
+api.getresponse().read()
+reader, writer = os.pipe()
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.write(writer, str(os.getpid()).encode())
+        os.execve("/bin/sh", ["/bin/sh", "-c", "exec sleep 600"], {})
+    os._exit(0)
+print("processes", os.getpid(), os.read(reader, 20).decode(), flush=True)
+time.sleep(600)
+"#;
+
+#[cfg(target_os = "linux")]
+#[test]
+fn every_process_of_a_function_ends_if_the_program_is_killed() {
+    let project = project();
+    script(&project.path().join("code/bootstrap"), STARTS_A_DAEMON);
+    let mut program = Command::new(env!("CARGO_BIN_EXE_xray-local"))
+        .args(["invoke", "Echo", "--layer", "Layer=layer", "--data", "data"])
+        .current_dir(project.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = BufReader::new(program.stderr.take().unwrap());
+    let processes: Vec<PathBuf> = log
+        .lines()
+        .map_while(Result::ok)
+        .find_map(|line| {
+            let (_, ids) = line.split_once("processes ")?;
+            let ids = ids.split_whitespace();
+            Some(ids.map(|id| Path::new("/proc").join(id)).collect())
+        })
+        .unwrap();
+    assert_eq!(processes.len(), 2);
+    assert!(processes.iter().all(|process| process.exists()));
+    program.kill().unwrap();
+    program.wait().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while processes.iter().any(|process| process.exists()) {
+        assert!(Instant::now() < deadline, "{processes:?} have not ended");
+        std::thread::sleep(Duration::from_millis(2));
     }
 }

@@ -1,8 +1,7 @@
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::process::Reaper;
 use crate::{LogSink, SandboxConfig, SegmentSink};
 
 /// Configuration, sinks and shutdown, shared by all functions and requests of a sandbox.
@@ -13,7 +12,6 @@ pub(crate) struct SandboxContext {
     /// The number of requests and environments. Shutdown waits until it is 0.
     active: watch::Sender<usize>,
     closing: watch::Sender<bool>,
-    reaper: OnceLock<Option<Reaper>>,
 }
 
 impl SandboxContext {
@@ -28,7 +26,6 @@ impl SandboxContext {
             logs,
             active: watch::Sender::new(0),
             closing: watch::Sender::new(false),
-            reaper: OnceLock::new(),
         }
     }
 
@@ -36,11 +33,6 @@ impl SandboxContext {
     pub(crate) fn begin_activity(&self) -> ActivityGuard {
         self.active.send_modify(|count| *count += 1);
         ActivityGuard(self.active.clone())
-    }
-
-    /// The first call starts the reaper. `None` if it cannot start.
-    pub(crate) fn reaper(&self) -> Option<Reaper> {
-        self.reaper.get_or_init(|| Reaper::start().ok()).clone()
     }
 
     /// Begins the shutdown: no new request is accepted.

@@ -7,6 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use xray_document::{Document, TraceHeader};
 
+use crate::process::SupervisorCommand;
+
 /// The configuration of a function.
 #[derive(Debug, Clone)]
 pub struct FunctionConfig {
@@ -63,6 +65,9 @@ pub struct SandboxConfig {
     pub max_concurrency: usize,
     /// Stops idle environments with SIGSTOP, as Lambda freezes them. Default: true.
     pub freeze: bool,
+    /// The program that supervises the processes of an environment. Without it, which is the
+    /// default, functions cannot start.
+    pub supervisor: Option<SupervisorCommand>,
 }
 
 impl Default for SandboxConfig {
@@ -74,6 +79,7 @@ impl Default for SandboxConfig {
             idle_timeout: Duration::from_secs(5 * 60),
             max_concurrency: 100,
             freeze: true,
+            supervisor: None,
         }
     }
 }

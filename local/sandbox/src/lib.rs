@@ -7,7 +7,7 @@
 //!
 //! The modules, each of which uses only those before it:
 //!
-//! - `process`: one process of an environment: its start, output, signals and end.
+//! - `process`: the processes of an environment and their supervisor: start, output, signals, end.
 //! - `state`: the state machine of one environment.
 //! - `platform`: the facts that Lambda reports, as log lines, telemetry and segments.
 //! - `apis`: the three HTTP APIs.

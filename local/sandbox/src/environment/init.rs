@@ -88,9 +88,8 @@ impl Environment {
                 executable: path,
                 directory: Path::new("/"),
                 variables: &self.variables.extension,
-                reaper: self.reaper.clone(),
             };
-            let process = Process::spawn(&program, lines, move |exit| {
+            let process = Process::spawn(&self.supervisor, &program, lines, move |exit| {
                 state.change(|state| state.extension_exited(&exited, exit));
             });
             self.extensions.push((name, process.await?));
@@ -109,11 +108,10 @@ impl Environment {
             executable: &function.bootstrap,
             directory: &function.task_root,
             variables: &self.variables.runtime,
-            reaper: self.reaper.clone(),
         };
         // Before the process starts, because it may call the API at once.
         self.state.change(State::runtime_started);
-        let process = Process::spawn(&program, lines, move |exit| {
+        let process = Process::spawn(&self.supervisor, &program, lines, move |exit| {
             state.change(|state| state.runtime_exited(exit));
         });
         self.runtime = Some(process.await?);

@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::serve::ListenerExt;
-use rustix::process::Signal;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
@@ -21,7 +20,7 @@ use xray_document::Timestamp;
 use crate::apis::{self, ApiContext};
 use crate::context::{ActivityGuard, SandboxContext};
 use crate::platform::{InitPhase, Reporter};
-use crate::process::{DetachedProcesses, Process, Reaper};
+use crate::process::{Process, Supervisor};
 use crate::state::{Failure, Request, RuntimeResponse, SharedState, State};
 use crate::{FunctionConfig, clock};
 use variables::{Instance, Variables};
@@ -39,15 +38,13 @@ pub(crate) struct Environment {
     /// By name.
     extensions: Vec<(String, Process)>,
     server: AbortHandle,
-    reaper: Option<Reaper>,
-    detached: DetachedProcesses,
+    /// Dropping it kills every process, also those that left their group.
+    supervisor: Arc<Supervisor>,
     _activity: ActivityGuard,
 }
 
 impl Drop for Environment {
     fn drop(&mut self) {
-        // Lambda ends the whole environment, and so do we. `Process` kills its own group.
-        self.signal_detached(Signal::KILL);
         self.server.abort();
     }
 }
@@ -56,7 +53,7 @@ impl Environment {
     /// Opens the APIs. [`init`](Self::init) starts the processes.
     ///
     /// # Errors
-    /// A message, if the machine has no free port.
+    /// A message, if the machine has no free port, or if the supervisor cannot start.
     pub(crate) async fn open(
         function: &Arc<FunctionConfig>,
         context: &SandboxContext,
@@ -68,6 +65,13 @@ impl Environment {
                 function.name
             )
         };
+        let no_supervisor = |error| {
+            format!(
+                "the supervisor of function {} cannot start: {error}",
+                function.name
+            )
+        };
+        let supervisor = start_supervisor(context).map_err(no_supervisor)?;
         let listener = address::listen().await.map_err(no_port)?;
         let address = listener.local_addr().map_err(no_port)?.to_string();
         let layer_port = if function.extensions.is_empty() {
@@ -90,10 +94,8 @@ impl Environment {
             state: SharedState::default(),
             reporter: Arc::new(Reporter::new(function, logs, segments)),
         };
-        let reaper = context.reaper();
         Ok(Self {
             server: serve(listener, apis::router(api.clone(), &address)),
-            detached: DetachedProcesses::new(&address, reaper.clone()),
             function: api.function,
             state: api.state,
             reporter: api.reporter,
@@ -102,7 +104,7 @@ impl Environment {
             log_stream,
             runtime: None,
             extensions: Vec::new(),
-            reaper,
+            supervisor: Arc::new(supervisor),
             _activity: context.begin_activity(),
         })
     }
@@ -151,6 +153,16 @@ impl Environment {
             .await
             .unwrap_or(Err(Failure::Timeout))
     }
+}
+
+fn start_supervisor(context: &SandboxContext) -> io::Result<Supervisor> {
+    let Some(command) = &context.config.supervisor else {
+        return Err(io::Error::other("set SandboxConfig::supervisor"));
+    };
+    Supervisor::start(command).map_err(|error| {
+        let path = command.executable.display();
+        io::Error::new(error.kind(), format!("{path}: {error}"))
+    })
 }
 
 /// Serves the APIs until the task is aborted.

@@ -1,7 +1,5 @@
 use std::time::Duration;
 
-use rustix::process::Signal;
-
 use super::Environment;
 use crate::process::Process;
 
@@ -9,19 +7,17 @@ use crate::process::Process;
 /// continues after the thaw.
 const FREEZE_DELIVERY_WAIT: Duration = Duration::from_millis(200);
 
-/// Signals, output and memory of the processes.
+/// Freeze, output and memory of the processes.
 impl Environment {
     /// Stops every process, as Lambda does between invocations.
     pub(crate) async fn freeze(&self) {
         self.reporter.telemetry.pause(FREEZE_DELIVERY_WAIT).await;
-        self.signal(Signal::STOP);
-        // Stopped processes start no others, so the search comes after the signal.
-        self.signal_detached(Signal::STOP);
+        self.supervisor.freeze();
     }
 
     /// Continues every process after [`freeze`](Self::freeze).
     pub(crate) fn thaw(&self) {
-        self.signal(Signal::CONT);
+        self.supervisor.thaw();
         self.reporter.telemetry.resume();
     }
 
@@ -47,20 +43,6 @@ impl Environment {
     /// Reads the peaks while the processes live: after a crash they are unknown.
     pub(super) fn update_peak_memory(&self) {
         self.peak_memory_mb();
-    }
-
-    /// Signals every process, and the detached ones that the last search found.
-    pub(super) fn signal(&self, signal: Signal) {
-        self.processes().for_each(|process| process.signal(signal));
-        self.detached.signal(signal);
-    }
-
-    /// Searches for detached processes and signals them.
-    pub(super) fn signal_detached(&self, signal: Signal) {
-        if self.is_started() {
-            let groups: Vec<_> = self.processes().map(Process::group).collect();
-            self.detached.find_and_signal(&groups, signal);
-        }
     }
 
     pub(super) fn processes(&self) -> impl Iterator<Item = &Process> {

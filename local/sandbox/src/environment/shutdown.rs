@@ -58,7 +58,7 @@ impl Environment {
         self.state
             .change(|state| state.announce_shutdown(reason, deadline_ms));
         self.end_extensions(deadline).await;
-        self.signal(Signal::KILL);
+        self.supervisor.close();
         let _ = timeout(KILL_WAIT, self.all_ended()).await;
         self.flush();
     }
@@ -108,9 +108,11 @@ impl Environment {
             .any(|extension| extension.name == name && extension.events.shutdown)
     }
 
+    /// Waits for the last lines of every process and for the end of the detached ones.
     async fn all_ended(&self) {
         for process in self.processes() {
             process.ended().await;
         }
+        self.supervisor.ended().await;
     }
 }

@@ -1,38 +1,31 @@
 //! The processes of an environment: start, output, signals, end.
 
-mod detached;
 mod exit;
 mod output;
 mod program;
-mod reaper;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the environments do not use it yet"
-)]
 mod supervisor;
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
-use tokio::signal::unix::{SignalKind, signal};
+use rustix::process::{Pid, Signal};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-pub(crate) use detached::DetachedProcesses;
 pub(crate) use exit::Exit;
 pub(crate) use output::LineHandler;
 use output::Output;
 pub(crate) use program::Program;
-pub(crate) use reaper::Reaper;
+pub(crate) use supervisor::Supervisor;
+use supervisor::{ProgramNumber, StartedProgram};
 pub use supervisor::{SupervisorCommand, supervise, supervise_if_asked};
 
 /// A running process, the leader of its own process group. Dropping it kills the group.
 #[derive(Debug)]
 pub(crate) struct Process {
-    group: Pid,
+    supervisor: Arc<Supervisor>,
+    number: ProgramNumber,
+    pid: Pid,
     exit: watch::Receiver<Option<Exit>>,
     /// stdout and stderr
     outputs: Vec<Arc<Output>>,
@@ -48,6 +41,7 @@ impl Process {
     /// # Errors
     /// A message that names the file and the next step.
     pub(crate) async fn spawn(
+        supervisor: &Arc<Supervisor>,
         program: &Program<'_>,
         lines: LineHandler,
         on_exit: impl FnOnce(Exit) + Send + 'static,
@@ -56,11 +50,14 @@ impl Process {
         let (stdout, stdout_writer) =
             Output::new(Arc::clone(&lines)).map_err(|e| program.start_error(&e))?;
         let (stderr, stderr_writer) = Output::new(lines).map_err(|e| program.start_error(&e))?;
-        let mut child = program.start(stdout_writer, stderr_writer).await?;
-        let group = child
-            .id()
-            .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
-            .ok_or_else(|| program.start_error(&io::Error::other("it has no process id")))?;
+        let StartedProgram {
+            number,
+            pid,
+            exit: ended,
+        } = supervisor
+            .start_program(program, stdout_writer, stderr_writer)
+            .await
+            .map_err(|e| program.start_error(&e))?;
         let outputs = vec![Arc::new(stdout), Arc::new(stderr)];
         let readers = outputs
             .iter()
@@ -68,21 +65,17 @@ impl Process {
             .collect();
         let (exited, exit) = watch::channel(None);
         let last_outputs = outputs.clone();
-        let reaper = program.reaper.clone();
-        reaper.iter().for_each(|reaper| reaper.add(group));
         tokio::spawn(async move {
-            exited_unreaped(group).await;
-            // Lambda ends the whole environment with the process. Here its children end. The
-            // process is not reaped yet, so no other group can have its id.
-            let _ = kill_process_group(group, Signal::KILL);
-            let ended = child.wait().await.map_or(Exit::Signal(0), Exit::from);
-            reaper.iter().for_each(|reaper| reaper.remove(group));
+            // An error means that the supervisor was killed.
+            let ended = ended.await.unwrap_or(Exit::Signal(Signal::KILL.as_raw()));
             last_outputs.iter().for_each(|output| output.drain());
             on_exit(ended);
             exited.send_replace(Some(ended));
         });
         Ok(Self {
-            group,
+            supervisor: Arc::clone(supervisor),
+            number,
+            pid,
             exit,
             outputs,
             readers,
@@ -90,20 +83,14 @@ impl Process {
         })
     }
 
-    pub(crate) fn group(&self) -> Pid {
-        self.group
-    }
-
     #[cfg(test)]
     pub(crate) fn id(&self) -> i32 {
-        self.group.as_raw_nonzero().get()
+        self.pid.as_raw_nonzero().get()
     }
 
     /// Sends a signal to the whole group, unless the process has ended.
     pub(crate) fn signal(&self, signal: Signal) {
-        if self.exit.borrow().is_none() {
-            let _ = kill_process_group(self.group, signal);
-        }
+        self.supervisor.signal(self.number, signal);
     }
 
     /// Waits until the process has ended and was reaped.
@@ -133,26 +120,15 @@ impl Process {
     }
 
     fn read_peak_memory(&self) -> Option<u64> {
-        let status =
-            std::fs::read_to_string(format!("/proc/{}/status", self.group.as_raw_nonzero()))
-                .ok()?;
+        if self.exit.borrow().is_some() {
+            return None;
+        }
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
         let line = status
             .lines()
             .find_map(|line| line.strip_prefix("VmHWM:"))?;
         let kilobytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
         Some(kilobytes * 1024)
-    }
-}
-
-/// Waits until the child has ended, and does not reap it.
-async fn exited_unreaped(child: Pid) {
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
-    // Without the signal's handler, the caller reaps the child first.
-    let Ok(mut child_ended) = signal(SignalKind::child()) else {
-        return;
-    };
-    while let Ok(None) = waitid(WaitId::Pid(child), options) {
-        child_ended.recv().await;
     }
 }
 

@@ -1,17 +1,7 @@
 use std::collections::BTreeMap;
-use std::io::{self, PipeWriter};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
-
-use tokio::process::{Child, Command};
-
-use super::reaper::Reaper;
-
-/// Retries of the start while the executable is busy: for half a second.
-const MAX_SPAWN_RETRIES: u32 = 50;
-const SPAWN_RETRY_DELAY: Duration = Duration::from_millis(10);
 
 /// An executable and its surroundings.
 #[derive(Debug)]
@@ -24,32 +14,9 @@ pub(crate) struct Program<'a> {
     pub(crate) directory: &'a Path,
     /// All environment variables: the process inherits no others.
     pub(crate) variables: &'a BTreeMap<String, String>,
-    pub(crate) reaper: Option<Reaper>,
 }
 
 impl Program<'_> {
-    /// Starts the program as the leader of a process group. The writing ends of the pipes
-    /// stay open only in the process.
-    pub(super) async fn start(
-        &self,
-        stdout: PipeWriter,
-        stderr: PipeWriter,
-    ) -> Result<Child, String> {
-        let mut command = Command::new(self.executable);
-        command
-            .env_clear()
-            .envs(self.variables)
-            .current_dir(self.directory)
-            .stdin(Stdio::null())
-            .stdout(stdout)
-            .stderr(stderr)
-            .process_group(0)
-            .kill_on_drop(true);
-        spawn(&mut command)
-            .await
-            .map_err(|error| self.start_error(&error))
-    }
-
     /// # Errors
     /// A message, if the executable or the directory is unusable.
     pub(super) fn check(&self) -> Result<(), String> {
@@ -111,24 +78,6 @@ impl Program<'_> {
             self.executable.display(),
             self.function
         )
-    }
-}
-
-/// Tries again while the file is busy. A file that this program has just written stays busy
-/// while another thread is between fork and exec with its handle, for some milliseconds.
-async fn spawn(command: &mut Command) -> io::Result<Child> {
-    let mut retries = 0;
-    loop {
-        match command.spawn() {
-            Err(error)
-                if error.kind() == io::ErrorKind::ExecutableFileBusy
-                    && retries < MAX_SPAWN_RETRIES =>
-            {
-                retries += 1;
-                tokio::time::sleep(SPAWN_RETRY_DELAY).await;
-            }
-            result => return result,
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -13,16 +14,53 @@ fn script(folder: &Path, name: &str, text: &str, mode: u32) -> PathBuf {
     path
 }
 
+/// Makes [`the_supervisor_of_the_other_tests`] a supervisor.
+const AS_SUPERVISOR: &str = "run-as-supervisor";
+
+/// This test program itself, which runs only one test.
+fn supervisor_command() -> SupervisorCommand {
+    let arguments = [
+        "process::tests::the_supervisor_of_the_other_tests",
+        "--exact",
+        "--nocapture",
+        "--skip",
+        AS_SUPERVISOR,
+    ];
+    SupervisorCommand {
+        executable: std::env::current_exe().unwrap(),
+        arguments: arguments.map(Into::into).to_vec(),
+    }
+}
+
+fn supervisor() -> Arc<Supervisor> {
+    Arc::new(Supervisor::start(&supervisor_command()).unwrap())
+}
+
+#[test]
+fn the_supervisor_of_the_other_tests() {
+    if std::env::args().any(|argument| argument == AS_SUPERVISOR) {
+        supervise();
+    }
+}
+
 async fn spawn(executable: &Path, lines: LineHandler) -> Result<Process, String> {
+    spawn_under(&supervisor(), executable, lines, |_| ()).await
+}
+
+async fn spawn_under(
+    supervisor: &Arc<Supervisor>,
+    executable: &Path,
+    lines: LineHandler,
+    on_exit: impl FnOnce(Exit) + Send + 'static,
+) -> Result<Process, String> {
     let program = Program {
         role: "runtime",
         function: "orders",
         executable,
         directory: Path::new("/"),
         variables: &BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
-        reaper: None,
     };
-    Process::spawn(&program, lines, |_| ()).await
+    Process::spawn(supervisor, &program, lines, on_exit).await
 }
 
 fn discard() -> LineHandler {
@@ -115,6 +153,169 @@ async fn a_dropped_process_dies_with_its_children() {
 }
 
 #[tokio::test]
+async fn the_children_of_a_process_that_has_ended_are_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "#!/bin/sh\nsleep 600 &\necho $!\n";
+    let path = script(folder.path(), "forks", text, 0o755);
+    let child = Arc::new(Mutex::new(String::new()));
+    let printed = Arc::clone(&child);
+    let process = spawn(
+        &path,
+        Arc::new(move |line| *printed.lock().unwrap() = line.to_owned()),
+    )
+    .await
+    .unwrap();
+    process.ended().await;
+    let child = child.lock().unwrap().clone();
+    assert!(!child.is_empty());
+    wait_until(|| !Path::new(&format!("/proc/{child}")).exists()).await;
+}
+
+#[tokio::test]
+async fn the_supervisor_ends_after_the_last_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "#!/bin/sh\nsetsid sleep 600 &\nexec sleep 600\n";
+    let path = script(folder.path(), "sleeps", text, 0o755);
+    let supervisor = supervisor();
+    let process = spawn_under(&supervisor, &path, discard(), |_| ())
+        .await
+        .unwrap();
+    supervisor.freeze();
+    wait_until(|| state_of(&process) == Some('T')).await;
+    supervisor.close();
+    let ended = async {
+        supervisor.ended().await;
+        process.ended().await;
+    };
+    tokio::time::timeout(Duration::from_secs(20), ended)
+        .await
+        .unwrap();
+    assert_eq!(state_of(&process), None);
+}
+
+#[tokio::test]
+async fn a_program_receives_no_socket_of_its_supervisor() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "#!/bin/sh\nreadlink /proc/$$/fd/*\n";
+    let path = script(folder.path(), "lists", text, 0o755);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let lines = Arc::clone(&seen);
+    let lines: LineHandler = Arc::new(move |line| lines.lock().unwrap().push(line.to_owned()));
+    let process = spawn(&path, lines).await.unwrap();
+    process.ended().await;
+    let seen = seen.lock().unwrap();
+    assert!(seen.contains(&"/dev/null".to_owned()), "{seen:?}");
+    assert!(!seen.iter().any(|file| file.contains("socket")), "{seen:?}");
+}
+
+#[tokio::test]
+async fn the_death_of_the_supervisor_is_reported_as_the_end_of_its_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "#!/bin/sh\nkill -KILL $PPID\nexec sleep 1\n";
+    let path = script(folder.path(), "kills", text, 0o755);
+    let (sender, exit) = tokio::sync::oneshot::channel();
+    let supervisor = supervisor();
+    let process = spawn_under(&supervisor, &path, discard(), |exit| {
+        let _ = sender.send(exit);
+    });
+    match process.await {
+        // It may die before it reports the start.
+        Err(error) => assert!(error.ends_with("(its supervisor has ended)"), "{error}"),
+        Ok(_process) => assert_eq!(exit.await.unwrap(), Exit::Signal(9)),
+    }
+}
+
+#[tokio::test]
+async fn a_process_from_outside_cannot_join_the_group_of_a_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = script(
+        folder.path(),
+        "sleeps",
+        "#!/bin/sh\nexec sleep 600\n",
+        0o755,
+    );
+    let process = spawn(&path, discard()).await.unwrap();
+    let outsider = std::process::Command::new("sleep")
+        .arg("600")
+        .process_group(process.id())
+        .spawn();
+    assert_eq!(
+        outsider.unwrap_err().kind(),
+        std::io::ErrorKind::PermissionDenied
+    );
+}
+
+#[cfg(target_os = "linux")]
+const IN_NAMESPACE: &str = "run-in-pid-namespace";
+
+/// Runs the next test in a PID namespace, where it may choose ids (proc_sys_kernel(5),
+/// `ns_last_pid`) and disturbs no other process.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_id_of_a_reaped_process_is_not_signalled() {
+    let unshare = |program: &std::ffi::OsStr| {
+        let mut command = std::process::Command::new("unshare");
+        command
+            .args(["--user", "--map-root-user", "--pid", "--fork"])
+            .arg("--mount-proc")
+            .arg(program);
+        command
+    };
+    let choose = ["-c", "echo 9 >/proc/sys/kernel/ns_last_pid"];
+    let is_possible = unshare("/bin/sh".as_ref()).args(choose).output();
+    if !is_possible.is_ok_and(|output| output.status.success()) {
+        eprintln!("not checked: this user may not create a PID namespace");
+        return;
+    }
+    let output = unshare(std::env::current_exe().unwrap().as_os_str())
+        .args(["process::tests::in_a_namespace_a_reused_id_is_not_signalled"])
+        .args(["--exact", "--nocapture", "--skip", IN_NAMESPACE])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_namespace_a_reused_id_is_not_signalled() {
+    if !std::env::args().any(|argument| argument == IN_NAMESPACE) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = script(folder.path(), "ends", "#!/bin/sh\nexit 0\n", 0o755);
+    let (reaped, is_reaped) = std::sync::mpsc::channel();
+    let (proceed, may_proceed) = std::sync::mpsc::channel();
+    let supervisor = supervisor();
+    let process = spawn_under(&supervisor, &path, discard(), move |_| {
+        reaped.send(()).unwrap();
+        may_proceed.recv().unwrap();
+    });
+    let process = process.await.unwrap();
+    is_reaped.recv().unwrap();
+    std::fs::write(
+        "/proc/sys/kernel/ns_last_pid",
+        (process.id() - 1).to_string(),
+    )
+    .unwrap();
+    let mut other = std::process::Command::new("sleep");
+    let mut other = other.arg("600").process_group(0).spawn().unwrap();
+    assert_eq!(other.id().to_string(), process.id().to_string());
+    for signal in [Signal::STOP, Signal::TERM, Signal::KILL] {
+        process.signal(signal);
+    }
+    // Not Tokio's, whose timers may wait for the blocked task.
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!(state_of(&process), Some('S'));
+    proceed.send(()).unwrap();
+    drop(process);
+    supervisor.close();
+    supervisor.ended().await;
+    assert!(other.try_wait().unwrap().is_none());
+    other.kill().unwrap();
+    other.wait().unwrap();
+}
+
+#[tokio::test]
 async fn an_executable_that_cannot_start_is_named_with_the_next_step() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing");
@@ -156,14 +357,4 @@ fn exits_are_written_as_lambda_writes_them() {
     assert_eq!(Exit::Code(3).to_string(), "exit status 3");
     assert_eq!(Exit::Signal(9).to_string(), "signal: killed");
     assert_eq!(Exit::Signal(31).to_string(), "signal: 31");
-}
-
-#[tokio::test]
-async fn a_child_that_has_ended_keeps_its_id_until_its_group_is_killed() {
-    let mut child = std::process::Command::new("true").spawn().unwrap();
-    let id = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
-    exited_unreaped(id).await;
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
-    assert!(stat.contains(") Z "), "not a zombie: {stat}");
-    assert!(child.wait().unwrap().success());
 }

@@ -9,8 +9,33 @@ use tempfile::TempDir;
 use xray_document::Document;
 use xray_local_sandbox::{
     FunctionConfig, Invocation, InvokeError, InvokeOutcome, LogSink, LogSource, Sandbox,
-    SandboxConfig, SegmentSink, TracingMode,
+    SandboxConfig, SegmentSink, SupervisorCommand, TracingMode, supervise,
 };
+
+/// Makes [`the_supervisor_of_the_other_tests`] a supervisor.
+const AS_SUPERVISOR: &str = "run-as-supervisor";
+
+/// This test program itself, which runs only one test.
+fn supervisor() -> SupervisorCommand {
+    let arguments = [
+        "harness::the_supervisor_of_the_other_tests",
+        "--exact",
+        "--nocapture",
+        "--skip",
+        AS_SUPERVISOR,
+    ];
+    SupervisorCommand {
+        executable: std::env::current_exe().unwrap(),
+        arguments: arguments.map(Into::into).to_vec(),
+    }
+}
+
+#[test]
+fn the_supervisor_of_the_other_tests() {
+    if std::env::args().any(|argument| argument == AS_SUPERVISOR) {
+        supervise();
+    }
+}
 
 /// A sandbox with a temporary folder. It records the log and the segments.
 pub(crate) struct TestLambda {
@@ -43,6 +68,10 @@ impl TestLambda {
     }
 
     pub(crate) fn with(config: SandboxConfig) -> Self {
+        let config = SandboxConfig {
+            supervisor: Some(supervisor()),
+            ..config
+        };
         let sinks = Arc::new(RecordingSinks::default());
         let sandbox = Sandbox::new(config, sinks.clone(), sinks.clone());
         Self {

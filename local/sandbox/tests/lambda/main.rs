@@ -4,6 +4,8 @@
 // Clippy allows `unwrap` only in `#[test]` functions; the harness belongs to the tests, too.
 #![allow(clippy::unwrap_used)]
 
+#[cfg(target_os = "linux")]
+mod descent;
 mod extensions;
 mod failing;
 mod freezing;
