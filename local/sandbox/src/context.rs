@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::process::Supervisors;
 use crate::{LogSink, SandboxConfig, SegmentSink};
 
 /// Configuration, sinks and shutdown, shared by all functions and requests of a sandbox.
@@ -12,6 +13,7 @@ pub(crate) struct SandboxContext {
     /// The number of requests and environments. Shutdown waits until it is 0.
     active: watch::Sender<usize>,
     closing: watch::Sender<bool>,
+    pub(crate) supervisors: Supervisors,
 }
 
 impl SandboxContext {
@@ -21,6 +23,7 @@ impl SandboxContext {
         logs: Arc<dyn LogSink>,
     ) -> Self {
         Self {
+            supervisors: Supervisors::new(config.supervisor.clone()),
             config,
             segments,
             logs,
@@ -38,6 +41,7 @@ impl SandboxContext {
     /// Begins the shutdown: no new request is accepted.
     pub(crate) fn close(&self) {
         self.closing.send_replace(true);
+        self.supervisors.close();
     }
 
     pub(crate) fn is_closing(&self) -> bool {

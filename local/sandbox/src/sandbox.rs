@@ -52,6 +52,7 @@ impl Sandbox {
 
     /// Adds a function, or replaces the one with the same name. The next request starts a new
     /// environment. A reserved variable of the function is ignored; a line in its log names it.
+    /// Inside of a Tokio runtime, it starts the supervisor of the next environment.
     ///
     /// # Panics
     /// If it replaces a function outside of a Tokio runtime, which the shutdown of the old
@@ -71,6 +72,7 @@ impl Sandbox {
                 .logs
                 .line(&function.name, LogSource::Platform, &line);
         }
+        self.inner.context.supervisors.prepare();
         let name = function.name.clone();
         let pool = Pool::new(function, self.inner.context.config.sampling);
         let replaced = self.pools().insert(name, pool);
@@ -122,7 +124,11 @@ impl Sandbox {
             LeaseOutcome::Closed => return Err(InvokeError::ShuttingDown),
         };
         let (reply, outcome) = oneshot::channel();
-        tokio::spawn(call.run(lease, reply));
+        let context = Arc::clone(context);
+        tokio::spawn(async move {
+            call.run(lease, reply).await;
+            context.supervisors.prepare();
+        });
         outcome.await.unwrap_or(Err(InvokeError::ShuttingDown))
     }
 

@@ -71,7 +71,7 @@ impl Environment {
                 function.name
             )
         };
-        let supervisor = start_supervisor(context).map_err(no_supervisor)?;
+        let supervisor = context.supervisors.take().map_err(no_supervisor)?;
         let listener = address::listen().await.map_err(no_port)?;
         let address = listener.local_addr().map_err(no_port)?.to_string();
         let layer_port = if function.extensions.is_empty() {
@@ -153,16 +153,6 @@ impl Environment {
             .await
             .unwrap_or(Err(Failure::Timeout))
     }
-}
-
-fn start_supervisor(context: &SandboxContext) -> io::Result<Supervisor> {
-    let Some(command) = &context.config.supervisor else {
-        return Err(io::Error::other("set SandboxConfig::supervisor"));
-    };
-    Supervisor::start(command).map_err(|error| {
-        let path = command.executable.display();
-        io::Error::new(error.kind(), format!("{path}: {error}"))
-    })
 }
 
 /// Serves the APIs until the task is aborted.

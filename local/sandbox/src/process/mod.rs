@@ -16,8 +16,8 @@ pub(crate) use exit::Exit;
 pub(crate) use output::LineHandler;
 use output::Output;
 pub(crate) use program::Program;
-pub(crate) use supervisor::Supervisor;
 use supervisor::{ProgramNumber, StartedProgram};
+pub(crate) use supervisor::{Supervisor, Supervisors};
 pub use supervisor::{SupervisorCommand, supervise, supervise_if_asked};
 
 /// A running process, the leader of its own process group. Dropping it kills the group.

@@ -194,6 +194,53 @@ async fn the_supervisor_ends_after_the_last_process() {
 }
 
 #[tokio::test]
+async fn the_next_supervisor_has_started_in_advance_and_is_replaced_if_it_was_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let starts = folder.path().join("starts");
+    let SupervisorCommand {
+        executable,
+        arguments,
+    } = supervisor_command();
+    let text = format!(
+        "#!/bin/sh\necho $$ >>{}\nexec {} \"$@\"\n",
+        starts.display(),
+        executable.display()
+    );
+    let supervisors = Supervisors::new(Some(SupervisorCommand {
+        executable: script(folder.path(), "notes-its-start", &text, 0o755),
+        arguments,
+    }));
+    let started = || -> Vec<i32> {
+        let ids = std::fs::read_to_string(&starts).unwrap_or_default();
+        ids.lines().map(|id| id.parse().unwrap()).collect()
+    };
+    let path = script(folder.path(), "asks", "#!/bin/sh\necho $PPID\n", 0o755);
+    let parent_of_a_program = async |supervisor| {
+        let (lines, mut parent) = tokio::sync::mpsc::unbounded_channel();
+        let lines: LineHandler = Arc::new(move |line| lines.send(line.to_owned()).unwrap());
+        let supervisor = Arc::new(supervisor);
+        let process = spawn_under(&supervisor, &path, lines, |_| ()).await;
+        process.unwrap().ended().await;
+        parent.recv().await.unwrap().parse::<i32>().unwrap()
+    };
+
+    supervisors.prepare();
+    supervisors.prepare();
+    wait_until(|| !started().is_empty()).await;
+    let supervisor = supervisors.take().unwrap();
+    assert_eq!(parent_of_a_program(supervisor).await, started()[0]);
+    assert_eq!(started().len(), 1);
+
+    supervisors.prepare();
+    wait_until(|| started().len() == 2).await;
+    let killed = rustix::process::Pid::from_raw(started()[1]).unwrap();
+    rustix::process::kill_process(killed, Signal::KILL).unwrap();
+    wait_until(|| supervisors.spare_has_ended()).await;
+    let supervisor = supervisors.take().unwrap();
+    assert_eq!(parent_of_a_program(supervisor).await, started()[2]);
+}
+
+#[tokio::test]
 async fn a_program_receives_no_socket_of_its_supervisor() {
     let folder = tempfile::tempdir().unwrap();
     let text = "#!/bin/sh\nreadlink /proc/$$/fd/*\n";

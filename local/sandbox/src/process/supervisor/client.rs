@@ -155,6 +155,10 @@ impl Supervisor {
         let _ = self.control.shutdown(Shutdown::Write);
     }
 
+    pub(super) fn has_ended(&self) -> bool {
+        *self.ended.borrow()
+    }
+
     /// Waits until the supervisor has ended, and every process before it.
     pub(crate) async fn ended(&self) {
         // An error means that the task which waits for the supervisor has ended.

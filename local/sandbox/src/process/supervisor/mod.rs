@@ -12,6 +12,7 @@
 //!
 //! - `message`: the commands to the supervisor, and its reports.
 //! - `client`: the sandbox's side.
+//! - `supervisors`: the supervisors of all environments, one of them started in advance.
 //! - `server`: the supervisor's own process.
 //! - `processes`: starts, freezes, ends and reaps the processes.
 //! - `descendants`: the search for processes below the supervisor.
@@ -22,8 +23,10 @@ mod descendants;
 mod message;
 mod processes;
 mod server;
+mod supervisors;
 
 pub use client::SupervisorCommand;
 pub(crate) use client::{StartedProgram, Supervisor};
 pub(crate) use message::ProgramNumber;
 pub use server::{supervise, supervise_if_asked};
+pub(crate) use supervisors::Supervisors;
