@@ -1,10 +1,11 @@
 //! The processes of an environment are found by descent, and only they are signalled.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, WaitOptions, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpid};
 use serde_json::{Value, json};
 use xray_local_sandbox::LogSource;
 
@@ -15,6 +16,12 @@ async fn state_becomes(pid: i64, wanted: &[char]) {
         process_state(pid).filter(|state| wanted.contains(state))
     })
     .await;
+}
+
+fn parent_of(pid: i64) -> i64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+    parent.unwrap().trim().parse().unwrap()
 }
 
 /// Starts a daemon in the function. Returns its id.
@@ -82,6 +89,77 @@ async fn a_daemon_without_variables_is_frozen_thawed_and_ended_with_its_environm
             assert_eq!(process_state(daemon), None);
         }
     }
+}
+
+/// The file reads of the calling thread, on which the sandbox of a test runs, and of a
+/// supervisor. `None` if the kernel does not count them (proc_pid_io(5)).
+fn reads(supervisor: i64) -> Option<u64> {
+    let files = [
+        "/proc/thread-self/io".to_owned(),
+        format!("/proc/{supervisor}/io"),
+    ];
+    let counts = files.map(|file| -> Option<u64> {
+        let text = std::fs::read_to_string(file).ok()?;
+        let count = text.lines().find_map(|line| line.strip_prefix("syscr: "))?;
+        count.parse().ok()
+    });
+    Some(counts[0]? + counts[1]?)
+}
+
+/// Processes that sleep and belong to no environment.
+struct IdleProcesses(std::process::Child);
+
+impl IdleProcesses {
+    fn start(count: u32) -> Self {
+        let text = format!("for n in $(seq {count}); do sleep 600 & done; echo; wait");
+        let mut shell = Command::new("/bin/sh")
+            .args(["-c", &text])
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut lines = BufReader::new(shell.stdout.take().unwrap());
+        lines.read_line(&mut line).unwrap();
+        Self(shell)
+    }
+}
+
+impl Drop for IdleProcesses {
+    fn drop(&mut self) {
+        let _ = kill_process_group(Pid::from_child(&self.0), Signal::KILL);
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn an_invocation_does_not_read_about_the_processes_of_others() {
+    const COUNT: u32 = 600;
+    const INVOCATIONS: usize = 5;
+    let lambda = TestLambda::new();
+    lambda.sandbox.add_function(lambda.function());
+    let runtime = lambda.echo().await["pid"].as_i64().unwrap();
+    let supervisor = parent_of(runtime);
+    let reads_of_invocations = async || {
+        let before = reads(supervisor)?;
+        for _ in 0..INVOCATIONS {
+            assert_eq!(lambda.echo().await["pid"], runtime);
+        }
+        Some(reads(supervisor)? - before)
+    };
+    let Some(alone) = reads_of_invocations().await else {
+        eprintln!("not checked: this kernel does not count reads");
+        return;
+    };
+    let idle = IdleProcesses::start(COUNT);
+    let beside_idle_ones = reads_of_invocations().await.unwrap();
+    drop(idle);
+    // Not equal, because the freeze after the last invocation may still run.
+    assert!(
+        beside_idle_ones < alone + u64::from(COUNT / 2),
+        "{alone}, {beside_idle_ones}"
+    );
+    lambda.sandbox.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
