@@ -90,17 +90,21 @@ impl ExtensionsApi {
         Ok(())
     }
 
-    /// Subscribes to platform events, which Lambda posts to `listener_port`. Something must
-    /// listen there already. Returns the response's status: only after 200 will events arrive.
+    /// Subscribes to platform events in a version of the schema, which Lambda posts to
+    /// `listener_port`. Something must listen there already. Returns the response's status: only
+    /// after 200 will events arrive.
     ///
     /// # Errors
     /// The Runtime API cannot be reached.
-    pub(crate) async fn subscribe(&mut self, listener_port: u16) -> Result<u16, ApiError> {
-        // 25 ms, 1,000 events and 256 KB are the smallest values that Lambda allows. Managed
-        // Instances support schema 2025-01-29 only; elsewhere it extends the older ones
-        // (Lambda Developer Guide, Telemetry API reference).
+    pub(crate) async fn subscribe(
+        &mut self,
+        schema: &str,
+        listener_port: u16,
+    ) -> Result<u16, ApiError> {
+        // 25 ms, 1,000 events and 256 KB are the smallest values that Lambda allows (Lambda
+        // Developer Guide, Telemetry API reference).
         let body = format!(
-            r#"{{"schemaVersion":"2025-01-29","types":["platform"],"buffering":{{"maxItems":1000,"maxBytes":262144,"timeoutMs":25}},"destination":{{"protocol":"HTTP","URI":"http://sandbox.localdomain:{listener_port}/"}}}}"#
+            r#"{{"schemaVersion":"{schema}","types":["platform"],"buffering":{{"maxItems":1000,"maxBytes":262144,"timeoutMs":25}},"destination":{{"protocol":"HTTP","URI":"http://sandbox.localdomain:{listener_port}/"}}}}"#
         );
         let headers = [("content-type", HeaderValue::from_static("application/json"))];
         let response = self

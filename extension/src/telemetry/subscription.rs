@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use super::listener::Listener;
 use super::platform_event::PlatformEvent;
 use crate::Log;
-use crate::lifecycle::ExtensionsApi;
+use crate::lifecycle::{ApiError, ExtensionsApi};
 
 /// An accepted subscription to platform events.
 #[derive(Debug)]
@@ -18,6 +18,11 @@ pub struct Subscription {
 /// The longest time that subscribing may delay the start. It usually takes less than a
 /// millisecond.
 const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The versions of the schema, newest first. Managed Instances support only the newest, and some
+/// platforms only older ones. For platform events they are alike (Lambda Developer Guide,
+/// Telemetry API reference).
+const SCHEMAS: [&str; 3] = ["2025-01-29", "2022-12-13", "2022-07-01"];
 
 /// The port of Lambda's Runtime API, which some sandboxes have on loopback.
 const LAMBDA_RUNTIME_API_PORT: u16 = 9001;
@@ -52,7 +57,7 @@ pub async fn subscribe(api: &mut ExtensionsApi, log: &mut Log) -> Option<Subscri
             return None;
         }
     };
-    let response = timeout(TIMEOUT, api.subscribe(listener.port())).await;
+    let response = timeout(TIMEOUT, subscribe_in_any_schema(api, listener.port())).await;
     match response {
         Ok(Ok(200)) => Some(Subscription {
             batches: listener.serve(),
@@ -78,4 +83,17 @@ pub async fn subscribe(api: &mut ExtensionsApi, log: &mut Log) -> Option<Subscri
             None
         }
     }
+}
+
+/// Tries the versions of the schema until the platform accepts one. Returns the status of the
+/// last response.
+async fn subscribe_in_any_schema(api: &mut ExtensionsApi, port: u16) -> Result<u16, ApiError> {
+    let mut status = 400;
+    for schema in SCHEMAS {
+        status = api.subscribe(schema, port).await?;
+        if status != 400 {
+            break;
+        }
+    }
+    Ok(status)
 }

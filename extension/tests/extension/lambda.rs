@@ -26,6 +26,8 @@ pub(crate) const FUNCTION_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) struct LambdaOptions {
     /// The status of the response to a telemetry subscription, or [`NO_RESPONSE`].
     pub(crate) subscription: u16,
+    /// The versions of the telemetry schema that are rejected with 400.
+    pub(crate) rejected_schemas: &'static [&'static str],
     /// True if no extension may register for INVOKE, as on Managed Instances.
     pub(crate) invoke_forbidden: bool,
 }
@@ -40,6 +42,7 @@ impl Default for LambdaOptions {
     fn default() -> Self {
         Self {
             subscription: 200,
+            rejected_schemas: &[],
             invoke_forbidden: false,
         }
     }
@@ -230,7 +233,12 @@ async fn serve(
     );
     Ok(match path {
         "/2022-07-01/telemetry" => {
+            let schema = body["schemaVersion"].as_str().unwrap().to_owned();
             let _ = calls.send(Call::Subscribe(body));
+            if options.rejected_schemas.contains(&schema.as_str()) {
+                let error = json!({"errorType": "ValidationError", "errorMessage": "m"});
+                return Ok(response(400, &error));
+            }
             if options.subscription == NO_RESPONSE {
                 std::future::pending::<()>().await;
             }

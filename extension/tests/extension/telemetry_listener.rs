@@ -1,9 +1,10 @@
-//! The limits of the telemetry listener, which any process in the sandbox can reach.
+//! The telemetry subscription, and the limits of its listener, which any process in the sandbox
+//! can reach.
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::lambda::{Lambda, LambdaOptions};
+use crate::lambda::{Call, Lambda, LambdaOptions};
 use crate::sandbox::Extension;
 use crate::xray::XRay;
 
@@ -49,4 +50,46 @@ async fn half_sent_batches_that_stay_open_are_ended() {
         connections.push(half_sent(lambda.telemetry_port()).await);
     }
     assert_eq!(lambda.telemetry("[]").await, 200);
+}
+
+/// Starts the extension where these versions of the schema are rejected. Returns the versions
+/// that it asked for, and its log.
+async fn subscribed(rejected_schemas: &'static [&'static str]) -> (Vec<String>, String) {
+    let mut lambda = Lambda::start(LambdaOptions {
+        rejected_schemas,
+        ..LambdaOptions::default()
+    })
+    .await;
+    let xray = XRay::start([]).await;
+    let extension = Extension::start(&lambda, &xray.address);
+    let schemas = lambda.ready().await.into_iter().filter_map(|call| {
+        let Call::Subscribe(body) = call else {
+            return None;
+        };
+        body["schemaVersion"].as_str().map(str::to_owned)
+    });
+    let schemas = schemas.collect();
+    lambda.shutdown("SPINDOWN");
+    (schemas, extension.exited().await.1)
+}
+
+#[tokio::test]
+async fn an_older_schema_is_used_if_the_newest_is_rejected() {
+    let (schemas, log) = subscribed(&["2025-01-29"]).await;
+    assert_eq!(schemas, ["2025-01-29", "2022-12-13"]);
+    assert_eq!(log, "");
+    let (schemas, log) = subscribed(&["2025-01-29", "2022-12-13"]).await;
+    assert_eq!(schemas, ["2025-01-29", "2022-12-13", "2022-07-01"]);
+    assert_eq!(log, "");
+}
+
+#[tokio::test]
+async fn if_every_schema_is_rejected_the_log_says_so_once() {
+    let (schemas, log) = subscribed(&["2025-01-29", "2022-12-13", "2022-07-01"]).await;
+    assert_eq!(schemas.len(), 3);
+    assert!(
+        log.contains("the Telemetry API responded with 400"),
+        "{log}"
+    );
+    assert_eq!(log.lines().count(), 1, "{log}");
 }
