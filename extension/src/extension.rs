@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use xray_document::Document;
+use xray_document::Timestamp;
 
 use crate::flush::{Action, FlushControl, Input, State};
 use crate::intake::{Intake, Received};
@@ -8,7 +8,7 @@ use crate::lifecycle::{self, Next};
 use crate::log::{Log, write_line};
 use crate::pipeline::Pipeline;
 use crate::raw_document::RawDocument;
-use crate::telemetry::{PlatformEvent, PlatformRecorder, Subscription};
+use crate::telemetry::{PlatformEvent, PlatformRecorder, Recorded, Subscription};
 
 /// A registered extension with its parts connected. No part uses another: this loop passes
 /// the output of one to the next, on one task, so nothing needs a lock.
@@ -128,8 +128,8 @@ impl Extension {
         self.tick_exporters();
         match event {
             Some(lifecycle::Event::Invoke(invoke)) => {
-                let recorded = self.platform.record_invoke(&invoke);
-                self.accept_platform_documents(recorded.documents);
+                let recorded = self.platform.record_invoke(&invoke, Timestamp::now());
+                self.accept_recorded(recorded);
                 let deadline = monotonic(invoke.deadline_ms);
                 self.input(Input::Invoke {
                     request_id: &invoke.request_id,
@@ -161,6 +161,7 @@ impl Extension {
         for _ in 0..DATAGRAMS_PER_ROUND {
             match self.intake.try_read() {
                 Some(Received::Document(document)) => {
+                    self.platform.observe(&document);
                     buffered |= self.pipeline.accept(document, &mut self.log);
                 }
                 Some(Received::Done { request_id }) => done.push(request_id),
@@ -196,6 +197,10 @@ impl Extension {
     /// reported.
     fn handle_telemetry(&mut self, events: Vec<PlatformEvent>) {
         self.input(Input::Telemetry);
+        if events.iter().any(PlatformEvent::is_death) {
+            // The documents that the function sent before it died.
+            self.read_all_documents();
+        }
         let (mut runtime_done, mut reported) = (Vec::new(), Vec::new());
         for event in events {
             match &event {
@@ -211,7 +216,7 @@ impl Extension {
                 _ => {}
             }
             let recorded = self.platform.record(event);
-            self.accept_platform_documents(recorded.documents);
+            self.accept_recorded(recorded);
         }
         if !runtime_done.is_empty() {
             self.read_all_documents();
@@ -225,9 +230,12 @@ impl Extension {
     }
 
     /// Passes documents made from platform events to the pipeline.
-    fn accept_platform_documents(&mut self, documents: Vec<Document>) {
+    fn accept_recorded(&mut self, recorded: Recorded) {
         let mut buffered = false;
-        for document in documents {
+        for document in recorded.completed {
+            buffered |= self.pipeline.accept(document, &mut self.log);
+        }
+        for document in recorded.documents {
             match document.to_json() {
                 Ok(json) => {
                     // The span has ended, so the document is not in progress.

@@ -11,7 +11,7 @@ use xray_lambda_extension::intake::Intake;
 use xray_lambda_extension::keep::KeepAll;
 use xray_lambda_extension::lifecycle::{self, ExtensionsApi};
 use xray_lambda_extension::policy::AllowAll;
-use xray_lambda_extension::telemetry::{self, PlatformRecorder};
+use xray_lambda_extension::telemetry::{self, PlatformRecorder, PlatformSettings};
 use xray_lambda_extension::{Config, Extension, Log, Pipeline, SinkChoice, install_panic_hook};
 
 /// Faster than musl's own allocator; see `Cargo.toml`.
@@ -69,17 +69,13 @@ async fn run(config: &Config, mut log: Log) -> ExitCode {
     let telemetry = telemetry::subscribe(&mut api, &mut log).await;
     let (next, polling) = lifecycle::poll(api);
 
-    let function = config
-        .function_name
-        .clone()
-        .filter(|_| config.function_segment);
     let limits = Limits::with_flush_timeout(config.flush_timeout);
     let extension = Extension {
         next,
         intake,
         flush_control: FlushControl::new(limits, telemetry.is_some(), !receives_invokes),
         telemetry,
-        platform: PlatformRecorder::new(function),
+        platform: PlatformRecorder::new(platform_settings(config, receives_invokes)),
         pipeline: Pipeline::new(AllowAll, KeepAll, exporters(config)),
         log,
     };
@@ -89,6 +85,16 @@ async fn run(config: &Config, mut log: Log) -> ExitCode {
         let _ = polling.await;
     }
     ExitCode::SUCCESS
+}
+
+fn platform_settings(config: &Config, receives_invokes: bool) -> PlatformSettings {
+    let name = config.function_name.clone();
+    PlatformSettings {
+        function_segment: name.filter(|_| config.function_segment),
+        sampling: config.sampling,
+        annotations: config.platform_annotations,
+        managed_instances: !receives_invokes,
+    }
 }
 
 /// One exporter for each configured sink. Together they buffer at most `buffer_bytes`.

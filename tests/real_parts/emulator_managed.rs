@@ -45,6 +45,8 @@ async fn start_with_rust_function(receiver: &Receiver) -> Emulator {
             ("AWS_ENDPOINT_URL_XRAY", receiver.url()),
             ("AWS_XRAY_DAEMON_ADDRESS", port::daemon_address()),
             ("AWS_LAMBDA_FUNCTION_NAME", "orders".to_owned()),
+            // The emulator does not trace actively, so Lambda records no segment.
+            ("XRAY_LAMBDA_FUNCTION_SEGMENT", "true".to_owned()),
         ],
     };
     Emulator::start(Mode::ManagedInstances { workers: 2 }, &function).await
@@ -98,7 +100,7 @@ async fn two_concurrent_requests_are_two_traces_each_under_its_own_parent() {
 }
 
 #[tokio::test]
-async fn the_platforms_spans_have_the_parent_of_their_own_request() {
+async fn the_platforms_spans_are_in_the_function_segment_of_their_own_request() {
     let receiver = Receiver::start();
     let emulator = start_with_rust_function(&receiver).await;
     invoke_two_concurrently(&emulator).await;
@@ -108,7 +110,9 @@ async fn the_platforms_spans_have_the_parent_of_their_own_request() {
     for request in [FIRST, SECOND] {
         let trace = documents.of_trace(request.root).flat();
         let latency = trace.one("Response latency");
-        assert_eq!(latency["parent_id"], request.parent);
+        let segment = trace.one("orders");
+        assert_eq!(latency["parent_id"], segment["id"]);
+        assert_eq!(segment["parent_id"], request.parent);
         let hold = trace.one("hold");
         let time = |document: &Value, name: &str| document[name].as_f64().expect("a time");
         // The times in the telemetry are whole milliseconds.

@@ -1,5 +1,6 @@
 //! The environment variables: one file for each part that has several of them.
 
+mod platform;
 mod sinks;
 mod variable;
 mod xray;
@@ -8,6 +9,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use self::platform::{
+    FUNCTION_SEGMENT, FUNCTION_SEGMENT_FIXED_RATE, FUNCTION_SEGMENT_RESERVOIR_SIZE,
+    PLATFORM_ANNOTATIONS, sampling,
+};
 pub use self::sinks::SinkChoice;
 use self::sinks::{SINKS, sinks};
 pub use self::variable::Variable;
@@ -15,6 +20,7 @@ use self::variable::Variables;
 use self::xray::ROLE_ARN;
 use crate::export::xray::XRaySettings;
 use crate::intake;
+use crate::telemetry::SamplingRule;
 
 /// The environment variables, read once at the start.
 #[derive(Debug, Clone)]
@@ -41,6 +47,10 @@ pub struct Config {
     pub sinks: Vec<SinkChoice>,
     /// True if the extension records a function segment when Lambda records none.
     pub function_segment: bool,
+    /// How many function segments to record if the trace header leaves it open.
+    pub sampling: SamplingRule,
+    /// True to record memory, billed time and version as annotations.
+    pub platform_annotations: bool,
     /// One line for each variable with a wrong value: the reason and the value used instead.
     pub warnings: Vec<String>,
 }
@@ -51,6 +61,9 @@ pub const VARIABLES: &[Variable] = &[
     BUFFER_BYTES,
     FLUSH_TIMEOUT_MS,
     FUNCTION_SEGMENT,
+    FUNCTION_SEGMENT_FIXED_RATE,
+    FUNCTION_SEGMENT_RESERVOIR_SIZE,
+    PLATFORM_ANNOTATIONS,
     ROLE_ARN,
     SINKS,
 ];
@@ -65,12 +78,6 @@ const FLUSH_TIMEOUT_MS: Variable = Variable {
     name: "XRAY_LAMBDA_FLUSH_TIMEOUT_MS",
     default: "2000",
     description: "The longest time, in milliseconds, that sending may delay the end of an invocation, within the function's deadline",
-};
-
-const FUNCTION_SEGMENT: Variable = Variable {
-    name: "XRAY_LAMBDA_FUNCTION_SEGMENT",
-    default: "false",
-    description: "`true` records a segment for the function if Lambda records none (tracing mode PassThrough)",
 };
 
 impl Config {
@@ -99,6 +106,8 @@ impl Config {
             buffer_bytes,
             flush_timeout: Duration::from_millis(flush_timeout_ms),
             function_segment: FUNCTION_SEGMENT.boolean(get, &mut warnings),
+            sampling: sampling(get, &mut warnings),
+            platform_annotations: PLATFORM_ANNOTATIONS.boolean(get, &mut warnings),
             sinks: sinks(get, &mut warnings),
             warnings,
         }

@@ -26,6 +26,23 @@ impl Variable {
         })
     }
 
+    /// Reads a decimal number from 0 to 1. A wrong value becomes a warning, and the default is
+    /// used.
+    pub(super) fn share(self, get: Variables<'_>, warnings: &mut Vec<String>) -> f64 {
+        let Self { name, default, .. } = self;
+        let parse = |text: &str| {
+            let number = text.trim().parse().ok();
+            number.filter(|number| (0.0..=1.0).contains(number))
+        };
+        let value = get(name);
+        parse(value.as_deref().unwrap_or(default)).unwrap_or_else(|| {
+            warnings.push(format!(
+                "{name} is not a number from 0 to 1; using {default} instead"
+            ));
+            parse(default).unwrap_or_default()
+        })
+    }
+
     /// Reads `true`, `1`, `false` or `0`. A wrong value becomes a warning, and the default is
     /// used.
     pub(super) fn boolean(self, get: Variables<'_>, warnings: &mut Vec<String>) -> bool {

@@ -2,11 +2,15 @@ use std::time::Duration;
 
 use xray_document::{Document, TraceId};
 
+use crate::raw_document::RawDocument;
+
 /// The result of recording an event.
 #[derive(Debug, Default)]
 pub struct Recorded {
     /// The documents that are complete now.
     pub documents: Vec<Document>,
+    /// The complete versions of documents that a function left in progress when it died.
+    pub completed: Vec<RawDocument>,
     /// The outcome of the invocation that the event ended; once for each invocation.
     pub outcome: Option<InvocationOutcome>,
 }

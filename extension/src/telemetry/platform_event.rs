@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 use serde_json::value::RawValue;
-use xray_document::{Sampled, SegmentId, Timestamp, TraceHeader};
+use xray_document::{Sampled, SegmentId, Timestamp, TraceHeader, TraceId};
 
 /// A platform event that the extension uses. An event of another type, and an event without a
 /// required field, is left out. An optional field with an unexpected value counts as absent.
@@ -13,15 +15,14 @@ pub(crate) enum PlatformEvent {
     RestoreStart {
         time: Timestamp,
     },
+    RestoreRuntimeDone {
+        time: Timestamp,
+    },
     RestoreReport {
         time: Timestamp,
         status: Status,
     },
-    Start {
-        time: Timestamp,
-        request_id: String,
-        tracing: Option<Tracing>,
-    },
+    Start(Start),
     RuntimeDone(Report),
     Report(Report),
     /// Lambda dropped events because this extension did not accept them fast enough.
@@ -44,6 +45,17 @@ pub(crate) struct Init {
     pub(crate) status: Status,
 }
 
+/// A `platform.start`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Start {
+    pub(crate) time: Timestamp,
+    pub(crate) request_id: String,
+    pub(crate) tracing: Option<Tracing>,
+    pub(crate) version: Option<String>,
+    /// Only Managed Instances state it.
+    pub(crate) function_arn: Option<String>,
+}
+
 /// A `platform.runtimeDone` or `platform.report`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Report {
@@ -51,14 +63,18 @@ pub(crate) struct Report {
     pub(crate) request_id: String,
     pub(crate) status: Status,
     pub(crate) metrics: Metrics,
+    /// At most one of each kind.
     pub(crate) spans: Vec<Span>,
 }
 
 /// The field `tracing` of a sampled invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tracing {
-    pub(crate) header: TraceHeader,
-    /// The id of Lambda's function segment; absent on Managed Instances.
+    pub(crate) trace_id: TraceId,
+    /// The parent in the header: Lambda's service segment, or without `span_id` the caller.
+    pub(crate) parent: Option<SegmentId>,
+    /// The id of Lambda's function segment; absent if Lambda records none (tracing mode
+    /// PassThrough; AWS's Lambda emulator, `telemetry/xray/tracer.go`).
     pub(crate) span_id: Option<SegmentId>,
 }
 
@@ -77,7 +93,8 @@ pub(crate) struct Fault {
     pub(crate) error_type: Option<String>,
 }
 
-/// The metrics of a report, in milliseconds and megabytes. They serialize under Lambda's names.
+/// The metrics of a report, in milliseconds, megabytes and bytes. They serialize under
+/// Lambda's names.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Metrics {
@@ -95,14 +112,32 @@ pub(crate) struct Metrics {
     pub(crate) restore_duration_ms: Option<Number>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) billed_restore_duration_ms: Option<Number>,
+    /// The size of the response.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) produced_bytes: Option<Number>,
 }
 
 /// A span of a report.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Span {
-    pub(crate) name: String,
+    pub(crate) kind: SpanKind,
     pub(crate) start: Timestamp,
-    pub(crate) duration_ms: f64,
+    pub(crate) duration: Duration,
+}
+
+/// The spans that Lambda measures, in their order (Lambda Developer Guide, Telemetry API
+/// reference).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum SpanKind {
+    /// Until the first byte of the response.
+    ResponseLatency,
+    /// From the first to the last byte of the response.
+    ResponseDuration,
+    /// From the response to the runtime's next call of `/next`.
+    RuntimeOverhead,
+    /// From then until all extensions called `/next`.
+    ExtensionOverhead,
 }
 
 impl PlatformEvent {
@@ -116,6 +151,17 @@ impl PlatformEvent {
             .collect()
     }
 
+    /// Returns whether the platform ended an invocation: after a timeout, a crash or the like.
+    pub(crate) fn is_death(&self) -> bool {
+        match self {
+            Self::RuntimeDone(report) | Self::Report(report) => {
+                let fault = report.status.fault.as_ref();
+                fault.is_some_and(|fault| !fault.is_handled())
+            }
+            _ => false,
+        }
+    }
+
     fn parse(json: &str) -> Option<Self> {
         let envelope: Envelope<'_> = serde_json::from_str(json).ok()?;
         let time = Timestamp::from_iso8601(envelope.time);
@@ -125,17 +171,20 @@ impl PlatformEvent {
             "platform.initRuntimeDone" => Self::InitRuntimeDone(record.init(time?)),
             "platform.initReport" => Self::InitReport(record.init(time?)),
             "platform.restoreStart" => Self::RestoreStart { time: time? },
+            "platform.restoreRuntimeDone" => Self::RestoreRuntimeDone { time: time? },
             "platform.restoreReport" => Self::RestoreReport {
                 time: time?,
                 status: record.status(),
             },
             "platform.start" => {
                 let tracing = record.tracing();
-                Self::Start {
+                Self::Start(Start {
                     time: time?,
-                    request_id: field(record.request_id)?,
+                    request_id: text(record.request_id)?,
                     tracing,
-                }
+                    version: text(record.version),
+                    function_arn: text(record.function_arn),
+                })
             }
             "platform.runtimeDone" => Self::RuntimeDone(record.report(time?)?),
             "platform.report" => Self::Report(record.report(time?)?),
@@ -179,6 +228,10 @@ struct Record<'a> {
     #[serde(borrow)]
     tracing: Option<&'a RawValue>,
     #[serde(borrow)]
+    version: Option<&'a RawValue>,
+    #[serde(borrow)]
+    function_arn: Option<&'a RawValue>,
+    #[serde(borrow)]
     dropped_records: Option<&'a RawValue>,
 }
 
@@ -197,7 +250,7 @@ impl Record<'_> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct RawSpan {
-            name: String,
+            name: SpanKind,
             start: String,
             duration_ms: f64,
         }
@@ -205,24 +258,23 @@ impl Record<'_> {
             .spans
             .and_then(|raw| serde_json::from_str(raw.get()).ok())
             .unwrap_or_default();
-        let spans = spans.into_iter().filter_map(|raw| {
-            let RawSpan {
-                name,
-                start,
-                duration_ms,
-            } = field(Some(raw))?;
-            Some(Span {
-                name,
-                start: Timestamp::from_iso8601(&start)?,
-                duration_ms,
-            })
-        });
+        let mut known: Vec<Span> = Vec::new();
+        for raw in spans {
+            let span = field(Some(raw)).and_then(|span: RawSpan| {
+                Some(Span {
+                    kind: span.name,
+                    start: Timestamp::from_iso8601(&span.start)?,
+                    duration: milliseconds(span.duration_ms)?,
+                })
+            });
+            known.extend(span.filter(|span| known.iter().all(|other| other.kind != span.kind)));
+        }
         Some(Report {
             time,
-            request_id: field(self.request_id)?,
+            request_id: text(self.request_id)?,
             status: self.status(),
             metrics: field(self.metrics).unwrap_or_default(),
-            spans: spans.collect(),
+            spans: known,
         })
     }
 
@@ -232,7 +284,7 @@ impl Record<'_> {
         Status {
             fault: failed.then(|| Fault {
                 status,
-                error_type: field(self.error_type),
+                error_type: text(self.error_type),
             }),
         }
     }
@@ -246,9 +298,10 @@ impl Record<'_> {
         }
         let RawTracing { value, span_id } = field(self.tracing)?;
         let header = TraceHeader::parse(&value);
-        let sampled = header.sampled == Sampled::Yes && header.root.is_some();
-        sampled.then(|| Tracing {
-            header,
+        let trace_id = header.root.filter(|_| header.sampled == Sampled::Yes)?;
+        Some(Tracing {
+            trace_id,
+            parent: header.parent,
             span_id: span_id.and_then(|id| id.parse().ok()),
         })
     }
@@ -257,6 +310,25 @@ impl Record<'_> {
 /// Parses a field; `None` if it is absent or has an unexpected value.
 fn field<T: serde::de::DeserializeOwned>(raw: Option<&RawValue>) -> Option<T> {
     serde_json::from_str(raw?.get()).ok()
+}
+
+/// The longest text that is kept of an event, in bytes. Request ids and error types are much
+/// shorter. Any process in the sandbox can send events, so a longer text counts as absent.
+const MAX_TEXT_BYTES: usize = 512;
+
+/// Parses a text that is kept.
+fn text(raw: Option<&RawValue>) -> Option<String> {
+    field(raw).filter(|text: &String| text.len() <= MAX_TEXT_BYTES)
+}
+
+/// The longest duration that is believed. A function may run for 15 minutes (Lambda quotas), and
+/// X-Ray cannot read the times that much longer ones lead to.
+const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A duration in telemetry; `None` if it is negative, too long or not a number.
+pub(super) fn milliseconds(number: f64) -> Option<Duration> {
+    let duration = Duration::try_from_secs_f64(number / 1_000.0).ok()?;
+    (duration <= MAX_DURATION).then_some(duration)
 }
 
 #[cfg(test)]
@@ -289,7 +361,7 @@ mod tests {
                 r#"[{{"time":"2026-01-10T09:00:00.130Z","type":"platform.start","record":{{"requestId":"r-1"{tracing}}}}}]"#
             );
             match PlatformEvent::parse_batch(json.as_bytes()).pop() {
-                Some(PlatformEvent::Start { tracing, .. }) => tracing,
+                Some(PlatformEvent::Start(start)) => start.tracing,
                 other => panic!("{other:?}"),
             }
         };
@@ -303,6 +375,18 @@ mod tests {
             r#","tracing":{{"spanId":"54565fb41ac79632","type":"X-Amzn-Trace-Id","value":"{root};Sampled=1"}}"#
         ));
         assert_eq!(tracing.unwrap().span_id, "54565fb41ac79632".parse().ok());
+    }
+
+    #[test]
+    fn a_request_id_that_is_too_long_is_not_kept() {
+        let parse = |length: usize| {
+            let json = format!(
+                r#"[{{"time":"2026-01-10T09:00:00.130Z","type":"platform.start","record":{{"requestId":"{}"}}}}]"#,
+                "x".repeat(length)
+            );
+            PlatformEvent::parse_batch(json.as_bytes()).len()
+        };
+        assert_eq!((parse(36), parse(100_000)), (1, 0));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Documents from platform events.
 
 use crate::lambda::{FUNCTION_TIMEOUT, Lambda, LambdaOptions, NO_RESPONSE};
-use crate::sandbox::Extension;
+use crate::sandbox::{Extension, id};
 use crate::xray::XRay;
 
 #[tokio::test]
@@ -82,13 +82,7 @@ async fn lambdas_own_init_is_not_recorded_again() {
         {"time":"2026-01-10T09:00:00.125Z","type":"platform.initReport","record":{"initializationType":"on-demand","phase":"init","status":"success"}}]"#;
     let active = r#","tracing":{"spanId":"54565fb41ac79632","type":"X-Amzn-Trace-Id","value":"Root=1-6750a1b2-00112233445566778899aabb;Parent=0efbd19962d95b05;Sampled=1"}"#;
     let pass_through = "";
-    for (tracing, expected) in [
-        (active, vec!["Extension init"]),
-        (
-            pass_through,
-            vec!["Extension init", "Runtime init", "orders"],
-        ),
-    ] {
+    for (tracing, expected) in [(active, vec![]), (pass_through, vec!["Init", "orders"])] {
         let mut lambda = Lambda::start(LambdaOptions::default()).await;
         let mut xray = XRay::start([]).await;
         let variables = [("XRAY_LAMBDA_FUNCTION_SEGMENT", "true")];
@@ -132,4 +126,35 @@ async fn without_a_response_to_the_subscription_the_function_works_and_the_reaso
         log.contains("the Telemetry API did not respond within 2s"),
         "{log}"
     );
+}
+
+#[tokio::test]
+async fn the_subsegments_that_a_timeout_left_open_are_completed_with_its_fault() {
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
+    let mut xray = XRay::start([]).await;
+    let extension = Extension::start(&lambda, &xray.address);
+    lambda.ready().await;
+    lambda.telemetry("[]").await;
+    lambda.invoke("r-1", FUNCTION_TIMEOUT).await;
+    extension.send_in_progress(&id(1));
+    extension.send_in_progress(&id(2));
+    extension.send_document(&id(2));
+    let batch = r#"[
+        {"time":"2026-01-10T09:00:00.130Z","type":"platform.start","record":{"requestId":"r-1","tracing":{"spanId":"54565fb41ac79632","type":"X-Amzn-Trace-Id","value":"Root=1-6750a1b2-00112233445566778899aabb;Parent=0efbd19962d95b05;Sampled=1"}}},
+        {"time":"2026-01-10T09:00:03.131Z","type":"platform.runtimeDone","record":{"requestId":"r-1","status":"timeout","metrics":{"durationMs":3000.0}}}]"#;
+    assert_eq!(lambda.telemetry(batch).await, 200);
+    lambda.wait_for_next().await;
+    let documents = xray.received();
+    let last = |id: &str| documents.iter().rfind(|document| document["id"] == id);
+    let completed = last(&id(1)).unwrap();
+    assert_eq!(completed["fault"], true, "{documents:?}");
+    assert_eq!(completed["end_time"], 1_768_035_603.130);
+    let exception = &completed["cause"]["exceptions"][0];
+    assert_eq!(exception["message"], "Task timed out after 3.00 seconds");
+    assert_eq!(last(&id(2)).unwrap().get("fault"), None, "{documents:?}");
+    let faults = documents
+        .iter()
+        .filter(|document| document["name"] == "Runtime done");
+    assert_eq!(faults.count(), 1);
+    drop(extension);
 }
