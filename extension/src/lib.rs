@@ -4,7 +4,8 @@
 //! [`intake`] → [`policy`] → [`keep`] → `buffer` → [`export`]. [`telemetry`] turns platform
 //! events into documents, which enter at `policy`. [`lifecycle`] calls Lambda's Extensions
 //! API. [`flush`] alone decides when documents are sent and when `/next` is called.
-//! [`Extension`] connects these parts.
+//! [`Extension`] connects these parts. [`proxy`] is beside them: it forwards the requests of SDKs
+//! with centralized sampling.
 //!
 //! Four rules hold everywhere:
 //! - The function keeps working: after any failure the extension still calls `/next`.
@@ -22,12 +23,14 @@ mod config;
 pub mod export;
 mod extension;
 pub mod flush;
+mod http_listener;
 pub mod intake;
 pub mod keep;
 pub mod lifecycle;
 mod log;
 mod pipeline;
 pub mod policy;
+pub mod proxy;
 mod raw_document;
 pub mod telemetry;
 

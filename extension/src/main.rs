@@ -11,6 +11,7 @@ use xray_lambda_extension::intake::Intake;
 use xray_lambda_extension::keep::KeepAll;
 use xray_lambda_extension::lifecycle::{self, ExtensionsApi};
 use xray_lambda_extension::policy::AllowAll;
+use xray_lambda_extension::proxy::SamplingProxy;
 use xray_lambda_extension::telemetry::{self, PlatformRecorder, PlatformSettings};
 use xray_lambda_extension::{Config, Extension, Log, Pipeline, SinkChoice, install_panic_hook};
 
@@ -70,13 +71,17 @@ async fn run(config: &Config, mut log: Log) -> ExitCode {
     let (next, polling) = lifecycle::poll(api);
 
     let limits = Limits::with_flush_timeout(config.flush_timeout);
+    let api = Arc::new(XRayApi::new(config.xray.clone()));
+    if config.sinks.contains(&SinkChoice::XRay) {
+        tokio::spawn(SamplingProxy::new(config.sampling_proxy, Arc::clone(&api)).run());
+    }
     let extension = Extension {
         next,
         intake,
         flush_control: FlushControl::new(limits, telemetry.is_some(), !receives_invokes),
         telemetry,
         platform: PlatformRecorder::new(platform_settings(config, receives_invokes)),
-        pipeline: Pipeline::new(AllowAll, KeepAll, exporters(config)),
+        pipeline: Pipeline::new(AllowAll, KeepAll, exporters(config, &api)),
         log,
     };
     if tokio::spawn(extension.run()).await.is_err() {
@@ -98,13 +103,10 @@ fn platform_settings(config: &Config, receives_invokes: bool) -> PlatformSetting
 }
 
 /// One exporter for each configured sink. Together they buffer at most `buffer_bytes`.
-fn exporters(config: &Config) -> Exporters {
+fn exporters(config: &Config, api: &Arc<XRayApi>) -> Exporters {
     let max_bytes = config.buffer_bytes / config.sinks.len().max(1);
     let exporters = config.sinks.iter().map(|sink| match sink {
-        SinkChoice::XRay => {
-            let api = Arc::new(XRayApi::new(config.xray.clone()));
-            Exporter::new(XRay::new(api), max_bytes)
-        }
+        SinkChoice::XRay => Exporter::new(XRay::new(Arc::clone(api)), max_bytes),
         SinkChoice::File(path) => Exporter::new(File::new(path.clone()), max_bytes),
     });
     Exporters::new(exporters.collect())

@@ -5,6 +5,7 @@ mod emulator_classic;
 mod emulator_managed;
 mod moto;
 mod packaging;
+mod python_sampling;
 mod python_sdk;
 mod sandbox;
 mod simulator;

@@ -19,7 +19,7 @@ pub use self::variable::Variable;
 use self::variable::Variables;
 use self::xray::ROLE_ARN;
 use crate::export::xray::XRaySettings;
-use crate::intake;
+use crate::intake::{self, DaemonAddresses};
 use crate::telemetry::SamplingRule;
 
 /// The environment variables, read once at the start.
@@ -37,6 +37,8 @@ pub struct Config {
     pub function_name: Option<String>,
     /// The UDP address that documents are sent to; always a loopback address.
     pub intake: SocketAddr,
+    /// The TCP address of centralized sampling; always a loopback address.
+    pub sampling_proxy: SocketAddr,
     /// The endpoint and credentials of X-Ray.
     pub xray: XRaySettings,
     /// The most bytes of documents that wait to be sent, in all sinks together.
@@ -91,7 +93,7 @@ impl Config {
     fn from_variables(name: String, get: impl Fn(&str) -> Option<String>) -> Self {
         let get = &|variable: &str| get(variable).filter(|value| !value.is_empty());
         let mut warnings = Vec::new();
-        let intake = intake_address(get, &mut warnings);
+        let daemon = daemon_addresses(get, &mut warnings);
         let xray = xray::settings(get, &mut warnings);
         let buffer_bytes = BUFFER_BYTES.number(get, &mut warnings);
         let flush_timeout_ms = FLUSH_TIMEOUT_MS.number(get, &mut warnings) as u64;
@@ -101,7 +103,8 @@ impl Config {
             managed_instances: get("AWS_LAMBDA_INITIALIZATION_TYPE").as_deref()
                 == Some("lambda-managed-instances"),
             function_name: get("AWS_LAMBDA_FUNCTION_NAME"),
-            intake,
+            intake: daemon.udp,
+            sampling_proxy: daemon.tcp,
             xray,
             buffer_bytes,
             flush_timeout: Duration::from_millis(flush_timeout_ms),
@@ -126,14 +129,14 @@ fn program_name() -> String {
     )
 }
 
-fn intake_address(get: Variables<'_>, warnings: &mut Vec<String>) -> SocketAddr {
+fn daemon_addresses(get: Variables<'_>, warnings: &mut Vec<String>) -> DaemonAddresses {
     let address = get("AWS_XRAY_DAEMON_ADDRESS");
     intake::parse_address(address.as_deref()).unwrap_or_else(|error| {
         warnings.push(format!(
             "AWS_XRAY_DAEMON_ADDRESS {error}; listening on {} instead",
             intake::DEFAULT_ADDRESS
         ));
-        intake::DEFAULT_ADDRESS
+        DaemonAddresses::DEFAULT
     })
 }
 

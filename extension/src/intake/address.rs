@@ -5,26 +5,54 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 pub(crate) const DEFAULT_ADDRESS: SocketAddr =
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 2000);
 
-/// Reads `AWS_XRAY_DAEMON_ADDRESS` as the X-Ray SDKs do: `host:port`, or
-/// `tcp:host:port udp:host:port` in either order, of which the UDP address is used.
+/// The addresses of the daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DaemonAddresses {
+    /// Receives documents.
+    pub(crate) udp: SocketAddr,
+    /// Receives the requests of centralized sampling.
+    pub(crate) tcp: SocketAddr,
+}
+
+impl DaemonAddresses {
+    pub(crate) const DEFAULT: Self = Self {
+        udp: DEFAULT_ADDRESS,
+        tcp: DEFAULT_ADDRESS,
+    };
+}
+
+/// Reads `AWS_XRAY_DAEMON_ADDRESS` as the X-Ray SDKs do: `host:port` for both protocols, or
+/// `tcp:host:port udp:host:port` in either order.
 ///
 /// # Errors
 /// A form that the SDKs reject, or an address outside this sandbox: another daemon listens
 /// there.
-pub(crate) fn parse_address(value: Option<&str>) -> Result<SocketAddr, AddressError> {
+pub(crate) fn parse_address(value: Option<&str>) -> Result<DaemonAddresses, AddressError> {
     let Some(value) = value.map(str::trim).filter(|value| !value.is_empty()) else {
-        return Ok(DEFAULT_ADDRESS);
+        return Ok(DaemonAddresses::DEFAULT);
     };
-    let udp = if value.contains(' ') {
-        value
+    if !value.contains(' ') {
+        let address = parse(value.strip_prefix("udp:").unwrap_or(value))?;
+        return Ok(DaemonAddresses {
+            udp: address,
+            tcp: address,
+        });
+    }
+    let part = |prefix| {
+        let part = value
             .split_whitespace()
-            .find_map(|part| part.strip_prefix("udp:"))
-    } else {
-        Some(value.strip_prefix("udp:").unwrap_or(value))
+            .find_map(|part| part.strip_prefix(prefix));
+        parse(part.ok_or(AddressError::Malformed)?)
     };
-    let (host, port) = udp
-        .and_then(|udp| udp.rsplit_once(':'))
-        .ok_or(AddressError::Malformed)?;
+    Ok(DaemonAddresses {
+        udp: part("udp:")?,
+        tcp: part("tcp:")?,
+    })
+}
+
+/// Reads `host:port`, with a host of this sandbox.
+fn parse(text: &str) -> Result<SocketAddr, AddressError> {
+    let (host, port) = text.rsplit_once(':').ok_or(AddressError::Malformed)?;
     let port = port.parse().map_err(|_| AddressError::Malformed)?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let host = if host.eq_ignore_ascii_case("localhost") {
@@ -63,12 +91,16 @@ mod tests {
 
     #[test]
     fn both_forms_of_the_sdks_are_accepted() {
-        let port = |text| parse_address(Some(text)).map(|address| address.port());
-        assert_eq!(port("127.0.0.1:2100"), Ok(2100));
-        assert_eq!(port("localhost:2100"), Ok(2100));
-        assert_eq!(port("tcp:127.0.0.1:2001 udp:127.0.0.2:2002"), Ok(2002));
-        assert_eq!(port("udp:127.0.0.1:2002 tcp:127.0.0.1:2001"), Ok(2002));
-        assert_eq!(port(" "), Ok(2000));
+        let ports = |text: &str| {
+            let addresses = parse_address(Some(text));
+            addresses.map(|addresses| (addresses.udp.port(), addresses.tcp.port()))
+        };
+        assert_eq!(ports("127.0.0.1:2100"), Ok((2100, 2100)));
+        assert_eq!(ports("localhost:2100"), Ok((2100, 2100)));
+        let (tcp, udp) = ("tcp:127.0.0.1:2001", "udp:127.0.0.2:2002");
+        assert_eq!(ports(&format!("{tcp} {udp}")), Ok((2002, 2001)));
+        assert_eq!(ports(&format!("{udp} {tcp}")), Ok((2002, 2001)));
+        assert_eq!(ports(" "), Ok((2000, 2000)));
     }
 
     #[test]
@@ -83,6 +115,7 @@ mod tests {
             "127.0.0.1:x",
             "daemon:2000",
             "tcp:127.0.0.1:1 tcp:127.0.0.1:2",
+            "udp:127.0.0.1:1 udp:127.0.0.1:2",
         ] {
             assert_eq!(
                 parse_address(Some(text)),

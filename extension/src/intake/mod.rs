@@ -5,6 +5,6 @@ mod address;
 mod datagram;
 mod socket;
 
-pub(crate) use address::{DEFAULT_ADDRESS, parse_address};
+pub(crate) use address::{DEFAULT_ADDRESS, DaemonAddresses, parse_address};
 pub(crate) use datagram::Received;
 pub use socket::Intake;

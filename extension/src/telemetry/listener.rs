@@ -1,22 +1,14 @@
-use std::convert::Infallible;
 use std::io;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
-use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONNECTION, HeaderValue};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::TcpListener;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
-use tokio::time::timeout;
 
 use super::platform_event::PlatformEvent;
+use crate::http_listener::{close, read_body, serve};
 
 /// The HTTP server that Lambda posts platform events to.
 ///
@@ -34,17 +26,8 @@ const MAX_BATCH_BYTES: usize = 1024 * 1024;
 /// The most batches that wait to be handled. Lambda's next request waits until one is.
 const MAX_QUEUED_BATCHES: usize = 16;
 
-/// The most connections at a time. Lambda uses one; more would let a process in the sandbox
-/// take the function's memory with half-sent batches.
+/// The most connections at a time. Lambda uses one.
 const MAX_CONNECTIONS: usize = 4;
-/// The longest wait for the headers of a request. An idle connection is closed after it, and
-/// Lambda opens a new one.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
-/// The longest wait for a whole batch, which arrives over loopback.
-const BODY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The pause after a failed accept. Without it, a permanent error would use all CPU time.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 impl Listener {
     /// Listens on a free port, on loopback or on every interface of the sandbox.
@@ -69,53 +52,24 @@ impl Listener {
     /// Serves until the process ends. Returns the batches of events.
     pub(crate) fn serve(self) -> Receiver<Vec<PlatformEvent>> {
         let (batches, receiver) = channel(MAX_QUEUED_BATCHES);
-        let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-        tokio::spawn(async move {
-            loop {
-                let permit = Arc::clone(&connections).acquire_owned().await;
-                match self.socket.accept().await {
-                    Ok((stream, _)) => {
-                        let batches = batches.clone();
-                        tokio::spawn(async move {
-                            serve_connection(stream, &batches).await;
-                            drop(permit);
-                        });
-                    }
-                    Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-                }
-            }
-        });
+        tokio::spawn(serve(self.socket, MAX_CONNECTIONS, move |request| {
+            receive(request, batches.clone())
+        }));
         receiver
     }
 }
 
-async fn serve_connection(stream: TcpStream, batches: &Sender<Vec<PlatformEvent>>) {
-    let service = service_fn(|request| receive(request, batches));
-    // After an error Lambda opens a new connection.
-    let _ = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
-}
-
 async fn receive(
     request: Request<Incoming>,
-    batches: &Sender<Vec<PlatformEvent>>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
-    let body = Limited::new(request.into_body(), MAX_BATCH_BYTES).collect();
-    let Ok(body) = timeout(BODY_TIMEOUT, body).await else {
+    batches: Sender<Vec<PlatformEvent>>,
+) -> Response<Full<Bytes>> {
+    let events = match read_body(request.into_body(), MAX_BATCH_BYTES).await {
         // Lambda sends an unfinished batch again, on a new connection.
-        let mut response = Response::new(Full::new(Bytes::new()));
-        *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(CONNECTION, close);
-        return Ok(response);
+        Err(StatusCode::REQUEST_TIMEOUT) => return close(StatusCode::REQUEST_TIMEOUT),
+        Err(_) => Vec::new(),
+        Ok(body) => PlatformEvent::parse_batch(&body),
     };
-    let events = body
-        .map(|body| PlatformEvent::parse_batch(&body.to_bytes()))
-        .unwrap_or_default();
     // Fails only if the extension is about to exit.
     let _ = batches.send(events).await;
-    Ok(Response::new(Full::new(Bytes::new())))
+    Response::new(Full::new(Bytes::new()))
 }

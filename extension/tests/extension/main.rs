@@ -14,6 +14,7 @@ mod lambda;
 mod lifecycle;
 mod managed_instances;
 mod platform;
+mod sampling;
 mod sandbox;
 mod signature;
 mod sinks;

@@ -33,9 +33,11 @@ pub(crate) enum Response {
     Truncate,
     /// Status 200, and an HTML page of a proxy.
     ProxyPage,
+    /// Status 200, and this body.
+    Body(&'static str),
 }
 
-/// A PutTraceSegments request.
+/// A request, usually of PutTraceSegments.
 #[derive(Debug, Clone)]
 pub(crate) struct PutRequest {
     pub(crate) head: String,
@@ -77,6 +79,8 @@ impl UnreachableXRay {
 pub(crate) struct XRay {
     pub(crate) address: String,
     requests: UnboundedReceiver<PutRequest>,
+    /// The requests of PutTelemetryRecords, which are always accepted.
+    pub(crate) telemetry_records: Arc<Mutex<Vec<PutRequest>>>,
     received: Vec<Value>,
     server: JoinHandle<()>,
     connections: Connections,
@@ -100,19 +104,26 @@ impl XRay {
         let address = listener.local_addr().unwrap().to_string();
         let script = Arc::new(Mutex::new(VecDeque::from_iter(script)));
         let (request_sender, requests) = unbounded_channel();
+        let telemetry_records = Arc::default();
+        let records = Arc::clone(&telemetry_records);
         let connections = Connections::default();
         let open = Arc::clone(&connections);
         let server = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let connection =
-                    tokio::spawn(serve(stream, Arc::clone(&script), request_sender.clone()));
+                let connection = tokio::spawn(serve(
+                    stream,
+                    Arc::clone(&script),
+                    request_sender.clone(),
+                    Arc::clone(&records),
+                ));
                 open.lock().unwrap().push(connection);
             }
         });
         Self {
             address,
             requests,
+            telemetry_records,
             received: Vec::new(),
             server,
             connections,
@@ -159,8 +170,15 @@ async fn serve(
     mut stream: TcpStream,
     script: Arc<Mutex<VecDeque<Response>>>,
     requests: UnboundedSender<PutRequest>,
+    telemetry_records: Arc<Mutex<Vec<PutRequest>>>,
 ) {
     while let Some(request) = read(&mut stream).await {
+        if request.head.starts_with("POST /TelemetryRecords ") {
+            telemetry_records.lock().unwrap().push(request);
+            let response = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+            let _ = stream.write_all(response).await;
+            continue;
+        }
         let response = next(&mut script.lock().unwrap(), &request);
         if let Response::AcceptAfter(time) = response {
             sleep(time).await;
@@ -175,6 +193,7 @@ async fn serve(
                 (status, error, "{}".to_owned())
             }
             Response::Unprocessed(code, ids) => (200, "", unprocessed(code, ids)),
+            Response::Body(body) => (200, "", body.to_owned()),
             Response::ProxyPage => (200, "", "<html>log in</html>".to_owned()),
             Response::Hang => {
                 std::future::pending::<()>().await;
@@ -244,8 +263,10 @@ async fn read(stream: &mut TcpStream) -> Option<PutRequest> {
     }
     request.body = String::from_utf8(body).unwrap();
     let json: Value = serde_json::from_str(&request.body).unwrap();
-    let documents = json["TraceSegmentDocuments"].as_array().unwrap().iter();
+    let documents = json["TraceSegmentDocuments"].as_array();
     request.documents = documents
+        .into_iter()
+        .flatten()
         .map(|text| serde_json::from_str(text.as_str().unwrap()).unwrap())
         .collect();
     Some(request)

@@ -1,6 +1,7 @@
 //! docs/security.md names every socket that is open, and its guard.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 
 use crate::guard::FOREIGN;
 use crate::http::Request;
@@ -10,7 +11,11 @@ use crate::sockets::{Socket, sockets_of_tree, variable_of_descendants};
 const SECURITY: &str = include_str!("../../../../docs/security.md");
 
 const RUNTIME_API: &str = "Runtime API";
-const EXTENSION: [&str; 2] = ["Extension: segments", "Extension: telemetry"];
+const EXTENSION: [&str; 3] = [
+    "Extension: segments",
+    "Extension: telemetry",
+    "Extension: sampling",
+];
 
 /// A row of the table.
 struct Listener {
@@ -34,8 +39,14 @@ fn documented() -> Vec<Listener> {
     rows.collect()
 }
 
-/// The name of the listener that a socket is, if the program has such a listener.
-fn listener_of(socket: &Socket, program: &Program, announced: &[(&str, &str)]) -> Option<String> {
+/// The name of the listener that a socket is, if the program has such a listener. `segments` are
+/// the addresses to which SDKs send segments.
+fn listener_of(
+    socket: &Socket,
+    program: &Program,
+    announced: &[(&str, &str)],
+    segments: &[SocketAddr],
+) -> Option<String> {
     let address = socket.address.to_string();
     let name = match (socket.program.as_str(), socket.protocol) {
         ("xray-local", "TCP") => {
@@ -48,6 +59,7 @@ fn listener_of(socket: &Socket, program: &Program, announced: &[(&str, &str)]) -
         }
         ("xray-local", "UDP") => "X-Ray daemon",
         ("xray-lambda-extension", "UDP") => EXTENSION[0],
+        ("xray-lambda-extension", "TCP") if segments.contains(&socket.address) => EXTENSION[2],
         ("xray-lambda-extension", "TCP") => EXTENSION[1],
         _ => return None,
     };
@@ -61,10 +73,18 @@ fn check(program: &Program, announced: &[(&str, &str)]) -> BTreeSet<String> {
         // Waits until it listens.
         program.address(service);
     }
-    let sockets = sockets_of_tree(program.pid()).into_iter();
+    let sockets = sockets_of_tree(program.pid());
+    let segments: Vec<_> = sockets
+        .iter()
+        .filter(|socket| {
+            (socket.program.as_str(), socket.protocol) == ("xray-lambda-extension", "UDP")
+        })
+        .map(|socket| socket.address)
+        .collect();
     let named: Vec<_> = sockets
+        .into_iter()
         .map(|socket| {
-            let name = listener_of(&socket, program, announced);
+            let name = listener_of(&socket, program, announced, &segments);
             let row = rows.iter().find(|row| Some(row.name) == name.as_deref());
             let row = row.filter(|row| row.protocol == socket.protocol);
             let Some(row) = row else {
