@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::lambda::{FUNCTION_TIMEOUT, Lambda, LambdaOptions};
 use crate::sandbox::{Extension, id};
-use crate::xray::{Response, UnreachableXRay, XRay};
+use crate::xray::{LostXRay, Response, UnreachableXRay, XRay};
 
 struct Fixture {
     lambda: Lambda,
@@ -57,8 +57,11 @@ async fn documents_of_a_failed_request_are_sent_in_the_next_invocation() {
         Response::Error(500, ""),
         Response::Error(403, "ExpiredTokenException"),
         Response::Truncate,
+        Response::Reset,
         Response::Close,
         Response::ProxyPage,
+        Response::Endless,
+        Response::Redirect("http://127.0.0.1:1/".to_owned()),
     ] {
         let mut fixture = Fixture::start(vec![response.clone()], &[]).await;
         fixture.invoke().await;
@@ -255,6 +258,237 @@ async fn a_throttled_document_is_sent_again_and_an_invalid_document_is_rejected(
         log.contains("3 documents received: 2 sent, 1 rejected, 0 dropped, 0 buffered"),
         "{log}"
     );
+}
+
+/// The ids of the documents with these numbers.
+fn ids(numbers: std::ops::RangeInclusive<u64>) -> Vec<String> {
+    numbers.map(id).collect()
+}
+
+#[tokio::test]
+async fn a_slow_x_ray_receives_each_document_once() {
+    let slow = Response::AcceptAfter(Duration::from_millis(2_500));
+    let mut fixture = Fixture::start(vec![Response::Always(Box::new(slow))], &[]).await;
+    let mut held = Vec::new();
+    for _ in 0..16 {
+        held.push(fixture.invoke().await);
+    }
+    for n in 1..=16 {
+        fixture.xray.wait_for(&id(n)).await;
+    }
+    assert_eq!(fixture.xray.counts(ids(1..=16)), [1; 16]);
+    let waited = held.iter().filter(|held| **held > Duration::from_secs(1));
+    assert!(waited.count() <= 2, "{held:?}");
+    let (mut xray, log) = fixture.shutdown().await;
+    assert_eq!(xray.received().len(), 16);
+    assert!(
+        log.contains("X-Ray is slow, so no invocation waits for it"),
+        "{log}"
+    );
+    assert!(!log.contains("not every document"), "{log}");
+}
+
+#[tokio::test]
+async fn after_two_flushes_no_invocation_waits_for_a_silent_x_ray() {
+    let silent = Response::Always(Box::new(Response::Hang));
+    let timeout = [("XRAY_LAMBDA_FLUSH_TIMEOUT_MS", "400")];
+    let mut fixture = Fixture::start(vec![silent], &timeout).await;
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        held.push(fixture.invoke().await);
+    }
+    let waited = held
+        .iter()
+        .filter(|held| **held > Duration::from_millis(300));
+    assert!(waited.count() <= 2, "{held:?}");
+    let sent = fixture.xray.counts(ids(1..=8));
+    assert!(sent.iter().all(|sent| *sent <= 1), "{sent:?}");
+    let (_, log) = fixture.shutdown().await;
+    assert!(
+        log.contains("8 documents received: 0 sent, 0 rejected, 8 dropped, 0 buffered"),
+        "{log}"
+    );
+}
+
+#[tokio::test]
+async fn after_two_flushes_no_invocation_waits_for_lost_packets() {
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
+    let xray = LostXRay::start();
+    let timeout = [("XRAY_LAMBDA_FLUSH_TIMEOUT_MS", "400")];
+    let extension = Extension::start_with(&lambda, &xray.address, &timeout);
+    lambda.ready().await;
+    lambda.telemetry("[]").await;
+    let mut held = Vec::new();
+    for n in 0..8 {
+        lambda.invoke(&format!("r-{n}"), FUNCTION_TIMEOUT).await;
+        extension.send_document(&id(n));
+        let ended = Instant::now();
+        extension.send_done(&format!("r-{n}"));
+        lambda.wait_for_next().await;
+        held.push(ended.elapsed());
+    }
+    let waited = held
+        .iter()
+        .filter(|held| **held > Duration::from_millis(300));
+    assert!(waited.count() <= 2, "{held:?}");
+    lambda.shutdown("SPINDOWN");
+    let (_, log) = extension.exited().await;
+    assert!(
+        log.contains("8 documents received: 0 sent, 0 rejected, 8 dropped, 0 buffered"),
+        "{log}"
+    );
+}
+
+#[tokio::test]
+async fn thirty_throttled_invocations_take_at_most_four_requests() {
+    let throttle = Response::Error(429, "ThrottledException");
+    let mut fixture = Fixture::start(vec![Response::Always(Box::new(throttle))], &[]).await;
+    let begun = Instant::now();
+    for n in 0..30 {
+        let request_id = format!("r-{n}");
+        fixture.lambda.invoke(&request_id, FUNCTION_TIMEOUT).await;
+        (0..20).for_each(|m| fixture.extension.send_document(&id(20 * n + m)));
+        fixture.extension.send_done(&request_id);
+        fixture.lambda.wait_for_next().await;
+    }
+    let seconds = begun.elapsed().as_secs() as usize;
+    let requests = fixture.xray.request_sizes();
+    assert!(requests.len() <= 4 + seconds, "{requests:?}");
+    let (_, log) = fixture.shutdown().await;
+    assert!(
+        log.contains("X-Ray fails, so no invocation waits for it"),
+        "{log}"
+    );
+    assert!(
+        log.contains("600 documents received: 0 sent, 0 rejected, 600 dropped, 0 buffered"),
+        "{log}"
+    );
+}
+
+#[tokio::test]
+async fn retry_after_is_obeyed() {
+    let mut fixture = Fixture::start(vec![Response::Throttle("1")], &[]).await;
+    fixture.invoke().await;
+    let throttled = Instant::now();
+    assert_eq!(fixture.xray.request_sizes().len(), 1);
+    let held = fixture.invoke().await;
+    assert!(held < Duration::from_millis(500), "{held:?}");
+    fixture.xray.wait_for(&id(2)).await;
+    assert!(throttled.elapsed() >= Duration::from_millis(900));
+    assert_eq!(fixture.xray.counts(ids(1..=2)), [2, 1]);
+    let (_, log) = fixture.shutdown().await;
+    assert!(!log.contains("not every document"), "{log}");
+}
+
+#[tokio::test]
+async fn one_invalid_document_does_not_lose_the_others() {
+    for status in [400, 413] {
+        let script = vec![Response::Invalid(status, vec![id(20)])];
+        let mut fixture = Fixture::start(script, &[]).await;
+        fixture.lambda.invoke("r-1", FUNCTION_TIMEOUT).await;
+        (0..50).for_each(|n| fixture.extension.send_document(&id(n)));
+        fixture.extension.send_done("r-1");
+        fixture.lambda.wait_for_next().await;
+        let requests = fixture.xray.request_sizes();
+        assert!(requests.len() <= 1 + 12, "{requests:?}");
+        let (_, log) = fixture.shutdown().await;
+        assert!(
+            log.contains("50 documents received: 49 sent, 1 rejected, 0 dropped, 0 buffered"),
+            "{log}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_is_too_large_is_split() {
+    let mut fixture = Fixture::start(vec![Response::AtMost(413, 10)], &[]).await;
+    fixture.lambda.invoke("r-1", FUNCTION_TIMEOUT).await;
+    (0..40).for_each(|n| fixture.extension.send_document(&id(n)));
+    fixture.extension.send_done("r-1");
+    fixture.lambda.wait_for_next().await;
+    assert_eq!(fixture.shutdown().await.1, "");
+}
+
+#[tokio::test]
+async fn fifty_invalid_documents_take_few_requests() {
+    let invalid = Response::Always(Box::new(Response::Error(400, "InvalidRequestException")));
+    let mut fixture = Fixture::start(vec![invalid], &[]).await;
+    fixture.lambda.invoke("r-1", FUNCTION_TIMEOUT).await;
+    (0..50).for_each(|n| fixture.extension.send_document(&id(n)));
+    fixture.extension.send_done("r-1");
+    fixture.lambda.wait_for_next().await;
+    let requests = fixture.xray.request_sizes();
+    assert!(requests.len() <= 1 + 16, "{requests:?}");
+    let (_, log) = fixture.shutdown().await;
+    assert!(log.contains("50 documents received: 0 sent, "), "{log}");
+    assert!(log.contains(" 0 buffered"), "{log}");
+}
+
+#[tokio::test]
+async fn a_missing_log_group_keeps_documents_and_is_logged_once() {
+    let missing = Response::ErrorMessage(
+        400,
+        "InvalidRequestException",
+        "The specified log group does not exist. (Service: AWSLogs; Status Code: 400)",
+    );
+    let mut fixture = Fixture::start(vec![missing.clone(), missing], &[]).await;
+    for _ in 0..3 {
+        fixture.invoke().await;
+    }
+    for n in 1..=3 {
+        fixture.xray.wait_for(&id(n)).await;
+    }
+    let (_, log) = fixture.shutdown().await;
+    let said = log.matches("not sent yet, kept for the next flush: X-Ray responded with 400 InvalidRequestException: Transaction Search is on");
+    assert_eq!(said.count(), 1, "{log}");
+    assert!(!log.contains("not every document"), "{log}");
+}
+
+#[tokio::test]
+async fn a_complete_document_arrives_after_its_in_progress_version() {
+    let slow = Response::AcceptAfter(Duration::from_millis(600));
+    let mut fixture = Fixture::start(vec![slow], &[]).await;
+    fixture.extension.send_in_progress(&id(1));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    // INVOKE sends what is buffered.
+    fixture.lambda.invoke("r-1", FUNCTION_TIMEOUT).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    fixture.extension.send_document(&id(1));
+    fixture.extension.send_done("r-1");
+    fixture.lambda.wait_for_next().await;
+    let (mut xray, log) = fixture.shutdown().await;
+    let received = xray.received();
+    let last = received.last().unwrap();
+    assert!(last.get("in_progress").is_none(), "{received:?}");
+    assert_eq!(log, "");
+}
+
+#[tokio::test]
+async fn an_answer_without_an_end_takes_little_memory() {
+    let mut fixture = Fixture::start(vec![Response::Endless; 3], &[]).await;
+    for _ in 0..3 {
+        fixture.invoke().await;
+    }
+    let kilobytes = fixture.extension.resident_kilobytes();
+    assert!(kilobytes < 40_000, "{kilobytes} kB");
+    fixture.xray.wait_for(&id(3)).await;
+    let (_, log) = fixture.shutdown().await;
+    assert!(!log.contains("not every document"), "{log}");
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let mut other = XRay::start([]).await;
+    let redirect = Response::Redirect(format!("http://{}/TraceSegments", other.address));
+    let mut fixture = Fixture::start(vec![redirect], &[]).await;
+    fixture.invoke().await;
+    fixture.invoke().await;
+    assert!(
+        other.received().is_empty(),
+        "documents and token go to the endpoint only"
+    );
+    let (_, log) = fixture.shutdown().await;
+    assert!(log.contains("X-Ray responded with 302"), "{log}");
 }
 
 #[tokio::test]

@@ -84,3 +84,25 @@ async fn a_batch_frozen_in_flight_does_not_delay_the_next_invocation() {
     lambda.shutdown("SPINDOWN");
     assert_eq!(extension.exited().await.1, "");
 }
+
+#[tokio::test]
+async fn an_answer_that_arrives_in_a_freeze_is_read() {
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
+    let mut xray = XRay::start([Response::AcceptAfter(Duration::from_millis(800))]).await;
+    let extension = Extension::start(&lambda, &xray.address);
+    lambda.ready().await;
+    lambda.telemetry("[]").await;
+    // This document belongs to no invocation. It is sent after a second.
+    extension.send_document(&id(1));
+    sleep(Duration::from_millis(1_400)).await;
+    extension.signal("-STOP");
+    xray.wait_for(&id(1)).await;
+    sleep(Duration::from_millis(1_100)).await;
+    extension.signal("-CONT");
+    lambda.invoke("r-1", FUNCTION_TIMEOUT).await;
+    extension.send_done("r-1");
+    lambda.wait_for_next().await;
+    lambda.shutdown("SPINDOWN");
+    assert_eq!(extension.exited().await.1, "");
+    assert_eq!(xray.received().len(), 1, "sent once");
+}

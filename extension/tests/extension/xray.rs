@@ -22,6 +22,8 @@ pub(crate) enum Response {
     Error(u16, &'static str),
     /// An error with this status, type and `Date`.
     ErrorAt(u16, &'static str, String),
+    /// An error with this status, type and text.
+    ErrorMessage(u16, &'static str, &'static str),
     /// Status 200, and the documents with these ids are unprocessed with this error code. Other
     /// batches are accepted until one contains such a document.
     Unprocessed(&'static str, Vec<String>),
@@ -31,10 +33,24 @@ pub(crate) enum Response {
     Close,
     /// The connection is closed in the middle of the response.
     Truncate,
+    /// The connection is reset in the middle of the response.
+    Reset,
     /// Status 200, and an HTML page of a proxy.
     ProxyPage,
     /// Status 200, and this body.
     Body(&'static str),
+    /// Status 200, and a body without an end.
+    Endless,
+    /// Status 302, to an address that must not be called.
+    Redirect(String),
+    /// Status 429, with this `Retry-After`.
+    Throttle(&'static str),
+    /// This status for each batch with one of these ids; other batches are accepted.
+    Invalid(u16, Vec<String>),
+    /// This status for each batch with more documents; other batches are accepted.
+    AtMost(u16, usize),
+    /// This response to every further request.
+    Always(Box<Response>),
 }
 
 /// A request, usually of PutTraceSegments.
@@ -75,6 +91,30 @@ impl UnreachableXRay {
     }
 }
 
+/// An X-Ray whose packets are lost: it never accepts a connection and never refuses one.
+#[derive(Debug)]
+pub(crate) struct LostXRay {
+    pub(crate) address: String,
+    _listener: TcpListener,
+    _queue: Vec<std::net::TcpStream>,
+}
+
+impl LostXRay {
+    pub(crate) fn start() -> Self {
+        let UnreachableXRay { address, socket } = UnreachableXRay::new();
+        let listener = socket.listen(1).unwrap();
+        let target = address.parse().unwrap();
+        // Linux ignores SYN packets while the queue of connections is full.
+        let connect = || std::net::TcpStream::connect_timeout(&target, Duration::from_millis(200));
+        let queue = std::iter::from_fn(|| connect().ok()).collect();
+        Self {
+            address,
+            _listener: listener,
+            _queue: queue,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct XRay {
     pub(crate) address: String,
@@ -82,6 +122,7 @@ pub(crate) struct XRay {
     /// The requests of PutTelemetryRecords, which are always accepted.
     pub(crate) telemetry_records: Arc<Mutex<Vec<PutRequest>>>,
     received: Vec<Value>,
+    request_sizes: Vec<usize>,
     server: JoinHandle<()>,
     connections: Connections,
 }
@@ -125,6 +166,7 @@ impl XRay {
             requests,
             telemetry_records,
             received: Vec::new(),
+            request_sizes: Vec::new(),
             server,
             connections,
         }
@@ -144,15 +186,35 @@ impl XRay {
             .expect("a request to X-Ray")
             .unwrap();
         self.received.extend(request.documents.iter().cloned());
+        self.request_sizes.push(request.documents.len());
         request
     }
 
     /// Every document received so far, accepted or not.
     pub(crate) fn received(&mut self) -> Vec<Value> {
         while let Ok(request) = self.requests.try_recv() {
+            self.request_sizes.push(request.documents.len());
             self.received.extend(request.documents);
         }
         self.received.clone()
+    }
+
+    /// The number of documents in each request so far, accepted or not.
+    pub(crate) fn request_sizes(&mut self) -> Vec<usize> {
+        self.received();
+        self.request_sizes.clone()
+    }
+
+    /// How often each of these documents was received, accepted or not.
+    pub(crate) fn counts(&mut self, ids: impl IntoIterator<Item = String>) -> Vec<usize> {
+        let received = self.received();
+        let count = |id: String| {
+            received
+                .iter()
+                .filter(|document| document["id"] == *id)
+                .count()
+        };
+        ids.into_iter().map(count).collect()
     }
 
     /// Waits for the document with this id.
@@ -165,6 +227,9 @@ impl XRay {
         }
     }
 }
+
+/// The head of a response that is longer than any reader reads, and its first byte.
+const LONG_HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 100000000000\r\n\r\n{";
 
 async fn serve(
     mut stream: TcpStream,
@@ -184,13 +249,23 @@ async fn serve(
             sleep(time).await;
         }
         let _ = requests.send(request);
-        let mut date = String::new();
+        let mut header = String::new();
         let (status, error, body) = match response {
-            Response::Accept | Response::AcceptAfter(_) => (200, "", unprocessed("", Vec::new())),
             Response::Error(status, error) => (status, error, "{}".to_owned()),
             Response::ErrorAt(status, error, at) => {
-                date = format!("date: {at}\r\n");
+                header = format!("date: {at}\r\n");
                 (status, error, "{}".to_owned())
+            }
+            Response::ErrorMessage(status, error, message) => {
+                (status, error, json!({"Message": message}).to_string())
+            }
+            Response::Throttle(retry_after) => {
+                header = format!("retry-after: {retry_after}\r\n");
+                (429, "ThrottledException", "{}".to_owned())
+            }
+            Response::Redirect(location) => {
+                header = format!("location: {location}\r\n");
+                (302, "", String::new())
             }
             Response::Unprocessed(code, ids) => (200, "", unprocessed(code, ids)),
             Response::Body(body) => (200, "", body.to_owned()),
@@ -201,14 +276,24 @@ async fn serve(
             }
             Response::Close => return,
             Response::Truncate => {
-                let _ = stream
-                    .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{")
-                    .await;
+                let _ = stream.write_all(LONG_HEAD).await;
                 return;
             }
+            Response::Reset => {
+                let _ = stream.write_all(LONG_HEAD).await;
+                stream.set_zero_linger().unwrap();
+                return;
+            }
+            Response::Endless => {
+                let _ = stream.write_all(LONG_HEAD).await;
+                while stream.write_all(&[b'x'; 64 * 1024]).await.is_ok() {}
+                return;
+            }
+            // `next` returns the others as one of those above.
+            _ => (200, "", unprocessed("", Vec::new())),
         };
         let response = format!(
-            "HTTP/1.1 {status} x\r\n{date}x-amzn-errortype: {error}\r\ncontent-length: {}\r\n\r\n{body}",
+            "HTTP/1.1 {status} x\r\n{header}x-amzn-errortype: {error}\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
         if stream.write_all(response.as_bytes()).await.is_err() {
@@ -232,7 +317,25 @@ fn next(script: &mut VecDeque<Response>, request: &PutRequest) -> Response {
     {
         return Response::Accept;
     }
-    script.pop_front().unwrap_or(Response::Accept)
+    match script.front() {
+        Some(Response::Always(response)) => (**response).clone(),
+        Some(Response::Invalid(status, ids)) => {
+            let is_invalid = |document: &Value| ids.iter().any(|id| document["id"] == **id);
+            error_if(*status, request.documents.iter().any(is_invalid))
+        }
+        Some(Response::AtMost(status, documents)) => {
+            error_if(*status, request.documents.len() > *documents)
+        }
+        _ => script.pop_front().unwrap_or(Response::Accept),
+    }
+}
+
+fn error_if(status: u16, is_error: bool) -> Response {
+    if is_error {
+        Response::Error(status, "InvalidRequestException")
+    } else {
+        Response::Accept
+    }
 }
 
 async fn read(stream: &mut TcpStream) -> Option<PutRequest> {
