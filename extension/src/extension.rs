@@ -5,7 +5,8 @@ use xray_document::Timestamp;
 use crate::flush::{Action, FlushControl, Input, State};
 use crate::intake::{Intake, Received};
 use crate::lifecycle::{self, Next};
-use crate::log::{Log, write_line};
+use crate::log::{Log, LogLine};
+use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
 use crate::raw_document::RawDocument;
 use crate::telemetry::{PlatformEvent, PlatformRecorder, Recorded, Subscription};
@@ -28,6 +29,13 @@ pub struct Extension {
     pub pipeline: Pipeline,
     /// Writes the log.
     pub log: Log,
+    /// The line that reports the start. It is written after the first call of `/next`, which it
+    /// must not delay.
+    pub started: Option<LogLine>,
+    /// Writes metrics; `None` if nobody asked for them.
+    pub metrics: Option<Metrics>,
+    /// The begin of the flush that delays `/next`.
+    pub held_since: Option<Instant>,
 }
 
 /// The most datagrams read in one round, so that a flood of them does not delay a deadline.
@@ -62,11 +70,22 @@ impl Extension {
                 () = sleep_until(due) => self.input(Input::Tick),
                 () = sleep_until(exporters_due) => self.tick_exporters(),
             }
+            if let Some(line) = self.started.take() {
+                line.write();
+            }
         }
         let exporters = &mut self.pipeline.exporters;
         exporters.drop_remaining(&mut self.log);
         exporters.set_dropped_by_kernel(self.intake.dropped_by_kernel());
-        exporters.losses().for_each(write_line);
+        exporters.accounts().for_each(LogLine::write);
+        self.write_metrics(true);
+    }
+
+    fn write_metrics(&mut self, is_end: bool) {
+        if let Some(metrics) = &mut self.metrics {
+            let ledgers = self.pipeline.exporters.ledgers();
+            metrics.write(ledgers, SystemTime::now(), is_end);
+        }
     }
 
     /// Passes an input to the state machine and performs its actions.
@@ -79,13 +98,20 @@ impl Extension {
     fn perform(&mut self, action: Action) {
         let exporters = &mut self.pipeline.exporters;
         match action {
-            Action::Next => self.next.call(),
+            Action::Next => {
+                self.next.call();
+                let held = self.held_since.take().map(|since| since.elapsed());
+                if let Some((metrics, held)) = self.metrics.as_mut().zip(held) {
+                    metrics.held(held);
+                }
+            }
             Action::Send { .. } => exporters.send(),
             Action::SendFull { .. } => exporters.send_full(),
             Action::Flush { until } => {
                 if self.flush_control.is_shutting_down() {
                     exporters.final_flush(until);
                 } else {
+                    self.held_since = Some(Instant::now());
                     exporters.flush(until);
                 }
                 self.report_idle();
@@ -136,6 +162,7 @@ impl Extension {
                     deadline,
                 });
                 self.pipeline.exporters.warm();
+                self.write_metrics(false);
             }
             Some(lifecycle::Event::Shutdown { deadline_ms }) => {
                 self.read_all_documents();
@@ -227,6 +254,7 @@ impl Extension {
         for request_id in &reported {
             self.input(Input::Report { request_id });
         }
+        self.write_metrics(false);
     }
 
     /// Passes documents made from platform events to the pipeline.

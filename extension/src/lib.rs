@@ -28,6 +28,7 @@ pub mod intake;
 pub mod keep;
 pub mod lifecycle;
 mod log;
+mod metrics;
 mod pipeline;
 pub mod policy;
 pub mod proxy;
@@ -36,5 +37,6 @@ pub mod telemetry;
 
 pub use config::{Config, SinkChoice, VARIABLES, Variable};
 pub use extension::Extension;
-pub use log::{Log, install_panic_hook};
+pub use log::{Level, Log, LogLine, LogSettings, install_panic_hook};
+pub use metrics::Metrics;
 pub use pipeline::Pipeline;

@@ -13,7 +13,9 @@ use xray_lambda_extension::lifecycle::{self, ExtensionsApi};
 use xray_lambda_extension::policy::AllowAll;
 use xray_lambda_extension::proxy::SamplingProxy;
 use xray_lambda_extension::telemetry::{self, PlatformRecorder, PlatformSettings};
-use xray_lambda_extension::{Config, Extension, Log, Pipeline, SinkChoice, install_panic_hook};
+use xray_lambda_extension::{
+    Config, Extension, Level, Log, LogLine, Metrics, Pipeline, SinkChoice, install_panic_hook,
+};
 
 /// Faster than musl's own allocator; see `Cargo.toml`.
 #[cfg(target_env = "musl")]
@@ -23,6 +25,7 @@ static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 fn main() -> ExitCode {
     install_panic_hook();
     let config = Config::from_env();
+    Log::configure(config.log);
     let mut log = Log::default();
     for warning in &config.warnings {
         log.once(warning);
@@ -83,6 +86,11 @@ async fn run(config: &Config, mut log: Log) -> ExitCode {
         platform: PlatformRecorder::new(platform_settings(config, receives_invokes)),
         pipeline: Pipeline::new(AllowAll, KeepAll, exporters(config, &api)),
         log,
+        started: Some(started(config)),
+        metrics: config
+            .metrics
+            .then(|| Metrics::new(config.function_name.clone())),
+        held_since: None,
     };
     if tokio::spawn(extension.run()).await.is_err() {
         // A bug here must not harm the function: the poll task keeps calling `/next`
@@ -110,4 +118,29 @@ fn exporters(config: &Config, api: &Arc<XRayApi>) -> Exporters {
         SinkChoice::File(path) => Exporter::new(File::new(path.clone()), max_bytes),
     });
     Exporters::new(exporters.collect())
+}
+
+/// The line that reports the start.
+fn started(config: &Config) -> LogLine {
+    let version = env!("CARGO_PKG_VERSION");
+    let sinks: Vec<String> = config
+        .sinks
+        .iter()
+        .map(|sink| match sink {
+            SinkChoice::XRay => match &config.xray.endpoint {
+                Some(endpoint) => format!("X-Ray at {endpoint}"),
+                None => "X-Ray without an endpoint".to_owned(),
+            },
+            SinkChoice::File(path) => path.display().to_string(),
+        })
+        .collect();
+    let sinks = sinks.join(" and ");
+    let message = format!(
+        "started; version {version}; listens on UDP {}; sends to {sinks}",
+        config.intake
+    );
+    LogLine::new(Level::Info, message)
+        .with("version", version)
+        .with("listens", config.intake.to_string())
+        .with("sends_to", sinks)
 }

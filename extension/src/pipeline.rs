@@ -78,7 +78,7 @@ mod tests {
         let (first, third) = (SegmentId::from_u64(1), SegmentId::from_u64(3));
         let mut pipeline = Pipeline::new(Without(first), Without(third), exporters());
         assert_eq!(accepted(&mut pipeline), [2, 4]);
-        for ledger in pipeline.exporters.ledgers() {
+        for (_, ledger) in pipeline.exporters.ledgers() {
             assert!(ledger.balances());
             assert_eq!(
                 (ledger.received(), ledger.filtered(), ledger.buffered()),

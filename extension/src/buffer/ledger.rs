@@ -1,8 +1,10 @@
 use std::fmt;
 
+use serde::Serialize;
+
 /// Counts what became of each document that was received for one sink. At any time
 /// `received = sent + rejected + dropped + replaced + filtered + buffered`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Ledger {
     received: u64,
     sent: u64,
@@ -66,6 +68,22 @@ impl Ledger {
         removed
     }
 
+    /// Documents that the sink accepted.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Documents that the sink rejected, and datagrams that were rejected before the buffer.
+    pub(crate) fn rejected(&self) -> u64 {
+        self.rejected
+    }
+
+    /// Documents dropped because the buffer was full or the environment ended, and datagrams that
+    /// the kernel dropped.
+    pub(crate) fn lost(&self) -> u64 {
+        self.dropped + self.dropped_by_kernel
+    }
+
     /// Returns whether a document will never arrive at the sink. Filtered and replaced documents
     /// are not losses.
     pub(crate) fn has_losses(&self) -> bool {
@@ -107,24 +125,14 @@ impl fmt::Display for Ledger {
 
 #[cfg(test)]
 impl Ledger {
-    /// Documents, and datagrams that were rejected.
-    pub(crate) fn received(&self) -> u64 {
-        self.received
-    }
-
-    /// Documents that the sink accepted.
-    pub(crate) fn sent(&self) -> u64 {
-        self.sent
-    }
-
-    /// Documents that the sink rejected, and datagrams that were rejected before the buffer.
-    pub(crate) fn rejected(&self) -> u64 {
-        self.rejected
-    }
-
     /// Documents dropped because the buffer was full or the environment ended.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped
+    }
+
+    /// Documents, and datagrams that were rejected.
+    pub(crate) fn received(&self) -> u64 {
+        self.received
     }
 
     /// In-progress documents that were replaced before they were sent.

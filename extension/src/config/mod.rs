@@ -1,5 +1,6 @@
 //! The environment variables: one file for each part that has several of them.
 
+mod log;
 mod platform;
 mod sinks;
 mod variable;
@@ -9,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use self::log::{LOG, METRICS, log_settings, metrics};
 use self::platform::{
     FUNCTION_SEGMENT, FUNCTION_SEGMENT_FIXED_RATE, FUNCTION_SEGMENT_RESERVOIR_SIZE,
     PLATFORM_ANNOTATIONS, sampling,
@@ -20,6 +22,7 @@ use self::variable::Variables;
 use self::xray::ROLE_ARN;
 use crate::export::xray::XRaySettings;
 use crate::intake::{self, DaemonAddresses};
+use crate::log::LogSettings;
 use crate::telemetry::SamplingRule;
 
 /// The environment variables, read once at the start.
@@ -53,6 +56,10 @@ pub struct Config {
     pub sampling: SamplingRule,
     /// True to record memory, billed time and version as annotations.
     pub platform_annotations: bool,
+    /// The level and the format of the log.
+    pub log: LogSettings,
+    /// True if metrics are written to standard output.
+    pub metrics: bool,
     /// One line for each variable with a wrong value: the reason and the value used instead.
     pub warnings: Vec<String>,
 }
@@ -65,6 +72,8 @@ pub const VARIABLES: &[Variable] = &[
     FUNCTION_SEGMENT,
     FUNCTION_SEGMENT_FIXED_RATE,
     FUNCTION_SEGMENT_RESERVOIR_SIZE,
+    LOG,
+    METRICS,
     PLATFORM_ANNOTATIONS,
     ROLE_ARN,
     SINKS,
@@ -112,6 +121,8 @@ impl Config {
             sampling: sampling(get, &mut warnings),
             platform_annotations: PLATFORM_ANNOTATIONS.boolean(get, &mut warnings),
             sinks: sinks(get, &mut warnings),
+            log: log_settings(get, &mut warnings),
+            metrics: metrics(get, &mut warnings),
             warnings,
         }
     }

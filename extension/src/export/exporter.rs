@@ -483,14 +483,14 @@ impl Exporter {
         }
         let (name, reason) = (self.name(), &self.reason);
         if !is_open {
-            log.line(format_args!("{name} responds in time again"));
+            log.each_time(format_args!("{name} responds in time again"));
         } else if let Some(at) = self.breaker.attempt_at() {
             let seconds = at.saturating_duration_since(now).as_secs_f32().ceil();
-            log.line(format_args!(
+            log.each_time(format_args!(
                 "{name} fails, so no invocation waits for it; documents are kept, next attempt in {seconds} s: {reason}"
             ));
         } else {
-            log.line(format_args!(
+            log.each_time(format_args!(
                 "{name} is slow, so no invocation waits for it; documents are sent meanwhile: {reason}"
             ));
         }

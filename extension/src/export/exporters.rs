@@ -4,8 +4,8 @@ use std::time::{Instant, SystemTime};
 
 use super::exporter::{Exporter, Finished};
 use crate::Log;
-#[cfg(test)]
 use crate::buffer::Ledger;
+use crate::log::{Level, LogLine};
 use crate::raw_document::RawDocument;
 
 /// The exporters of all configured sinks.
@@ -160,21 +160,24 @@ impl Exporters {
         self.exporters.iter().any(Exporter::has_full_batch)
     }
 
-    /// The ledger of each sink.
-    #[cfg(test)]
-    pub(crate) fn ledgers(&self) -> impl Iterator<Item = &Ledger> {
-        self.exporters.iter().map(Exporter::ledger)
+    /// The name and the ledger of each sink.
+    pub(crate) fn ledgers(&self) -> impl Iterator<Item = (&'static str, &Ledger)> {
+        self.exporters
+            .iter()
+            .map(|exporter| (exporter.name(), exporter.ledger()))
     }
 
-    /// Returns one line for each sink that did not receive every document.
-    pub(crate) fn losses(&self) -> impl Iterator<Item = String> {
-        let lossy = self
-            .exporters
-            .iter()
-            .filter(|exporter| exporter.ledger().has_losses());
-        lossy.map(|exporter| {
-            let (name, ledger) = (exporter.name(), exporter.ledger());
-            format!("not every document reached {name}; {ledger}")
+    /// Returns the account of each sink as a line for the end of the log.
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = LogLine> {
+        self.ledgers().map(|(name, ledger)| {
+            let line = if ledger.has_losses() {
+                let message = format!("not every document reached {name}; {ledger}");
+                LogLine::new(Level::Warn, message)
+            } else {
+                LogLine::new(Level::Info, format!("ended; {name}: {ledger}"))
+            };
+            let account = serde_json::to_value(ledger).unwrap_or_default();
+            line.with("sink", name).with("documents", account)
         })
     }
 }

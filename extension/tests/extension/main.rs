@@ -13,6 +13,7 @@ mod invocations;
 mod lambda;
 mod lifecycle;
 mod managed_instances;
+mod own_log;
 mod platform;
 mod sampling;
 mod sandbox;

@@ -16,6 +16,7 @@ use crate::lambda::{Lambda, TEST_TIMEOUT};
 pub(crate) struct Extension {
     child: Child,
     stderr: Option<JoinHandle<String>>,
+    stdout: Option<JoinHandle<String>>,
     function: UdpSocket,
     pub(crate) intake: String,
 }
@@ -41,19 +42,17 @@ impl Extension {
             .env("AWS_XRAY_DAEMON_ADDRESS", &intake)
             .envs(more.iter().copied())
             .stdin(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut pipe = child.stderr.take().unwrap();
-        let stderr = std::thread::spawn(move || {
-            let mut text = String::new();
-            let _ = pipe.read_to_string(&mut text);
-            text
-        });
+        let stderr = read_all(child.stderr.take().unwrap());
+        let stdout = read_all(child.stdout.take().unwrap());
         let function = UdpSocket::bind("127.0.0.1:0").unwrap();
         Self {
             child,
             stderr: Some(stderr),
+            stdout: Some(stdout),
             function,
             intake,
         }
@@ -112,8 +111,26 @@ impl Extension {
         assert!(status.unwrap().success());
     }
 
+    /// The lines that the process writes to standard output, for [`JoinHandle::join`] after its
+    /// end.
+    pub(crate) fn take_stdout(&mut self) -> JoinHandle<String> {
+        self.stdout.take().unwrap()
+    }
+
+    /// Waits for the end of the process. Returns its status, and its log without the lines that
+    /// each start and each end without losses write.
+    pub(crate) async fn exited(self) -> (ExitStatus, String) {
+        let (status, log) = self.exited_with_whole_log().await;
+        let is_usual = |line: &str| {
+            let line = line.trim_start_matches("xray-lambda-extension: ");
+            line.starts_with("started; ") || line.starts_with("ended; ")
+        };
+        let lines = log.split_inclusive('\n').filter(|line| !is_usual(line));
+        (status, lines.collect())
+    }
+
     /// Waits for the end of the process. Returns its status and its log.
-    pub(crate) async fn exited(mut self) -> (ExitStatus, String) {
+    pub(crate) async fn exited_with_whole_log(mut self) -> (ExitStatus, String) {
         let begun = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -127,6 +144,14 @@ impl Extension {
         };
         (status, self.stderr.take().unwrap().join().unwrap())
     }
+}
+
+fn read_all(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        let _ = pipe.read_to_string(&mut text);
+        text
+    })
 }
 
 impl Drop for Extension {
