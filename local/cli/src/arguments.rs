@@ -215,7 +215,7 @@ pub(crate) struct StartLambda {
 
 #[derive(Debug, Args)]
 pub(crate) struct Invoke {
-    /// The function's logical id or name [default: the template's only function]
+    /// The function's logical id, name or ARN [default: the template's only function]
     pub(crate) function: Option<String>,
     /// The event: a JSON file, or - for stdin [default: {}]
     #[arg(short, long, value_name = "FILE")]

@@ -108,6 +108,29 @@ fn a_layer_at_a_relative_path_runs_and_the_trace_is_kept() {
 }
 
 #[test]
+fn invoke_accepts_every_form_of_a_functions_name() {
+    let project = project();
+    let layer = ["--layer", "Layer=layer"];
+    for name in [
+        "Echo",
+        "Echo:live",
+        "us-east-1:123456789012:function:Echo:3",
+    ] {
+        let arguments = [&["invoke", name], &layer[..]].concat();
+        let invoked = xray_local(project.path(), &arguments);
+        let error = String::from_utf8_lossy(&invoked.stderr);
+        assert!(invoked.status.success(), "{name}: {error}");
+    }
+    for name in ["Other", "Echo:", "eu-west-1:Echo"] {
+        let arguments = [&["invoke", name], &layer[..]].concat();
+        let invoked = xray_local(project.path(), &arguments);
+        let error = String::from_utf8_lossy(&invoked.stderr);
+        let expected = format!("the template has no function {name}; it has Echo");
+        assert!(error.contains(&expected), "{error}");
+    }
+}
+
+#[test]
 fn the_error_for_a_layer_that_is_not_built_names_its_folder_and_the_flag() {
     let project = project();
     let invoked = xray_local(project.path(), &["invoke"]);

@@ -49,8 +49,40 @@ impl<'a> FunctionName<'a> {
         })
     }
 
+    /// Adds the qualifier of the request's parameter `Qualifier`, which SDKs send beside a name.
+    ///
+    /// # Errors
+    /// The qualifier is malformed, or not the one that the name has.
+    pub fn with_qualifier(self, qualifier: &'a str) -> Result<Self, QualifierError> {
+        if !is_qualifier(qualifier) {
+            return Err(QualifierError::Malformed);
+        }
+        if self.qualifier.is_some_and(|own| own != qualifier) {
+            return Err(QualifierError::Contradiction);
+        }
+        Ok(Self {
+            qualifier: Some(qualifier),
+            ..self
+        })
+    }
+
+    /// The function's name, with the qualifier if the request has one: `orders`, or
+    /// `function:orders:live`. Without the first part, a function that is named `function` or as
+    /// a region would be read as that part of an ARN.
+    pub fn qualified_name(&self) -> String {
+        let name = self.name;
+        match self.qualifier {
+            Some(qualifier) => format!("function:{name}:{qualifier}"),
+            None => name.to_owned(),
+        }
+    }
+
     /// Returns `true` if this is the function `name` of the account and the region. A missing
-    /// account or region matches any. The qualifier is not compared.
+    /// account or region matches any.
+    ///
+    /// Every qualifier matches: locally a function has one version, which every version and
+    /// alias runs. Aliases and versions belong to a deployment, and functions that call each
+    /// other by them should work before it.
     pub fn matches(&self, region: &str, account_id: &str, name: &str) -> bool {
         self.name == name
             && self
@@ -58,6 +90,15 @@ impl<'a> FunctionName<'a> {
                 .is_none_or(|expected| expected == account_id)
             && self.region.is_none_or(|expected| expected == region)
     }
+}
+
+/// The reason to reject the parameter `Qualifier` of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QualifierError {
+    /// It is neither a version nor an alias nor `$LATEST`.
+    Malformed,
+    /// The function's name has another qualifier.
+    Contradiction,
 }
 
 /// Removes the first part and returns it, if it has the form and a name follows. Without a name
@@ -203,6 +244,32 @@ mod tests {
                 assert_eq!((name.region, name.account_id), (None, None), "{full}");
             }
         }
+    }
+
+    #[test]
+    fn a_request_has_one_qualifier_which_matches_any_function() {
+        fn named(text: &str) -> FunctionName<'_> {
+            FunctionName::parse(text).unwrap()
+        }
+        for (name, qualifier, qualified) in [
+            ("orders", "live", Ok("function:orders:live")),
+            ("orders", "$LATEST", Ok("function:orders:$LATEST")),
+            ("orders:3", "3", Ok("function:orders:3")),
+            ("function", "3", Ok("function:function:3")),
+            ("us-east-1", "3", Ok("function:us-east-1:3")),
+            ("orders:3", "live", Err(QualifierError::Contradiction)),
+            ("orders", "", Err(QualifierError::Malformed)),
+            ("orders:3", "a b", Err(QualifierError::Malformed)),
+        ] {
+            let found = named(name).with_qualifier(qualifier);
+            let text = found.map(|found| found.qualified_name());
+            assert_eq!(text.as_deref().map_err(|error| *error), qualified, "{name}");
+            if let (Ok(found), Ok(text)) = (found, text) {
+                assert_eq!(named(&text), found);
+                assert!(found.matches("eu-west-1", "123456789012", found.name));
+            }
+        }
+        assert_eq!(named("eu-west-1:orders").qualified_name(), "orders");
     }
 
     #[test]

@@ -9,6 +9,8 @@ mod limits;
 mod variables;
 
 pub use arn::{function_arn, is_region_name, partition};
-pub use function_name::{FunctionName, MAX_FUNCTION_NAME_CHARS, is_new_function_name};
+pub use function_name::{
+    FunctionName, MAX_FUNCTION_NAME_CHARS, QualifierError, is_new_function_name,
+};
 pub use limits::{MAX_ASYNC_REQUEST_BYTES, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES};
 pub use variables::{RESERVED_VARIABLES, is_reserved_variable};

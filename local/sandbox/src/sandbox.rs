@@ -89,8 +89,8 @@ impl Sandbox {
             .collect()
     }
 
-    /// Runs a function, which the caller names by its name, its ARN or a partial ARN, without a
-    /// qualifier or with `$LATEST`.
+    /// Runs a function, which the caller names by its name, its ARN or a partial ARN. Every
+    /// qualifier runs `$LATEST`, and is part of the ARN that the function receives.
     ///
     /// Returns as soon as the runtime has responded, while extensions may still work. The
     /// invocation runs to its end even if this future is dropped.
@@ -152,10 +152,6 @@ impl Sandbox {
     }
 }
 
-/// True if the name means `function`, which has only the version `$LATEST`.
 fn is_named(function: &FunctionConfig, name: &FunctionName<'_>) -> bool {
     name.matches(&function.region, &function.account_id, &function.name)
-        && name
-            .qualifier
-            .is_none_or(|qualifier| qualifier == "$LATEST")
 }

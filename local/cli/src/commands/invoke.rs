@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use xray_document::{Sampled, TraceHeader};
-use xray_local_lambda_rules::MAX_REQUEST_BYTES;
+use xray_local_lambda_rules::{FunctionName, MAX_REQUEST_BYTES};
 use xray_local_sandbox::{Invocation, InvokeError, InvokeOutcome};
-use xray_local_template::Template;
+use xray_local_template::{StackContext, Template};
 
 use super::output::print_response;
 use super::signals::interrupted;
@@ -22,7 +22,11 @@ const INTERRUPTED: u8 = 130;
 pub(crate) async fn invoke(arguments: Invoke) -> anyhow::Result<ExitCode> {
     let payload = read_event(arguments.event.as_deref())?;
     let stack = LocalStack::start(&arguments.functions, any_loopback_port()).await?;
-    let function = choose_function(&stack.template, arguments.function.as_deref())?;
+    let function = choose_function(
+        &stack.template,
+        &stack.context,
+        arguments.function.as_deref(),
+    )?;
     let invocation = Invocation {
         payload: payload.into(),
         trace_header: arguments
@@ -104,8 +108,13 @@ fn read_event(file: Option<&Path>) -> anyhow::Result<Vec<u8>> {
     Ok(event)
 }
 
-/// The name of the function with this logical id or name, or of the only function.
-fn choose_function(template: &Template, wanted: Option<&str>) -> anyhow::Result<String> {
+/// The function to invoke: the one with this logical id, name or ARN, with its qualifier if any,
+/// or the only function.
+fn choose_function(
+    template: &Template,
+    context: &StackContext,
+    wanted: Option<&str>,
+) -> anyhow::Result<String> {
     let known = || {
         let ids: Vec<_> = template
             .functions
@@ -121,10 +130,22 @@ fn choose_function(template: &Template, wanted: Option<&str>) -> anyhow::Result<
             "the template has several functions; name one of {}",
             known()
         ),
-        (Some(wanted), functions) => functions
-            .iter()
-            .find(|function| function.logical_id == wanted || function.name == wanted)
-            .map(|function| function.name.clone())
-            .with_context(|| format!("the template has no function {wanted}; it has {}", known())),
+        (Some(wanted), functions) => {
+            let name = FunctionName::parse(wanted);
+            let is_named = |known: &str| {
+                name.is_some_and(|name| name.matches(&context.region, &context.account_id, known))
+            };
+            let function = functions
+                .iter()
+                .find(|function| is_named(&function.logical_id) || is_named(&function.name));
+            let (function, name) = function.zip(name).with_context(|| {
+                format!("the template has no function {wanted}; it has {}", known())
+            })?;
+            let name = FunctionName {
+                name: &function.name,
+                ..name
+            };
+            Ok(name.qualified_name())
+        }
     }
 }

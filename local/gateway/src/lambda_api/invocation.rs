@@ -10,7 +10,9 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::value::RawValue;
 use xray_document::{TRACE_HEADER, TraceHeader};
-use xray_local_lambda_rules::{FunctionName, MAX_ASYNC_REQUEST_BYTES, MAX_REQUEST_BYTES};
+use xray_local_lambda_rules::{
+    FunctionName, MAX_ASYNC_REQUEST_BYTES, MAX_REQUEST_BYTES, QualifierError,
+};
 use xray_local_listener::{BodyError, read_body};
 use xray_local_sandbox::{Invocation, InvokeError, InvokeOutcome};
 
@@ -34,7 +36,10 @@ const EVENT_ATTEMPTS: u32 = 11;
 pub(super) struct InvokeRequest<'a> {
     /// The name or ARN that the caller gave.
     given: &'a str,
+    /// Without the qualifier of the query, which matches every function.
     function: FunctionName<'a>,
+    /// The name to invoke, with the qualifier.
+    qualified_name: String,
     kind: InvocationType,
     /// `X-Amz-Log-Type: Tail`: the caller wants the end of the log.
     tail: bool,
@@ -54,7 +59,7 @@ impl<'a> InvokeRequest<'a> {
         let (parts, body) = request.into_parts();
         let function = FunctionName::parse(given)
             .ok_or_else(|| invalid("functionName", given, "a name or an ARN"))?;
-        check_qualifier(&function, parts.uri.query().unwrap_or_default())?;
+        let qualified_name = qualified_name(function, parts.uri.query().unwrap_or_default())?;
         let kind = InvocationType::read(&parts.headers)?;
         let limit = if kind == InvocationType::Event {
             MAX_ASYNC_REQUEST_BYTES
@@ -75,6 +80,7 @@ impl<'a> InvokeRequest<'a> {
         Ok(Self {
             given,
             function,
+            qualified_name,
             kind,
             tail,
             invocation,
@@ -85,16 +91,15 @@ impl<'a> InvokeRequest<'a> {
         if !invoke.has(&self.function) {
             return Err(ApiError::not_found(self.given));
         }
-        // Only `$LATEST` exists, so every qualifier runs it.
-        let name = self.function.name;
+        let name = self.qualified_name;
         match self.kind {
             InvocationType::DryRun => Ok(empty(StatusCode::NO_CONTENT)),
             InvocationType::Event => {
-                tokio::spawn(run_event(invoke, name.to_owned(), self.invocation));
+                tokio::spawn(run_event(invoke, name, self.invocation));
                 Ok(empty(StatusCode::ACCEPTED))
             }
             InvocationType::RequestResponse => {
-                let outcome = invoke.invoke(name, self.invocation).await;
+                let outcome = invoke.invoke(&name, self.invocation).await;
                 outcome
                     .map(|outcome| invoke_response(outcome, self.tail))
                     .map_err(|error| ApiError::from_invoke_error(&error))
@@ -103,22 +108,24 @@ impl<'a> InvokeRequest<'a> {
     }
 }
 
-/// Checks that the query does not name another qualifier than the function's name does.
-fn check_qualifier(function: &FunctionName<'_>, query: &str) -> Result<(), ApiError> {
+/// The name to invoke, with the qualifier of the name or of the query.
+fn qualified_name(function: FunctionName<'_>, query: &str) -> Result<String, ApiError> {
     let mut pairs = query.split('&');
-    let in_query = pairs.find_map(|pair| pair.strip_prefix("Qualifier="));
-    let (Some(in_name), Some(in_query)) = (function.qualifier, in_query) else {
-        return Ok(());
+    let Some(in_query) = pairs.find_map(|pair| pair.strip_prefix("Qualifier=")) else {
+        return Ok(function.qualified_name());
     };
-    if in_name == percent_encoding::percent_decode_str(in_query).decode_utf8_lossy() {
-        return Ok(());
+    let qualifier = percent_encoding::percent_decode_str(in_query).decode_utf8_lossy();
+    match function.with_qualifier(&qualifier) {
+        Ok(function) => Ok(function.qualified_name()),
+        Err(QualifierError::Malformed) => {
+            let expected = "a version, an alias or $LATEST";
+            Err(invalid("qualifier", &qualifier, expected))
+        }
+        Err(QualifierError::Contradiction) => Err(ApiError::bad_request(
+            "InvalidParameterValueException",
+            "The derived qualifier from the function name does not match the specified qualifier.",
+        )),
     }
-    let message =
-        "The derived qualifier from the function name does not match the specified qualifier.";
-    Err(ApiError::bad_request(
-        "InvalidParameterValueException",
-        message,
-    ))
 }
 
 /// Runs an asynchronous invocation and discards its result. A failed one is not tried again,

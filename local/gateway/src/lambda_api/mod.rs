@@ -18,8 +18,8 @@ use invocation::InvokeRequest;
 /// Serves `POST /2015-03-31/functions/{name}/invocations` at `/` (Lambda API reference,
 /// `Invoke`).
 ///
-/// A payload may have 6,291,556 bytes, or 1 MiB if the invocation is asynchronous. A version or
-/// an alias is ignored: every qualifier runs `$LATEST`.
+/// A payload may have 6,291,456 bytes, or 1 MiB if the invocation is asynchronous. Every version
+/// and alias runs `$LATEST`.
 pub fn lambda_router(invoke: Arc<dyn Invoke>) -> Router {
     Router::new()
         .route("/2015-03-31/functions/{name}/invocations", post(handle))

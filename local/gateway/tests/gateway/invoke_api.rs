@@ -174,14 +174,37 @@ async fn a_dry_run_runs_nothing() {
 #[tokio::test]
 async fn an_arn_names_the_function_encoded_as_the_sdks_do_or_not() {
     let invoke = FakeInvoke::returning(json!(1));
-    for name in [
-        "arn%3Aaws%3Alambda%3Aus-east-1%3A123456789012%3Afunction%3Aitems",
-        "arn:aws:lambda:us-east-1:123456789012:function:items:$LATEST",
-        "123456789012:function:items",
-        "items:live",
+    for (name, invoked) in [
+        (
+            "arn%3Aaws%3Alambda%3Aus-east-1%3A123456789012%3Afunction%3Aitems",
+            "items",
+        ),
+        (
+            "arn:aws:lambda:us-east-1:123456789012:function:items:$LATEST",
+            "function:items:$LATEST",
+        ),
+        ("123456789012:function:items", "items"),
+        ("items:live", "function:items:live"),
     ] {
         assert_eq!(send(&invoke, call(name)).await.status, 200, "{name}");
-        assert_eq!(invoke.last().0, "items");
+        assert_eq!(invoke.last().0, invoked);
+    }
+}
+
+#[tokio::test]
+async fn the_function_receives_the_qualifier_of_the_name_or_of_the_query() {
+    let invoke = FakeInvoke::returning(json!(1));
+    for (name, query) in [
+        ("items", "?Qualifier=live"),
+        ("items", "?a=b&Qualifier=%6Cive"),
+        ("items:live", "?Qualifier=live"),
+        ("items:live", ""),
+    ] {
+        let path = format!("/2015-03-31/functions/{name}/invocations{query}");
+        let response = send(&invoke, empty(Request::post(path))).await;
+        assert_eq!(response.status, 200, "{name}{query}");
+        assert_eq!(response.header("x-amz-executed-version"), Some("$LATEST"));
+        assert_eq!(invoke.last().0, "function:items:live");
     }
 }
 
@@ -313,6 +336,7 @@ async fn an_invalid_request_is_an_error_and_runs_nothing() {
     let not_utf_8 = vec![b'"', 0xff, b'"'];
     let over_6_mb = format!("\"{}\"", "a".repeat(6_291_455));
     let other_qualifier = "/2015-03-31/functions/items:1/invocations?Qualifier=2";
+    let bad_qualifier = "/2015-03-31/functions/items/invocations?Qualifier=a%20b";
     let invoke = FakeInvoke::returning(json!(1));
     for (request, status, code) in [
         (call("missing"), 404, "ResourceNotFoundException"),
@@ -338,6 +362,11 @@ async fn an_invalid_request_is_an_error_and_runs_nothing() {
             empty(Request::post(other_qualifier)),
             400,
             "InvalidParameterValueException",
+        ),
+        (
+            empty(Request::post(bad_qualifier)),
+            400,
+            "ValidationException",
         ),
         (with_body(over_6_mb), 413, "RequestTooLargeException"),
         (event_over_1_mb(), 413, "RequestTooLargeException"),

@@ -325,12 +325,27 @@ async fn client_context_trace_header_and_qualifier_reach_the_runtime() {
 }
 
 #[tokio::test]
+async fn every_qualifier_runs_the_function_and_is_in_its_arn() {
+    let lambda = TestLambda::new();
+    lambda.sandbox.add_function(lambda.function());
+    for name in ["orders:live", "orders:3", "function:orders:$LATEST"] {
+        let outcome = lambda.sandbox.invoke(name, Invocation::default()).await;
+        let response: serde_json::Value =
+            serde_json::from_slice(&outcome.unwrap().payload).unwrap();
+        let arn = &response["headers"]["lambda-runtime-invoked-function-arn"];
+        let (_, qualifier) = name.rsplit_once(':').unwrap();
+        let expected = format!(":function:orders:{qualifier}");
+        assert!(arn.as_str().unwrap().ends_with(&expected), "{name}: {arn}");
+    }
+    lambda.sandbox.shutdown().await;
+}
+
+#[tokio::test]
 async fn an_unknown_function_is_named() {
     let lambda = TestLambda::new();
     lambda.sandbox.add_function(lambda.function());
     for name in [
         "payments",
-        "orders:live",
         "arn:aws:lambda:us-east-1:123456789012:function:orders",
     ] {
         let error = lambda
