@@ -19,10 +19,15 @@ pub enum Datagram<'a> {
     /// JSON of a segment or subsegment, unparsed. The daemon does not parse it, either.
     Document(&'a str),
     /// A signal from the wrapper: it has sent all documents of an invocation. The signal
-    /// follows them on the same socket. It is our extension of the protocol.
+    /// follows them on the same socket. It is our extension of the protocol; docs/protocol.md
+    /// describes it.
     Done {
         /// Request id of the invocation.
         request_id: &'a str,
+        /// Number of documents of the sender since it opened its socket or stream, with those
+        /// that it had to drop. The receiver compares it with the number of documents that
+        /// arrived. `None` if the sender does not count.
+        documents: Option<u64>,
     },
 }
 
@@ -44,17 +49,17 @@ impl<'a> Datagram<'a> {
         #[derive(Deserialize)]
         struct Signal<'s> {
             done: &'s str,
+            #[serde(default)]
+            documents: Option<u64>,
         }
 
+        // Most senders write the header in this form.
+        if let Some(body) = datagram.strip_prefix(DATAGRAM_HEADER) {
+            return Ok(Self::Document(body_text(body)?));
+        }
         let newline = datagram.iter().position(|&byte| byte == b'\n');
         let (header, body) = datagram.split_at(newline.ok_or(DatagramError::NoSeparator)?);
-        let body = std::str::from_utf8(&body[1..]).map_err(|_| DatagramError::NotUtf8)?;
-        if body.is_empty() {
-            return Err(DatagramError::Empty);
-        }
-        if [header, b"\n"].concat() == DATAGRAM_HEADER {
-            return Ok(Self::Document(body));
-        }
+        let body = body_text(&body[1..])?;
         let header: Header<'_> =
             serde_json::from_slice(header).map_err(|_| DatagramError::BadHeader)?;
         if header.version != 1 {
@@ -70,6 +75,7 @@ impl<'a> Datagram<'a> {
             serde_json::from_str(body).map_err(|_| DatagramError::BadSignal)?;
         Ok(Self::Done {
             request_id: signal.done,
+            documents: signal.documents,
         })
     }
 
@@ -80,13 +86,28 @@ impl<'a> Datagram<'a> {
                 out.extend_from_slice(DATAGRAM_HEADER);
                 out.extend_from_slice(json.as_bytes());
             }
-            Self::Done { request_id } => {
+            Self::Done {
+                request_id,
+                documents,
+            } => {
                 let id = serde_json::Value::from(*request_id);
-                let text =
-                    format!("{{\"format\":\"{SIGNAL_FORMAT}\",\"version\":1}}\n{{\"done\":{id}}}");
+                let mut text =
+                    format!("{{\"format\":\"{SIGNAL_FORMAT}\",\"version\":1}}\n{{\"done\":{id}");
+                if let Some(documents) = documents {
+                    text.push_str(&format!(",\"documents\":{documents}"));
+                }
+                text.push('}');
                 out.extend_from_slice(text.as_bytes());
             }
         }
+    }
+}
+
+fn body_text(body: &[u8]) -> Result<&str, DatagramError> {
+    match std::str::from_utf8(body) {
+        Ok("") => Err(DatagramError::Empty),
+        Ok(text) => Ok(text),
+        Err(_) => Err(DatagramError::NotUtf8),
     }
 }
 
@@ -167,12 +188,26 @@ mod tests {
 
     #[test]
     fn a_signal_reads_back_and_has_another_format_than_a_document() {
-        let mut bytes = Vec::new();
-        Datagram::Done { request_id: "8b2c" }.write_to(&mut bytes);
-        assert_eq!(
-            Datagram::parse(&bytes),
-            Ok(Datagram::Done { request_id: "8b2c" })
-        );
-        assert!(!bytes.starts_with(b"{\"format\":\"json\""));
+        for documents in [None, Some(0), Some(7)] {
+            let signal = Datagram::Done {
+                request_id: "8b2c",
+                documents,
+            };
+            let mut bytes = Vec::new();
+            signal.write_to(&mut bytes);
+            assert_eq!(Datagram::parse(&bytes), Ok(signal));
+            assert!(!bytes.starts_with(b"{\"format\":\"json\""));
+        }
+    }
+
+    #[test]
+    fn a_signal_may_have_fields_of_a_later_version() {
+        let bytes =
+            b"{\"format\":\"xray-lambda\",\"version\":1}\n{\"done\":\"8b2c\",\"later\":[1]}";
+        let signal = Datagram::Done {
+            request_id: "8b2c",
+            documents: None,
+        };
+        assert_eq!(Datagram::parse(bytes), Ok(signal));
     }
 }

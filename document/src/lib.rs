@@ -42,6 +42,7 @@ mod cause;
 mod datagram;
 mod document;
 mod error;
+mod frame;
 mod head;
 mod header;
 mod http;
@@ -62,6 +63,9 @@ pub use cause::{Cause, Exception, Exceptions, StackFrame};
 pub use datagram::{DATAGRAM_HEADER, Datagram, DatagramError};
 pub use document::Document;
 pub use error::{DocumentError, ErrorCode};
+pub use frame::{
+    FrameTooLong, MAX_FRAME_BYTES, first_frame, frame_bytes, stream_name, write_frame,
+};
 pub use head::DocumentHead;
 pub use header::{Sampled, TRACE_HEADER, TraceHeader};
 pub use http::{Http, HttpRequest, HttpResponse};

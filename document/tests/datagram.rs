@@ -19,9 +19,13 @@ proptest! {
     }
 
     #[test]
-    fn a_signal_reads_back_as_it_was_written(request_id in "[0-9a-f-]{36}|[^\"\\\\\\pC]{0,50}") {
-        let bytes = written(Datagram::Done { request_id: &request_id });
-        prop_assert_eq!(Datagram::parse(&bytes), Ok(Datagram::Done { request_id: &request_id }));
+    fn a_signal_reads_back_as_it_was_written(
+        request_id in "[0-9a-f-]{36}|[^\"\\\\\\pC]{0,50}",
+        documents in any::<Option<u64>>(),
+    ) {
+        let signal = Datagram::Done { request_id: &request_id, documents };
+        let bytes = written(signal);
+        prop_assert_eq!(Datagram::parse(&bytes), Ok(signal));
     }
 
     #[test]

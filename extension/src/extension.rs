@@ -74,9 +74,9 @@ impl Extension {
                 line.write();
             }
         }
+        self.count_losses();
         let exporters = &mut self.pipeline.exporters;
         exporters.drop_remaining(&mut self.log);
-        exporters.set_dropped_by_kernel(self.intake.dropped_by_kernel());
         exporters.accounts().for_each(LogLine::write);
         self.write_metrics(true);
     }
@@ -191,7 +191,7 @@ impl Extension {
                     self.platform.observe(&document);
                     buffered |= self.pipeline.accept(document, &mut self.log);
                 }
-                Some(Received::Done { request_id }) => done.push(request_id),
+                Some(Received::Done { request_id, .. }) => done.push(request_id),
                 Some(Received::Rejected(rejection)) => {
                     self.pipeline.exporters.count_rejected();
                     self.log
@@ -203,6 +203,7 @@ impl Extension {
                 }
             }
         }
+        self.report_losses();
         self.report_buffered(buffered);
         for request_id in done {
             self.input(Input::Done {
@@ -210,6 +211,19 @@ impl Extension {
             });
         }
         more
+    }
+
+    /// Counts and logs documents that the wrapper sent and that never arrived.
+    fn report_losses(&mut self) {
+        while let Some(loss) = self.intake.take_loss() {
+            self.log.once(loss);
+            self.count_losses();
+        }
+    }
+
+    fn count_losses(&mut self) {
+        let (intake, exporters) = (&self.intake, &mut self.pipeline.exporters);
+        exporters.set_dropped_before(intake.dropped_by_kernel(), intake.dropped_by_wrapper());
     }
 
     fn read_all_documents(&mut self) {

@@ -83,17 +83,22 @@
 //!
 //! # Cost
 //!
-//! Nothing at start: no thread and no connection. The first datagram opens one UDP socket.
+//! Nothing at start: no thread and no connection. The first document opens a stream to this
+//! project's extension or, without that extension, one UDP socket.
 //!
 //! A subsegment costs about 0.35 µs, JSON and sending included, and about 0.05 µs if it is
-//! not sampled (`make bench`). A sampled invocation usually sends two datagrams of
-//! documents: the handler's subsegment at the start, and all subsegments at the end. Each
-//! takes a few microseconds, and none is waited for.
+//! not sampled (`make bench`). A sampled invocation usually sends two documents: the handler's
+//! subsegment at the start, and all subsegments at the end. Each takes a few microseconds, and
+//! none is waited for.
 //!
-//! Each invocation, sampled or not, then sends the extension one more datagram: the signal
-//! that the invocation is done, so that the extension can send the documents to X-Ray. The
-//! signal is sent to loopback addresses only, because only the extension understands it.
-//! Lambda's own daemon has another address and receives no signal.
+//! Each invocation, sampled or not, also sends the extension the signal that the invocation is
+//! done, so that the extension can send the documents to X-Ray. The signal and the stream are
+//! for loopback addresses only, because only the extension understands them. Lambda's own
+//! daemon has another address and receives UDP datagrams without a signal.
+//!
+//! The kernel loses nothing of a stream. If the extension has no CPU time to read, what the
+//! kernel cannot hold waits in at most 4 MB of memory, and a thread sends it. The thread ends
+//! when nothing waits.
 //!
 //! # Failures
 //!
@@ -104,13 +109,16 @@
 //! # Limits
 //!
 //! - A document has at most 63 KB; X-Ray accepts 64 KB. A larger tree of subsegments is sent
-//!   as several documents. A single subsegment over the limit loses its largest metadata
+//!   as several documents. More than ten siblings that do not fit into their parent's document,
+//!   or whose parent is still open, are put into subsegments named `more subsegments`, because
+//!   X-Ray has no document of several siblings. Their metadata `xray_lambda.group` is the number
+//!   of subsegments that they hold. A single subsegment over the limit loses its largest metadata
 //!   first, then the causes of its error, then everything except its ids, times, name,
 //!   namespace and error flags. It gets the metadata `xray_lambda.truncated`.
 //! - X-Ray indexes at most 50 annotations per trace (AWS General Reference, X-Ray quotas).
 //! - Subsegments that have ended wait for the end of the invocation. A subsegment that ends
 //!   sends all of them earlier if one of these is true:
-//!   - more than 48 KB wait;
+//!   - more than 512 KB wait;
 //!   - the last send was more than a second ago;
 //!   - the deadline is less than a second away, or less than a quarter of the time that the
 //!     invocation had, whichever is shorter.

@@ -64,7 +64,10 @@ async fn an_invocation_is_sent_in_progress_at_its_start_and_done_before_the_resp
     let done = receiver.datagram();
     assert_eq!(
         Datagram::parse(&done),
-        Ok(Datagram::Done { request_id: "8b2c" })
+        Ok(Datagram::Done {
+            request_id: "8b2c",
+            documents: Some(2),
+        })
     );
 }
 

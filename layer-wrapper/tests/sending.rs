@@ -65,6 +65,30 @@ async fn a_child_that_does_not_fit_into_its_parent_is_sent_alone() {
 }
 
 #[tokio::test]
+async fn many_small_subsegments_become_a_handful_of_documents() {
+    for count in [600, 2_000] {
+        let receiver = Receiver::start();
+        invoke(&receiver.layer(), Some(&sampled()), async |_| {
+            // All end while the handler's subsegment is open.
+            (0..count).for_each(|_| subsegment("part").run(|| ()));
+            Ok(())
+        })
+        .await
+        .unwrap();
+        let trace = receiver.invocation();
+        let parts = || trace.all().filter(|subsegment| subsegment.name == "part");
+        assert_eq!(parts().count(), count);
+        // One of them is the handler's subsegment, in progress.
+        assert!(trace.documents <= 2 + count / 400, "{}", trace.documents);
+        let handler = trace.get("## orders").id;
+        for part in parts() {
+            let parent = trace.parent_of(part.id);
+            assert!(parent == handler || trace.parent_of(parent) == handler);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_very_deep_tree_is_readable_json() {
     fn descend(depth: usize) {
         if depth > 0 {

@@ -16,6 +16,9 @@ pub(crate) struct Ledger {
     /// Datagrams that the kernel dropped because its receive buffer was full. Never read, so not
     /// counted as received.
     dropped_by_kernel: u64,
+    /// Documents that the wrapper dropped, because too many waited for this extension. Never
+    /// received, either.
+    dropped_by_wrapper: u64,
 }
 
 impl Ledger {
@@ -57,9 +60,10 @@ impl Ledger {
         self.replaced += self.remove_buffered(1);
     }
 
-    /// Sets the number of datagrams that the kernel has dropped.
-    pub(crate) fn set_dropped_by_kernel(&mut self, datagrams: u64) {
-        self.dropped_by_kernel = datagrams;
+    /// Sets the numbers of datagrams that the kernel and the wrapper have dropped.
+    pub(crate) fn set_dropped_before(&mut self, by_kernel: u64, by_wrapper: u64) {
+        self.dropped_by_kernel = by_kernel;
+        self.dropped_by_wrapper = by_wrapper;
     }
 
     fn remove_buffered(&mut self, documents: usize) -> u64 {
@@ -87,7 +91,7 @@ impl Ledger {
     /// Returns whether a document will never arrive at the sink. Filtered and replaced documents
     /// are not losses.
     pub(crate) fn has_losses(&self) -> bool {
-        self.rejected + self.dropped + self.dropped_by_kernel > 0
+        self.rejected + self.dropped + self.dropped_by_kernel + self.dropped_by_wrapper > 0
     }
 }
 
@@ -102,6 +106,7 @@ impl fmt::Display for Ledger {
             filtered,
             buffered,
             dropped_by_kernel,
+            dropped_by_wrapper,
         } = self;
         write!(
             f,
@@ -117,6 +122,12 @@ impl fmt::Display for Ledger {
             write!(
                 f,
                 "; the kernel dropped {dropped_by_kernel} more datagrams because its receive buffer was full (net.core.rmem_max limits its size)"
+            )?;
+        }
+        if *dropped_by_wrapper > 0 {
+            write!(
+                f,
+                "; the function dropped {dropped_by_wrapper} more because they waited too long for the extension to read them"
             )?;
         }
         Ok(())
@@ -161,6 +172,7 @@ impl Ledger {
             filtered,
             buffered,
             dropped_by_kernel: _,
+            dropped_by_wrapper: _,
         } = self;
         *received == sent + rejected + dropped + replaced + filtered + buffered
     }

@@ -48,10 +48,12 @@ impl Exporters {
         }
     }
 
-    /// Sets the number of datagrams that the kernel has dropped.
-    pub(crate) fn set_dropped_by_kernel(&mut self, datagrams: u64) {
+    /// Sets the numbers of datagrams that the kernel and the wrapper have dropped.
+    pub(crate) fn set_dropped_before(&mut self, by_kernel: u64, by_wrapper: u64) {
         for exporter in &mut self.exporters {
-            exporter.ledger_mut().set_dropped_by_kernel(datagrams);
+            exporter
+                .ledger_mut()
+                .set_dropped_before(by_kernel, by_wrapper);
         }
     }
 

@@ -12,6 +12,8 @@ pub(crate) enum Received {
     /// The signal of the wrapper that it has sent every document of this invocation.
     Done {
         request_id: String,
+        /// The number of documents of the sender up to now, if it counts them.
+        documents: Option<u64>,
     },
     /// The datagram contains no document that X-Ray would accept.
     Rejected(Rejection),
@@ -22,6 +24,8 @@ pub(crate) enum Received {
 pub(crate) enum Rejection {
     /// The datagram is malformed; the daemon would reject it too.
     Datagram(DatagramError),
+    /// The stream is not one of the wrapper.
+    Frame,
     /// Spans (`T1S`, `T1U`) or metrics (`M1`) of OpenTelemetry, which the ADOT SDKs send to
     /// the daemon's port in Lambda. PutTraceSegments accepts neither.
     OpenTelemetry,
@@ -34,9 +38,13 @@ pub(crate) enum Rejection {
 pub(crate) fn parse(datagram: &[u8]) -> Received {
     let json = match Datagram::parse(datagram) {
         Ok(Datagram::Document(json)) => json,
-        Ok(Datagram::Done { request_id }) => {
+        Ok(Datagram::Done {
+            request_id,
+            documents,
+        }) => {
             return Received::Done {
                 request_id: request_id.to_owned(),
+                documents,
             };
         }
         Err(error) => return Received::Rejected(Rejection::Datagram(error)),
@@ -63,6 +71,7 @@ impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Datagram(error) => write!(f, "{error}"),
+            Self::Frame => f.write_str("its stream is not one of the wrapper"),
             Self::OpenTelemetry => f.write_str(
                 "it contains OpenTelemetry data, which PutTraceSegments does not accept; use an X-Ray SDK",
             ),

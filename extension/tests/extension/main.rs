@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "an unwrap in a test is an assertion")]
 
 mod assumed_role;
+mod bursts;
 mod clock;
 mod credentials;
 mod endpoints;
@@ -21,4 +22,5 @@ mod signature;
 mod sinks;
 mod telemetry_listener;
 mod tls;
+mod versions;
 mod xray;

@@ -11,6 +11,10 @@ use xray_document::Datagram;
 
 use crate::lambda::{Lambda, TEST_TIMEOUT};
 
+/// `net.core.rmem_max` of most kernels (Linux, `net/core/sock.c`). The machine of a test may have
+/// a larger one, which would hide a loss.
+const STANDARD_RECEIVE_BUFFER_BYTES: &str = "212992";
+
 /// The extension's process. It ends with the test.
 #[derive(Debug)]
 pub(crate) struct Extension {
@@ -40,6 +44,10 @@ impl Extension {
             .env("AWS_SESSION_TOKEN", "token-example")
             .env("AWS_ENDPOINT_URL_XRAY", format!("http://{xray}"))
             .env("AWS_XRAY_DAEMON_ADDRESS", &intake)
+            .env(
+                "XRAY_LAMBDA_TEST_RECEIVE_BUFFER_BYTES",
+                STANDARD_RECEIVE_BUFFER_BYTES,
+            )
             .envs(more.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -65,11 +73,7 @@ impl Extension {
 
     /// Sends a subsegment with this many bytes of metadata.
     pub(crate) fn send_large_document(&self, id: &str, bytes: usize) {
-        let padding = "x".repeat(bytes);
-        let json = format!(
-            r#"{{"id":"{id}","name":"work","trace_id":"1-6750a1b2-00112233445566778899aabb","parent_id":"53995c3f42cd8ad8","type":"subsegment","start_time":1733337522.1,"end_time":1733337522.2,"metadata":{{"a":{{"b":"{padding}"}}}}}}"#
-        );
-        self.send(Datagram::Document(&json));
+        self.send_bytes(&document(id, bytes));
     }
 
     /// Sends the in-progress version of [`send_document`](Self::send_document).
@@ -82,7 +86,10 @@ impl Extension {
 
     /// Sends the wrapper's signal that it has sent all documents of an invocation.
     pub(crate) fn send_done(&self, request_id: &str) {
-        self.send(Datagram::Done { request_id });
+        self.send(Datagram::Done {
+            request_id,
+            documents: None,
+        });
     }
 
     fn send(&self, datagram: Datagram<'_>) {
@@ -101,6 +108,10 @@ impl Extension {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let number = line.unwrap().trim().trim_end_matches(" kB").trim();
         number.parse().unwrap()
+    }
+
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends a signal to the process: `-STOP` and `-CONT` stand for a freeze.
@@ -159,6 +170,17 @@ impl Drop for Extension {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The datagram of a subsegment with this many bytes of metadata.
+pub(crate) fn document(id: &str, bytes: usize) -> Vec<u8> {
+    let padding = "x".repeat(bytes);
+    let json = format!(
+        r#"{{"id":"{id}","name":"work","trace_id":"1-6750a1b2-00112233445566778899aabb","parent_id":"53995c3f42cd8ad8","type":"subsegment","start_time":1733337522.1,"end_time":1733337522.2,"metadata":{{"a":{{"b":"{padding}"}}}}}}"#
+    );
+    let mut datagram = Vec::new();
+    Datagram::Document(&json).write_to(&mut datagram);
+    datagram
 }
 
 /// A free UDP address.

@@ -217,6 +217,14 @@ impl XRay {
         ids.into_iter().map(count).collect()
     }
 
+    /// The documents since the last call.
+    pub(crate) fn take_received(&mut self) -> Vec<Value> {
+        while let Ok(request) = self.requests.try_recv() {
+            self.received.extend(request.documents);
+        }
+        std::mem::take(&mut self.received)
+    }
+
     /// Waits for the document with this id.
     pub(crate) async fn wait_for(&mut self, id: &str) -> Value {
         loop {

@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Documents that the system accepted for sending. UDP does not confirm that they arrive.
+    /// Documents that the system accepted for sending. UDP does not confirm that they arrive; a
+    /// stream to the extension does not lose them.
     pub sent: u64,
-    /// Documents that the system did not accept, for example because the socket's buffer was
-    /// full.
+    /// Documents that the system did not accept, for example because 4 MB of them waited for an
+    /// extension that did not read.
     pub dropped: u64,
     /// Subsegments that lost metadata or causes to fit into one document of 63 KB.
     pub truncated: u64,
@@ -39,6 +40,10 @@ pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
     pub(crate) fn add_one(&self) {
-        self.0.fetch_add(1, Relaxed);
+        self.add(1);
+    }
+
+    pub(crate) fn add(&self, count: usize) {
+        self.0.fetch_add(count as u64, Relaxed);
     }
 }

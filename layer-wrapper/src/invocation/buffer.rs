@@ -2,7 +2,7 @@ use xray_document::limits::MAX_DATAGRAM_BYTES;
 use xray_document::{DATAGRAM_HEADER, SegmentId, Timestamp, TraceId};
 
 use super::document_packer::{self, Node};
-use crate::emit::stats;
+use crate::emit::{Datagrams, stats};
 use crate::record::{Details, fragment_within};
 
 /// Maximum number of bytes of a document. This is below X-Ray's limit of 64 KB, the size of a UDP
@@ -11,8 +11,10 @@ pub(crate) const MAX_SENT_BYTES: usize = 63 * 1024;
 
 const _: () = assert!(MAX_SENT_BYTES + DATAGRAM_HEADER.len() <= MAX_DATAGRAM_BYTES);
 
-/// Maximum number of bytes of finished subsegments that wait for the end of the invocation.
-const MAX_HELD_BYTES: usize = 48 * 1024;
+/// Maximum number of bytes of finished subsegments that wait for the end of the invocation. Their
+/// parents end with it, so that few documents hold them all. X-Ray keeps a trace of at most
+/// 500 KB, and the smallest function has 128 MB.
+const MAX_HELD_BYTES: usize = 512 * 1024;
 
 /// Microseconds after the last send until the next subsegment that ends sends the whole
 /// buffer, so that the subsegments survive a timeout. A subsegment that no other follows
@@ -26,10 +28,6 @@ const MAX_URGENT_MICROS: i64 = 1_000_000;
 
 /// Bytes of a typical invocation's subsegments, about sixteen of them.
 const TYPICAL_BYTES: usize = 4 * 1024;
-
-/// Bytes of a document around the members of its subsegment: braces, `type`, `trace_id` and
-/// `parent_id`.
-const ENVELOPE_BYTES: usize = 256;
 
 /// The finished subsegments that are not sent yet, each as JSON without its braces.
 #[derive(Debug)]
@@ -78,20 +76,36 @@ impl Buffer {
             self.nodes.reserve(TYPICAL_BYTES / 256);
         }
         let from = self.json.len();
-        let limit = MAX_SENT_BYTES - ENVELOPE_BYTES;
+        let limit = MAX_SENT_BYTES - document_packer::ENVELOPE_BYTES;
         if fragment_within(&mut self.json, limit, id, start, end, details) {
             stats::TRUNCATED.add_one();
         }
         self.nodes.push(Node {
             id,
             parent,
+            start,
+            end: end.max(start),
             json: from..self.json.len(),
         });
     }
 
-    /// Passes each datagram to `send` and empties the buffer.
-    pub(super) fn drain(&mut self, root: TraceId, now: Timestamp, send: impl FnMut(&[u8])) {
-        document_packer::pack(&self.json, &self.nodes, root, MAX_SENT_BYTES, send);
+    /// Moves all subsegments to `datagrams`. `new_id` makes the ids of subsegments that hold
+    /// others.
+    pub(super) fn drain(
+        &mut self,
+        root: TraceId,
+        now: Timestamp,
+        new_id: impl FnMut() -> SegmentId,
+        datagrams: &mut Datagrams,
+    ) {
+        document_packer::pack(
+            &self.json,
+            &self.nodes,
+            root,
+            MAX_SENT_BYTES,
+            new_id,
+            datagrams,
+        );
         self.json.clear();
         self.nodes.clear();
         self.sent_at = now;

@@ -10,13 +10,13 @@ mod trace;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use xray_document::{DATAGRAM_HEADER, Datagram, SegmentId, Timestamp};
+use xray_document::{DATAGRAM_HEADER, SegmentId, Timestamp};
 
 use self::buffer::Buffer;
 use self::recorded_errors::RecordedErrors;
 pub(crate) use self::subsegment_state::SubsegmentState;
 pub(crate) use self::trace::Trace;
-use crate::emit::{Emitter, stats};
+use crate::emit::{Datagrams, Emitter, stats};
 use crate::failure::{Cause, Failure};
 use crate::record::{Details, in_progress};
 
@@ -101,12 +101,12 @@ impl Invocation {
         let (Some(emitter), Some(root)) = (&self.emitter, self.trace.root()) else {
             return;
         };
-        let mut datagram = Vec::with_capacity(512);
-        datagram.extend_from_slice(DATAGRAM_HEADER);
-        document_packer::begin_document(&mut datagram, root, parent);
-        in_progress(&mut datagram, id, start, details);
-        datagram.push(b'}');
-        emitter.send_document(&datagram);
+        emitter.send(Datagrams::one(512, |out| {
+            out.extend_from_slice(DATAGRAM_HEADER);
+            document_packer::begin_document(out, root, parent);
+            in_progress(out, id, start, details);
+            out.push(b'}');
+        }));
     }
 
     /// Buffers a subsegment that has ended, and sends the buffer if it is due.
@@ -126,7 +126,11 @@ impl Invocation {
         state.buffer.push(id, parent, start, end, details);
         state.recorded_errors.move_to_parent(id, parent);
         if state.finished || state.buffer.is_due(end) {
-            self.send(&mut state.buffer, end);
+            let datagrams = self.drain(&mut state.buffer, end);
+            drop(state);
+            if let Some(emitter) = &self.emitter {
+                emitter.send(datagrams);
+            }
         }
     }
 
@@ -134,21 +138,12 @@ impl Invocation {
     /// extension can then flush while the response is still on its way.
     pub(crate) fn finish(&self) {
         let Some(emitter) = &self.emitter else { return };
-        {
+        let datagrams = {
             let mut state = self.state();
             state.finished = true;
-            if !state.buffer.is_empty() {
-                self.send(&mut state.buffer, Timestamp::default());
-            }
-        }
-        if emitter.accepts_signals() {
-            let mut signal = Vec::with_capacity(128);
-            Datagram::Done {
-                request_id: &self.request_id,
-            }
-            .write_to(&mut signal);
-            emitter.send(&signal);
-        }
+            self.drain(&mut state.buffer, Timestamp::default())
+        };
+        emitter.finish(datagrams, &self.request_id);
     }
 
     /// Converts a failure of the subsegment `id` to the cause to record.
@@ -156,11 +151,15 @@ impl Invocation {
         self.state().recorded_errors.cause_of(id, failure)
     }
 
-    fn send(&self, buffer: &mut Buffer, now: Timestamp) {
-        let (Some(emitter), Some(root)) = (&self.emitter, self.trace.root()) else {
-            return;
-        };
-        buffer.drain(root, now, |datagram| emitter.send_document(datagram));
+    /// Empties the buffer into datagrams.
+    fn drain(&self, buffer: &mut Buffer, now: Timestamp) -> Datagrams {
+        let mut datagrams = Datagrams::default();
+        if let Some(root) = self.trace.root()
+            && !buffer.is_empty()
+        {
+            buffer.drain(root, now, || self.new_id(), &mut datagrams);
+        }
+        datagrams
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

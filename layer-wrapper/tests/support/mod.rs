@@ -105,6 +105,7 @@ impl Receiver {
         let mut signal = Vec::new();
         Datagram::Done {
             request_id: "the end",
+            documents: None,
         }
         .write_to(&mut signal);
         UdpSocket::bind("127.0.0.1:0")

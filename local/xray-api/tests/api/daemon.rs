@@ -53,7 +53,11 @@ async fn run(datagrams: Vec<Vec<u8>>, stored: usize) -> (DaemonCounts, Arc<Store
 #[tokio::test]
 async fn datagrams_are_stored_and_malformed_ones_are_counted() {
     let mut signal = Vec::new();
-    Datagram::Done { request_id: "r" }.write_to(&mut signal);
+    Datagram::Done {
+        request_id: "r",
+        documents: None,
+    }
+    .write_to(&mut signal);
     let mut datagrams = vec![b"no separator".to_vec(), datagram("{}"), signal, Vec::new()];
     for n in 1..=120 {
         datagrams.push(datagram(
