@@ -89,6 +89,17 @@ impl Log {
     }
 }
 
+#[cfg(test)]
+impl Log {
+    /// A log that has reached its 64 lines.
+    pub(crate) fn full() -> Self {
+        Self {
+            lines: MAX_LINES,
+            ..Self::default()
+        }
+    }
+}
+
 impl LogLine {
     /// A line without fields.
     pub fn new(level: Level, message: impl Into<String>) -> Self {
@@ -119,7 +130,9 @@ impl LogLine {
 
     fn format(self, json: bool, now: Timestamp) -> String {
         if !json {
-            return format!("{LOGGER}: {}\n", self.message);
+            // A line end in a reason must not forge a line.
+            let message = self.message.replace(char::is_control, " ");
+            return format!("{LOGGER}: {message}\n");
         }
         // The names that Lambda reads for its filter (Lambda Developer Guide, log-level
         // filtering).
@@ -185,6 +198,10 @@ mod tests {
     fn a_line_is_text_or_a_json_object_with_lambdas_names() {
         let now = Timestamp::from_micros(1_733_337_522_136_204);
         let line = LogLine::new(Level::Warn, "a \"problem\"\nforged").with("sent", 3);
+        assert_eq!(
+            line.clone().format(false, now),
+            "xray-lambda-extension: a \"problem\" forged\n"
+        );
         assert_eq!(
             LogLine::new(Level::Info, "started").format(false, now),
             "xray-lambda-extension: started\n"
