@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use xray_document::Timestamp;
+use xray_document::{Document, Timestamp};
 
 use crate::flush::{Action, FlushControl, Input, State};
 use crate::intake::{Intake, Received};
@@ -105,8 +105,14 @@ impl Extension {
                     metrics.held(held);
                 }
             }
-            Action::Send { .. } => exporters.send(),
-            Action::SendFull { .. } => exporters.send_full(),
+            Action::Send => {
+                exporters.send();
+                // If no batch could start, none reports its end later.
+                if !self.flush_control.is_shutting_down() && exporters.has_waiting() {
+                    self.report_idle();
+                }
+            }
+            Action::SendFull => exporters.send_full(),
             Action::Flush { until } => {
                 if self.flush_control.is_shutting_down() {
                     exporters.final_flush(until);
@@ -150,16 +156,22 @@ impl Extension {
 
     /// Handles an event of `/next`; `None` means that the Runtime API is gone.
     fn handle_event(&mut self, event: Option<lifecycle::Event>) {
+        let received = SystemTime::now();
         // The event may have ended a freeze.
         self.tick_exporters();
         match event {
             Some(lifecycle::Event::Invoke(invoke)) => {
                 let recorded = self.platform.record_invoke(&invoke, Timestamp::now());
                 self.accept_recorded(recorded);
-                let deadline = monotonic(invoke.deadline_ms);
+                let request_id = &invoke.request_id;
+                let may_trace =
+                    invoke.is_sampled() || self.platform.records_function_segment(request_id);
                 self.input(Input::Invoke {
-                    request_id: &invoke.request_id,
-                    deadline,
+                    request_id,
+                    deadline: monotonic(invoke.deadline_ms),
+                    received,
+                    may_trace,
+                    can_delay: self.pipeline.exporters.can_delay(),
                 });
                 self.pipeline.exporters.warm();
                 self.write_metrics(false);
@@ -204,7 +216,7 @@ impl Extension {
             }
         }
         self.report_losses();
-        self.report_buffered(buffered);
+        self.report_buffered(buffered, true);
         for request_id in done {
             self.input(Input::Done {
                 request_id: &request_id,
@@ -277,7 +289,11 @@ impl Extension {
         for document in recorded.completed {
             buffered |= self.pipeline.accept(document, &mut self.log);
         }
+        // The function sent these, in progress.
+        let mut is_awaited = buffered;
         for document in recorded.documents {
+            // A function segment is recorded only if the configuration asks for it.
+            is_awaited |= matches!(document, Document::Segment(_));
             match document.to_json() {
                 Ok(json) => {
                     // The span has ended, so the document is not in progress.
@@ -294,12 +310,12 @@ impl Extension {
                 }
             }
         }
-        self.report_buffered(buffered);
+        self.report_buffered(buffered, is_awaited);
     }
 
-    fn report_buffered(&mut self, buffered: bool) {
+    fn report_buffered(&mut self, buffered: bool, is_awaited: bool) {
         if buffered {
-            self.input(Input::Buffered);
+            self.input(Input::Buffered { is_awaited });
         }
         if buffered && self.pipeline.exporters.has_full_batch() {
             self.input(Input::BatchFull);

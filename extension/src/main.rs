@@ -81,7 +81,12 @@ async fn run(config: &Config, mut log: Log) -> ExitCode {
     let extension = Extension {
         next,
         intake,
-        flush_control: FlushControl::new(limits, telemetry.is_some(), !receives_invokes),
+        flush_control: FlushControl::new(
+            config.flush_strategy,
+            limits,
+            telemetry.is_some(),
+            !receives_invokes,
+        ),
         telemetry,
         platform: PlatformRecorder::new(platform_settings(config, receives_invokes)),
         pipeline: Pipeline::new(AllowAll, KeepAll, exporters(config, &api)),

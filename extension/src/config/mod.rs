@@ -1,5 +1,6 @@
 //! The environment variables: one file for each part that has several of them.
 
+mod flush;
 mod log;
 mod platform;
 mod sinks;
@@ -10,6 +11,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use self::flush::{FLUSH_STRATEGY, FLUSH_TIMEOUT_MS, flush_strategy, flush_timeout};
 use self::log::{LOG, METRICS, log_settings, metrics};
 use self::platform::{
     FUNCTION_SEGMENT, FUNCTION_SEGMENT_FIXED_RATE, FUNCTION_SEGMENT_RESERVOIR_SIZE,
@@ -21,6 +23,7 @@ pub use self::variable::Variable;
 use self::variable::Variables;
 use self::xray::ROLE_ARN;
 use crate::export::xray::XRaySettings;
+use crate::flush::Strategy;
 use crate::intake::{self, DaemonAddresses};
 use crate::log::LogSettings;
 use crate::telemetry::SamplingRule;
@@ -46,6 +49,8 @@ pub struct Config {
     pub xray: XRaySettings,
     /// The most bytes of documents that wait to be sent, in all sinks together.
     pub buffer_bytes: usize,
+    /// The time at which documents are sent.
+    pub flush_strategy: Strategy,
     /// The longest time that a flush may delay `/next` after an invocation.
     pub flush_timeout: Duration,
     /// The destinations of documents: at least one, each at most once.
@@ -68,6 +73,7 @@ pub struct Config {
 /// reads variables of AWS and of HTTP proxies.
 pub const VARIABLES: &[Variable] = &[
     BUFFER_BYTES,
+    FLUSH_STRATEGY,
     FLUSH_TIMEOUT_MS,
     FUNCTION_SEGMENT,
     FUNCTION_SEGMENT_FIXED_RATE,
@@ -85,12 +91,6 @@ const BUFFER_BYTES: Variable = Variable {
     description: "The most bytes of unsent documents; above this limit, the oldest are dropped and counted",
 };
 
-const FLUSH_TIMEOUT_MS: Variable = Variable {
-    name: "XRAY_LAMBDA_FLUSH_TIMEOUT_MS",
-    default: "2000",
-    description: "The longest time, in milliseconds, that sending may delay the end of an invocation, within the function's deadline",
-};
-
 impl Config {
     /// Reads the environment of this process. A wrong value becomes a line of
     /// [`warnings`](Self::warnings), and its default is used.
@@ -105,7 +105,8 @@ impl Config {
         let daemon = daemon_addresses(get, &mut warnings);
         let xray = xray::settings(get, &mut warnings);
         let buffer_bytes = BUFFER_BYTES.number(get, &mut warnings);
-        let flush_timeout_ms = FLUSH_TIMEOUT_MS.number(get, &mut warnings) as u64;
+        let flush_strategy = flush_strategy(get, &mut warnings);
+        let flush_timeout = flush_timeout(get, &mut warnings);
         Self {
             name,
             runtime_api: get("AWS_LAMBDA_RUNTIME_API"),
@@ -116,7 +117,8 @@ impl Config {
             sampling_proxy: daemon.tcp,
             xray,
             buffer_bytes,
-            flush_timeout: Duration::from_millis(flush_timeout_ms),
+            flush_strategy,
+            flush_timeout,
             function_segment: FUNCTION_SEGMENT.boolean(get, &mut warnings),
             sampling: sampling(get, &mut warnings),
             platform_annotations: PLATFORM_ANNOTATIONS.boolean(get, &mut warnings),

@@ -135,7 +135,6 @@ impl Exporters {
     }
 
     /// Returns whether a flush may wait for at least one sink. If not, a flush is over at once.
-    #[allow(dead_code, reason = "for flush control, which decides whether to hold")]
     pub(crate) fn can_delay(&self) -> bool {
         self.exporters.iter().any(Exporter::can_delay)
     }

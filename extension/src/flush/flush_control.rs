@@ -1,9 +1,11 @@
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use super::action::Action;
 use super::input::Input;
 use super::limits::Limits;
 use super::state::{State, TelemetryState};
+use super::strategy::Strategy;
+use super::traffic::Traffic;
 
 /// Decides when to send documents and when to call `/next`. A state machine without a clock:
 /// each input has its time, and the caller performs the actions.
@@ -11,29 +13,38 @@ use super::state::{State, TelemetryState};
 /// ```text
 ///            start: Next
 ///               │
-///               ▼         Invoke, its end will be reported
+///               ▼         Invoke, worth a delay
 ///   ┌──────► Waiting ───────────────────────────────► Held ──── end not reported: Next ────┐
 ///   │           │ ▲                                    │                                   │
 ///   │           │ └── end: Send ──── Released ◄────────┼───────────────────────────────────┘
 ///   │           │                       ▲              │ Done or runtimeDone: Flush
-///   │           └── Invoke, its end will│              ▼
-///   │            not be reported: Next ─┘           Flushing
+///   │           └── Invoke, not worth a │              ▼
+///   │                      delay: Next ─┘           Flushing
 ///   └──────────────── idle or out of time: Next ───────┘
 ///
 ///   any ── Shutdown: Send ──► AwaitingReport ── Report: Flush ──► FinalFlush ── idle: Exit ──► Ended
 /// ```
 ///
 /// If no report is due, Shutdown leads to `FinalFlush` at once.
+///
+/// An Invoke is worth a delay if its end will be reported, it may make documents, a sink can
+/// take them, and the strategy sends them before `/next`.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
 pub struct FlushControl {
     state: State,
+    strategy: Strategy,
     limits: Limits,
+    traffic: Traffic,
+    /// The number of held invocations since the last awaited document.
+    holds_without_documents: u32,
     /// True if the wrapper has signalled an end. It then signals every end.
     wrapper_signals: bool,
     telemetry: TelemetryState,
     /// Managed Instances run several invocations at a time and send no INVOKE.
     managed_instances: bool,
-    /// The time when documents are sent even if they do not fill a batch.
+    /// The time when documents are sent even if they do not fill a batch; `None` if none wait,
+    /// or if a flush or a batch in flight is followed by [`Input::Idle`].
     send_at: Option<Instant>,
     /// The request id of the last INVOKE, until `platform.runtimeDone`. A retry of an
     /// asynchronous invocation has the same id.
@@ -47,7 +58,12 @@ pub struct FlushControl {
 impl FlushControl {
     /// `telemetry`: whether the subscription was accepted. `managed_instances`: whether the
     /// function runs on Managed Instances, which send no INVOKE.
-    pub fn new(limits: Limits, telemetry: bool, managed_instances: bool) -> Self {
+    pub fn new(
+        strategy: Strategy,
+        limits: Limits,
+        telemetry: bool,
+        managed_instances: bool,
+    ) -> Self {
         let telemetry = if telemetry {
             TelemetryState::Subscribed
         } else {
@@ -55,7 +71,10 @@ impl FlushControl {
         };
         Self {
             state: State::Waiting,
+            strategy,
             limits,
+            traffic: Traffic::default(),
+            holds_without_documents: 0,
             wrapper_signals: false,
             telemetry,
             managed_instances,
@@ -107,7 +126,14 @@ impl FlushControl {
             Input::Invoke {
                 request_id,
                 deadline,
-            } => self.invoke(request_id, deadline, now),
+                received,
+                may_trace,
+                can_delay,
+            } => {
+                self.measure_gap(now, received);
+                let may_delay = may_trace && can_delay;
+                self.invoke(request_id, self.before(deadline), may_delay, now)
+            }
             Input::Shutdown { deadline } => self.shutdown(deadline, now),
             Input::Done { request_id } => {
                 self.wrapper_signals = true;
@@ -116,14 +142,16 @@ impl FlushControl {
             Input::RuntimeDone { request_id } => self.runtime_done(request_id, now),
             Input::Report { request_id } => self.report(request_id, now),
             Input::Telemetry => self.telemetry_arrived(),
-            Input::Buffered => {
-                let may_linger = self.is_between_flushes();
-                self.schedule_send(may_linger, now);
+            Input::Buffered { is_awaited } => {
+                if is_awaited {
+                    self.holds_without_documents = 0;
+                }
+                if self.is_between_flushes() {
+                    self.schedule_send(self.linger(), now);
+                }
                 Vec::new()
             }
-            Input::BatchFull if self.is_between_flushes() => vec![Action::SendFull {
-                until: self.send_until(now),
-            }],
+            Input::BatchFull if self.is_between_flushes() => vec![Action::SendFull],
             Input::BatchFull => Vec::new(),
             Input::Idle {
                 has_waiting,
@@ -133,35 +161,103 @@ impl FlushControl {
         }
     }
 
-    fn invoke(&mut self, request_id: &str, deadline: Instant, now: Instant) -> Vec<Action> {
-        let until = self.before(deadline);
+    /// Learns the gap since the last INVOKE. Documents that waited in a freeze, in which the
+    /// monotonic clock stopped, are due earlier.
+    fn measure_gap(&mut self, now: Instant, received: SystemTime) {
+        let stopped = self.traffic.on_invoke(now, received);
+        if let Some(send_at) = &mut self.send_at {
+            *send_at = send_at.checked_sub(stopped).unwrap_or(now);
+        }
+    }
+
+    /// `until` is the latest time of `/next`.
+    fn invoke(
+        &mut self,
+        request_id: &str,
+        until: Instant,
+        may_delay: bool,
+        now: Instant,
+    ) -> Vec<Action> {
         self.unreported = Some(request_id.to_owned());
         self.last_invoke = Some(request_id.to_owned());
-        if self.early_end.take().as_deref() == Some(request_id) {
-            return self.flush(until, now);
+        let has_ended = self.early_end.take().as_deref() == Some(request_id);
+        let hold = may_delay && until > now && self.strategy_holds();
+        if hold {
+            // An awaited document sets it back to zero.
+            self.holds_without_documents = self.holds_without_documents.saturating_add(1);
         }
         let request_id = request_id.to_owned();
-        let telemetry_due = match self.telemetry {
-            _ if self.wrapper_signals => Some(None),
-            TelemetryState::Arriving => Some(None),
-            TelemetryState::Subscribed => Some(Some(now + self.limits.first_telemetry)),
-            TelemetryState::Unavailable | TelemetryState::WithoutEnds => None,
-        };
-        let hold = telemetry_due.filter(|_| until > now);
-        self.state = match hold {
-            Some(telemetry_due) => State::Held {
+        self.state = match self.end_is_reported(now) {
+            _ if has_ended && hold => return self.flush(until, now),
+            _ if has_ended => State::Waiting,
+            Some(telemetry_due) if hold => State::Held {
                 request_id,
                 until,
                 telemetry_due,
             },
-            None => State::Released { request_id },
+            _ => State::Released { request_id },
         };
+        let mut actions = Vec::new();
+        if !matches!(self.state, State::Held { .. }) {
+            actions.push(Action::Next);
+        }
         // Documents of the last invocation are sent while this one's handler runs.
-        let send = self.send(now);
-        if hold.is_some() {
-            vec![send]
-        } else {
-            vec![Action::Next, send]
+        let is_due = self.send_at.is_some_and(|send_at| send_at <= now);
+        if is_due || self.sends_at_invoke() {
+            actions.push(self.send());
+        }
+        actions
+    }
+
+    /// Returns whether the strategy delays `/next` until the documents are sent.
+    fn strategy_holds(&self) -> bool {
+        let strategy_holds = match self.strategy {
+            Strategy::End => true,
+            Strategy::Next | Strategy::Background(_) => false,
+            Strategy::Adaptive => {
+                !self.traffic.is_dense()
+                    && self.holds_without_documents < self.limits.holds_without_documents
+            }
+        };
+        strategy_holds && !self.limits.flush_timeout.is_zero()
+    }
+
+    /// Returns whether the end of an invocation will be reported; if so, with the time until
+    /// which that must have shown, if no telemetry has ever arrived.
+    fn end_is_reported(&self, now: Instant) -> Option<Option<Instant>> {
+        match self.telemetry {
+            _ if self.wrapper_signals => Some(None),
+            TelemetryState::Arriving => Some(None),
+            TelemetryState::Subscribed => Some(Some(now + self.limits.first_telemetry)),
+            TelemetryState::Unavailable | TelemetryState::WithoutEnds => None,
+        }
+    }
+
+    /// Returns whether documents are sent at INVOKE even if they have not waited for long.
+    fn sends_at_invoke(&self) -> bool {
+        match self.strategy {
+            Strategy::End | Strategy::Next => true,
+            Strategy::Background(_) => false,
+            Strategy::Adaptive => !self.traffic.is_dense(),
+        }
+    }
+
+    /// Returns whether the documents of an invocation that is not held are sent at its end.
+    /// The sandbox may freeze then, in the middle of a request.
+    fn sends_at_end(&self) -> bool {
+        match self.strategy {
+            Strategy::End => true,
+            Strategy::Next | Strategy::Background(_) => false,
+            Strategy::Adaptive => !self.traffic.is_dense(),
+        }
+    }
+
+    /// The time that documents wait for a batch to become full.
+    fn linger(&self) -> Duration {
+        match self.strategy {
+            Strategy::Background(period) => period,
+            Strategy::Adaptive if self.traffic.is_dense() => self.limits.dense_linger,
+            Strategy::Adaptive | Strategy::End | Strategy::Next => self.limits.linger,
         }
     }
 
@@ -180,7 +276,11 @@ impl FlushControl {
                 request_id: released,
             } if released == request_id => {
                 self.state = State::Waiting;
-                vec![self.send(now)]
+                if self.sends_at_end() {
+                    vec![self.send()]
+                } else {
+                    Vec::new()
+                }
             }
             _ => {
                 if self.last_invoke.as_deref() != Some(request_id) {
@@ -213,13 +313,13 @@ impl FlushControl {
     }
 
     fn flush(&mut self, until: Instant, now: Instant) -> Vec<Action> {
-        self.send_at = None;
         let until = until.min(now + self.limits.flush_timeout);
         if until <= now {
             // Sending must not delay `/next`.
             self.state = State::Waiting;
-            return vec![Action::Next, self.send(now)];
+            return vec![Action::Next, self.send()];
         }
+        self.send_at = None;
         self.state = State::Flushing { until };
         vec![Action::Flush { until }]
     }
@@ -238,7 +338,7 @@ impl FlushControl {
         match &mut self.state {
             State::Flushing { .. } => {
                 self.state = State::Waiting;
-                self.schedule_send(has_waiting, now);
+                self.schedule_waiting(has_waiting, is_failing, now);
                 vec![Action::Next]
             }
             State::FinalFlush { .. } if !has_waiting => self.exit(),
@@ -256,22 +356,34 @@ impl FlushControl {
                 Vec::new()
             }
             State::Waiting | State::Held { .. } | State::Released { .. } => {
-                self.schedule_send(has_waiting, now);
+                self.schedule_waiting(has_waiting, is_failing, now);
                 Vec::new()
             }
             State::AwaitingReport { .. } | State::Ended => Vec::new(),
         }
     }
 
-    fn schedule_send(&mut self, has_waiting: bool, now: Instant) {
+    /// Schedules documents that wait when nothing is in flight.
+    fn schedule_waiting(&mut self, has_waiting: bool, is_failing: bool, now: Instant) {
         if has_waiting {
-            self.send_at.get_or_insert(now + self.limits.linger);
+            let linger = self.linger();
+            let delay = if is_failing {
+                linger.max(self.limits.linger)
+            } else {
+                linger
+            };
+            self.schedule_send(delay, now);
         }
+    }
+
+    fn schedule_send(&mut self, delay: Duration, now: Instant) {
+        self.send_at.get_or_insert(now + delay);
     }
 
     fn shutdown(&mut self, deadline: Instant, now: Instant) -> Vec<Action> {
         self.send_at = None;
-        let flush_until = self.before(deadline);
+        let margin = self.limits.shutdown_margin;
+        let flush_until = deadline.checked_sub(margin).unwrap_or(deadline);
         let telemetry_arrives = matches!(
             self.telemetry,
             TelemetryState::Arriving | TelemetryState::WithoutEnds
@@ -281,7 +393,7 @@ impl FlushControl {
         if report_is_due && flush_until > now {
             let until = flush_until.min(now + self.limits.last_report);
             self.state = State::AwaitingReport { until, flush_until };
-            vec![Action::Send { until: flush_until }]
+            vec![Action::Send]
         } else {
             self.final_flush(flush_until, now)
         }
@@ -344,10 +456,7 @@ impl FlushControl {
                 *retry_at = None;
                 vec![Action::Flush { until: *until }]
             }
-            _ if self.send_at.is_some_and(passed) => {
-                self.send_at = None;
-                vec![self.send(now)]
-            }
+            _ if self.send_at.is_some_and(passed) => vec![self.send()],
             _ => Vec::new(),
         }
     }
@@ -361,20 +470,10 @@ impl FlushControl {
         vec![Action::Next]
     }
 
-    fn send(&self, now: Instant) -> Action {
-        Action::Send {
-            until: self.send_until(now),
-        }
-    }
-
-    /// Returns the time when a batch that starts now and delays nothing must end.
-    fn send_until(&self, now: Instant) -> Instant {
-        let until = now + self.limits.send_timeout;
-        match &self.state {
-            State::Held { until: held, .. } => until.min(*held),
-            // `/next` is outstanding, so the batch delays nothing.
-            _ => until,
-        }
+    /// Sends all documents that wait. If that fails, [`Input::Idle`] reports it.
+    fn send(&mut self) -> Action {
+        self.send_at = None;
+        Action::Send
     }
 
     fn before(&self, deadline: Instant) -> Instant {

@@ -1,4 +1,4 @@
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 /// An input of [`FlushControl`](super::FlushControl).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -7,6 +7,13 @@ pub(crate) enum Input<'a> {
     Invoke {
         request_id: &'a str,
         deadline: Instant,
+        /// The time by the wall clock, which also runs in a freeze.
+        received: SystemTime,
+        /// True if the invocation may make documents that are worth a delay: it is sampled, or
+        /// the extension records its function segment.
+        may_trace: bool,
+        /// True if a sink is expected to accept documents now.
+        can_delay: bool,
     },
     /// The event SHUTDOWN, or the loss of the Runtime API.
     Shutdown { deadline: Instant },
@@ -19,7 +26,11 @@ pub(crate) enum Input<'a> {
     /// Any batch of telemetry, before its events.
     Telemetry,
     /// A document was buffered.
-    Buffered,
+    Buffered {
+        /// True if the function sent it or the configuration asks for it. Subsegments of the
+        /// platform are false: an invocation is not held for these alone.
+        is_awaited: bool,
+    },
     /// A full batch waits.
     BatchFull,
     /// Nothing is in flight any more.

@@ -9,9 +9,12 @@ mod flush_control;
 mod input;
 mod limits;
 mod state;
+mod strategy;
+mod traffic;
 
 pub(crate) use action::Action;
 pub use flush_control::FlushControl;
 pub(crate) use input::Input;
 pub use limits::Limits;
 pub(crate) use state::State;
+pub use strategy::Strategy;

@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 /// The state of an environment, as far as [`FlushControl`](super::FlushControl) needs it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum State {
     /// `/next` is outstanding and no invocation is known to run, so the sandbox may be frozen.
     /// On Managed Instances the state is always this one until SHUTDOWN.
@@ -14,7 +14,7 @@ pub(crate) enum State {
         /// An earlier latest time of `/next`, if no telemetry has ever arrived.
         telemetry_due: Option<Instant>,
     },
-    /// An invocation runs whose end will not be reported in time, and `/next` is outstanding.
+    /// An invocation runs that is not held, and `/next` is outstanding.
     Released { request_id: String },
     /// The invocation has ended. `/next` follows when its documents are sent, or at `until`.
     Flushing { until: Instant },
@@ -37,7 +37,7 @@ pub(crate) enum State {
 }
 
 /// The state of the telemetry subscription.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum TelemetryState {
     /// The subscription was rejected, or no telemetry arrived in time.
     Unavailable,

@@ -1,4 +1,5 @@
 use serde::Deserialize;
+use xray_document::{Sampled, TraceHeader};
 
 /// An event of `/next`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,13 @@ pub struct Invoke {
     pub(crate) function_arn: String,
     /// The invocation's trace header; empty if Lambda sends none.
     pub(crate) trace_header: String,
+}
+
+impl Invoke {
+    /// Returns whether the trace header says `Sampled=1`. SDKs record nothing for others.
+    pub(crate) fn is_sampled(&self) -> bool {
+        TraceHeader::parse(&self.trace_header).sampled == Sampled::Yes
+    }
 }
 
 impl Event {

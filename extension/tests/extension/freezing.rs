@@ -14,7 +14,8 @@ async fn no_document_is_lost_if_connections_die_in_a_freeze() {
     // Some are closed during the freeze, others at their first use after it.
     let script = (0..50).flat_map(|_| [Response::Accept, Response::Close, Response::Accept]);
     let mut xray = XRay::start(script).await;
-    let extension = Extension::start(&lambda, &xray.address);
+    let variables = [("XRAY_LAMBDA_FLUSH_STRATEGY", "end")];
+    let extension = Extension::start_with(&lambda, &xray.address, &variables);
     lambda.ready().await;
     lambda.telemetry("[]").await;
     for n in 0..100 {
@@ -46,6 +47,39 @@ async fn no_document_is_lost_if_connections_die_in_a_freeze() {
     assert_eq!(log, "");
     for n in 0..200 {
         xray.wait_for(&id(n)).await;
+    }
+}
+
+#[tokio::test]
+async fn no_document_is_lost_if_dense_traffic_freezes_at_any_time() {
+    for strategy in ["adaptive", "next", "background:20"] {
+        let mut lambda = Lambda::start(LambdaOptions::default()).await;
+        let mut xray = XRay::start([]).await;
+        let variables = [("XRAY_LAMBDA_FLUSH_STRATEGY", strategy)];
+        let extension = Extension::start_with(&lambda, &xray.address, &variables);
+        lambda.ready().await;
+        lambda.telemetry("[]").await;
+        for n in 0..100 {
+            lambda.invoke(&format!("r-{n}"), FUNCTION_TIMEOUT).await;
+            extension.send_document(&id(n));
+            extension.send_done(&format!("r-{n}"));
+            lambda.wait_for_next().await;
+            // Other orders of the batch's request, its response and the freeze each time.
+            sleep(Duration::from_micros(37 * (n % 20))).await;
+            extension.signal("-STOP");
+            if n % 7 == 0 {
+                xray.close_connections();
+            }
+            extension.signal("-CONT");
+        }
+        lambda.shutdown("SPINDOWN");
+        let (status, log) = extension.exited().await;
+        assert!(status.success());
+        // A request may fail on two closed connections. It is sent again.
+        assert!(!log.contains("not every document"), "{strategy}: {log}");
+        for n in 0..100 {
+            xray.wait_for(&id(n)).await;
+        }
     }
 }
 

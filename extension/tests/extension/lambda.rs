@@ -48,6 +48,9 @@ impl Default for LambdaOptions {
     }
 }
 
+/// The root of the trace header of every invocation.
+pub(crate) const ROOT: &str = "Root=1-6750a1b2-00112233445566778899aabb";
+
 /// A request of the extension.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Call {
@@ -128,15 +131,21 @@ impl Lambda {
         !self.calls.is_empty()
     }
 
-    /// Sends INVOKE, with a deadline after `time`. Returns when the event is written, so that
+    /// Sends INVOKE for a sampled trace, with a deadline after `time`. Returns when the event is written, so that
     /// documents that the test sends next arrive after it.
     pub(crate) async fn invoke(&self, request_id: &str, time: Duration) {
+        let header = format!("{ROOT};Parent=53995c3f42cd8ad8;Sampled=1;Lineage=1:2");
+        self.invoke_with(request_id, time, &header).await;
+    }
+
+    /// Sends INVOKE as [`invoke`](Self::invoke), with this trace header.
+    pub(crate) async fn invoke_with(&self, request_id: &str, time: Duration, header: &str) {
         let written = self.push_event(json!({
             "eventType": "INVOKE",
             "deadlineMs": epoch_ms() + time.as_millis() as u64,
             "requestId": request_id,
             "invokedFunctionArn": "arn:aws:lambda:eu-west-1:123456789012:function:orders",
-            "tracing": {"type": "X-Amzn-Trace-Id", "value": "Root=1-6750a1b2-00112233445566778899aabb;Lineage=1:2"},
+            "tracing": {"type": "X-Amzn-Trace-Id", "value": header},
         }));
         timeout(TEST_TIMEOUT, written)
             .await

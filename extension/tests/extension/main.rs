@@ -20,6 +20,7 @@ mod sampling;
 mod sandbox;
 mod signature;
 mod sinks;
+mod strategies;
 mod telemetry_listener;
 mod tls;
 mod versions;

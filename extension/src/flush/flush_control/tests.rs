@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use super::*;
 
 const LIMITS: Limits = Limits::with_flush_timeout(Duration::from_secs(2));
@@ -12,21 +10,24 @@ fn ms(milliseconds: u64) -> Duration {
 struct Fixture {
     control: FlushControl,
     zero: Instant,
+    /// The wall clock at `zero`. It shows a freeze, and may be set.
+    wall_zero: SystemTime,
 }
 
 impl Fixture {
     /// Without an accepted subscription.
     fn unsubscribed() -> Self {
         Self {
-            control: FlushControl::new(LIMITS, false, false),
+            control: FlushControl::new(Strategy::End, LIMITS, false, false),
             zero: Instant::now(),
+            wall_zero: SystemTime::now(),
         }
     }
 
     /// With an accepted subscription, before its first telemetry.
     fn subscribed() -> Self {
         Self {
-            control: FlushControl::new(LIMITS, true, false),
+            control: FlushControl::new(Strategy::End, LIMITS, true, false),
             ..Self::unsubscribed()
         }
     }
@@ -35,6 +36,14 @@ impl Fixture {
     fn with_telemetry() -> Self {
         let mut fixture = Self::subscribed();
         assert_eq!(fixture.on(0, Input::Telemetry), []);
+        fixture
+    }
+
+    /// With telemetry that arrives, and this strategy.
+    fn with_strategy(strategy: Strategy) -> Self {
+        let mut fixture = Self::subscribed();
+        fixture.control = FlushControl::new(strategy, LIMITS, true, false);
+        fixture.on(0, Input::Telemetry);
         fixture
     }
 
@@ -48,14 +57,18 @@ impl Fixture {
 
     /// An invocation at `milliseconds` with a timeout of 10 s.
     fn invoke(&mut self, milliseconds: u64, request_id: &str) -> Vec<Action> {
-        let deadline = self.at(milliseconds + 10_000);
-        self.on(
-            milliseconds,
-            Input::Invoke {
-                request_id,
-                deadline,
-            },
-        )
+        let invoke = self.invocation(milliseconds, request_id);
+        self.on(milliseconds, invoke)
+    }
+
+    fn invocation<'a>(&self, milliseconds: u64, request_id: &'a str) -> Input<'a> {
+        Input::Invoke {
+            request_id,
+            deadline: self.at(milliseconds + 10_000),
+            received: self.wall_zero + ms(milliseconds),
+            may_trace: true,
+            can_delay: true,
+        }
     }
 
     fn shutdown(&mut self, milliseconds: u64) -> Vec<Action> {
@@ -67,12 +80,6 @@ impl Fixture {
         Some(self.control.due()?.duration_since(self.zero).as_millis())
     }
 
-    fn send(&self, until: u64) -> Action {
-        Action::Send {
-            until: self.at(until),
-        }
-    }
-
     fn flush(&self, until: u64) -> Action {
         Action::Flush {
             until: self.at(until),
@@ -82,6 +89,7 @@ impl Fixture {
 
 const DONE: Input<'_> = Input::Done { request_id: "r-1" };
 const RUNTIME_DONE: Input<'_> = Input::RuntimeDone { request_id: "r-1" };
+const BUFFERED: Input<'_> = Input::Buffered { is_awaited: true };
 const IDLE: Input<'_> = Input::Idle {
     has_waiting: false,
     is_failing: false,
@@ -105,10 +113,7 @@ fn the_first_action_is_next() {
 #[test]
 fn without_telemetry_and_wrapper_an_invocation_is_not_held() {
     let mut fixture = Fixture::unsubscribed();
-    assert_eq!(
-        fixture.invoke(0, "r-1"),
-        [Action::Next, fixture.send(5_000)]
-    );
+    assert_eq!(fixture.invoke(0, "r-1"), [Action::Next, Action::Send]);
     assert!(matches!(fixture.control.state(), State::Released { .. }));
     assert_eq!(fixture.due(), None);
 }
@@ -116,7 +121,7 @@ fn without_telemetry_and_wrapper_an_invocation_is_not_held() {
 #[test]
 fn the_wrappers_signal_flushes_and_the_flush_calls_next() {
     let mut fixture = Fixture::with_telemetry();
-    assert_eq!(fixture.invoke(0, "r-1"), [fixture.send(5_000)]);
+    assert_eq!(fixture.invoke(0, "r-1"), [Action::Send]);
     assert_eq!(fixture.on(40, DONE), [fixture.flush(2_040)]);
     assert_eq!(fixture.on(60, IDLE), [Action::Next]);
     assert_eq!(
@@ -167,7 +172,7 @@ fn a_retry_with_the_same_request_id_is_held_again() {
 #[test]
 fn an_invocation_is_held_100_ms_for_the_first_telemetry() {
     let mut fixture = Fixture::subscribed();
-    assert_eq!(fixture.invoke(0, "r-1"), [fixture.send(5_000)]);
+    assert_eq!(fixture.invoke(0, "r-1"), [Action::Send]);
     assert_eq!(fixture.due(), Some(100));
     assert_eq!(fixture.on(100, Input::Tick), [Action::Next]);
     assert!(matches!(fixture.control.state(), State::Released { .. }));
@@ -175,7 +180,7 @@ fn an_invocation_is_held_100_ms_for_the_first_telemetry() {
 
     assert_eq!(fixture.on(300, Input::Telemetry), []);
     assert!(
-        matches!(fixture.invoke(400, "r-3")[..], [Action::Send { .. }]),
+        matches!(fixture.invoke(400, "r-3")[..], [Action::Send]),
         "held again"
     );
 }
@@ -193,12 +198,9 @@ fn an_invocation_is_held_until_its_end_if_telemetry_arrives_in_time() {
 fn after_the_wrappers_first_signal_invocations_are_held_without_telemetry() {
     let mut fixture = Fixture::unsubscribed();
     fixture.invoke(0, "r-1");
-    assert_eq!(fixture.on(40, DONE), [fixture.send(5_040)]);
+    assert_eq!(fixture.on(40, DONE), [Action::Send]);
     assert_eq!(fixture.control.state(), &State::Waiting);
-    assert!(matches!(
-        fixture.invoke(100, "r-2")[..],
-        [Action::Send { .. }]
-    ));
+    assert!(matches!(fixture.invoke(100, "r-2")[..], [Action::Send]));
     let end = Input::Done { request_id: "r-2" };
     assert_eq!(fixture.on(120, end), [fixture.flush(2_120)]);
 }
@@ -255,18 +257,188 @@ fn the_end_of_a_retry_may_arrive_before_its_invoke() {
 
 #[test]
 fn with_a_flush_timeout_of_zero_nothing_is_held_and_documents_are_sent() {
-    let mut fixture = Fixture::with_telemetry();
-    fixture.control = FlushControl::new(Limits::with_flush_timeout(Duration::ZERO), true, false);
-    fixture.on(0, Input::Telemetry);
-    assert_eq!(fixture.invoke(0, "r-1"), [fixture.send(5_000)]);
-    fixture.on(10, Input::Buffered);
-    let full = Action::SendFull {
-        until: fixture.at(5_020),
-    };
-    assert_eq!(fixture.on(20, Input::BatchFull), [full]);
-    assert_eq!(fixture.on(1_010, Input::Tick), [fixture.send(6_010)]);
-    assert_eq!(fixture.on(2_000, DONE), [Action::Next, fixture.send(7_000)]);
+    for strategy in [Strategy::End, Strategy::Adaptive] {
+        let mut fixture = Fixture::with_telemetry();
+        let limits = Limits::with_flush_timeout(Duration::ZERO);
+        fixture.control = FlushControl::new(strategy, limits, true, false);
+        fixture.on(0, Input::Telemetry);
+        assert_eq!(fixture.invoke(0, "r-1"), [Action::Next, Action::Send]);
+        fixture.on(10, BUFFERED);
+        assert_eq!(fixture.on(20, Input::BatchFull), [Action::SendFull]);
+        assert_eq!(fixture.on(1_010, Input::Tick), [Action::Send]);
+        assert_eq!(fixture.on(2_000, DONE), [Action::Send]);
+        assert_eq!(fixture.control.state(), &State::Waiting);
+    }
+}
+
+#[test]
+fn an_invocation_without_a_trace_or_without_a_sink_is_not_held() {
+    for (trace, sink) in [(false, true), (true, false)] {
+        let mut fixture = Fixture::with_telemetry();
+        // The wrapper signals ends.
+        fixture.invoke(0, "r-1");
+        fixture.on(1, DONE);
+        fixture.on(2, IDLE);
+        let Input::Invoke {
+            request_id,
+            deadline,
+            received,
+            ..
+        } = fixture.invocation(10, "r-2")
+        else {
+            unreachable!()
+        };
+        let invoke = Input::Invoke {
+            request_id,
+            deadline,
+            received,
+            may_trace: trace,
+            can_delay: sink,
+        };
+        assert_eq!(fixture.on(10, invoke), [Action::Next, Action::Send]);
+        // Documents that arrive nevertheless are sent.
+        fixture.on(20, BUFFERED);
+        let end = Input::Done { request_id: "r-2" };
+        assert_eq!(fixture.on(30, end), [Action::Send]);
+    }
+}
+
+#[test]
+fn the_end_of_an_untraced_invocation_may_arrive_before_its_invoke() {
+    let mut fixture = Fixture::with_strategy(Strategy::Next);
+    assert_eq!(fixture.on(0, DONE), []);
+    assert_eq!(fixture.invoke(1, "r-1"), [Action::Next, Action::Send]);
     assert_eq!(fixture.control.state(), &State::Waiting);
+}
+
+#[test]
+fn the_strategy_next_sends_while_the_next_invocation_runs() {
+    let mut fixture = Fixture::with_strategy(Strategy::Next);
+    assert_eq!(fixture.invoke(0, "r-1"), [Action::Next, Action::Send]);
+    fixture.on(10, BUFFERED);
+    assert_eq!(fixture.on(20, DONE), []);
+    assert_eq!(fixture.invoke(30, "r-2"), [Action::Next, Action::Send]);
+    assert_eq!(fixture.due(), None, "nothing waits any more");
+    fixture.on(40, BUFFERED);
+    assert_eq!(
+        fixture.due(),
+        Some(1_040),
+        "a long handler does not keep them"
+    );
+}
+
+#[test]
+fn the_strategy_background_sends_in_its_period() {
+    let mut fixture = Fixture::with_strategy(Strategy::Background(ms(300)));
+    assert_eq!(fixture.invoke(0, "r-1"), [Action::Next]);
+    fixture.on(10, BUFFERED);
+    assert_eq!(fixture.on(20, DONE), []);
+    assert_eq!(fixture.invoke(30, "r-1"), [Action::Next]);
+    fixture.on(40, BUFFERED);
+    assert_eq!(fixture.due(), Some(310));
+    assert_eq!(fixture.on(310, Input::Tick), [Action::Send]);
+    assert_eq!(fixture.due(), None);
+    assert_eq!(fixture.on(320, FAILED), []);
+    assert_eq!(
+        fixture.due(),
+        Some(1_320),
+        "not more often than in a second"
+    );
+}
+
+#[test]
+fn a_freeze_counts_to_the_period() {
+    let mut fixture = Fixture::with_strategy(Strategy::Background(ms(300)));
+    fixture.invoke(0, "r-1");
+    fixture.on(10, BUFFERED);
+    fixture.wall_zero += ms(270);
+    assert_eq!(fixture.invoke(20, "r-2"), [Action::Next]);
+    assert_eq!(fixture.due(), Some(40));
+    fixture.wall_zero += ms(20);
+    assert_eq!(fixture.invoke(30, "r-3"), [Action::Next, Action::Send]);
+}
+
+/// With the strategy `adaptive`, after 16 invocations in 160 ms.
+fn dense() -> Fixture {
+    let mut fixture = Fixture::with_strategy(Strategy::Adaptive);
+    for n in 0..16 {
+        let begun = 10 * n;
+        let is_held = !fixture.invoke(begun, "r-1").contains(&Action::Next);
+        assert_eq!(is_held, n < 15, "invocation {n}");
+        fixture.on(begun + 1, BUFFERED);
+        fixture.on(begun + 2, RUNTIME_DONE);
+        if is_held {
+            fixture.on(begun + 3, IDLE);
+        }
+    }
+    fixture
+}
+
+#[test]
+fn in_dense_traffic_nothing_is_held_and_documents_are_sent_after_200_ms() {
+    let mut fixture = dense();
+    assert_eq!(fixture.due(), Some(351));
+    assert_eq!(fixture.invoke(160, "r-2"), [Action::Next]);
+    fixture.on(165, Input::Done { request_id: "r-2" });
+    assert_eq!(fixture.on(351, Input::Tick), [Action::Send]);
+    assert_eq!(fixture.due(), None);
+}
+
+#[test]
+fn the_first_invocation_after_dense_traffic_sends_and_is_held() {
+    let mut fixture = dense();
+    fixture.wall_zero += ms(60_000);
+    assert_eq!(fixture.invoke(160, "r-2"), [Action::Send]);
+    let end = Input::Done { request_id: "r-2" };
+    assert_eq!(fixture.on(170, end), [fixture.flush(2_170)]);
+    fixture.on(175, IDLE);
+    assert_eq!(fixture.invoke(180, "r-3")[0], Action::Next, "still dense");
+}
+
+#[test]
+fn sparse_traffic_is_held_for_ever() {
+    let mut fixture = Fixture::with_strategy(Strategy::Adaptive);
+    for n in 0..50 {
+        fixture.wall_zero += ms(6_000);
+        assert_eq!(fixture.invoke(10 * n, "r-1"), [Action::Send]);
+        fixture.on(10 * n + 1, BUFFERED);
+        assert!(matches!(
+            fixture.on(10 * n + 2, RUNTIME_DONE)[..],
+            [Action::Flush { .. }]
+        ));
+        fixture.on(10 * n + 3, IDLE);
+    }
+}
+
+#[test]
+fn five_invocations_without_a_document_are_held_and_a_document_holds_again() {
+    let mut fixture = Fixture::with_strategy(Strategy::Adaptive);
+    let mut at = 0;
+    let mut is_held = |fixture: &mut Fixture, documents: &[Input<'_>]| {
+        fixture.wall_zero += ms(6_000);
+        at += 10;
+        let is_held = !fixture.invoke(at, "r-1").contains(&Action::Next);
+        documents.iter().for_each(|input| {
+            fixture.on(at + 1, *input);
+        });
+        fixture.on(at + 2, RUNTIME_DONE);
+        fixture.on(at + 3, IDLE);
+        is_held
+    };
+    let of_platform = Input::Buffered { is_awaited: false };
+    for n in 0..20 {
+        assert_eq!(is_held(&mut fixture, &[of_platform]), n < 5, "{n}");
+    }
+    assert!(!is_held(&mut fixture, &[BUFFERED]));
+    for n in 0..20 {
+        assert_eq!(is_held(&mut fixture, &[]), n < 5, "{n}");
+    }
+
+    let mut fixture = Fixture::with_telemetry();
+    assert!(
+        (0..20).all(|_| is_held(&mut fixture, &[])),
+        "the strategy end holds"
+    );
 }
 
 #[test]
@@ -283,38 +455,31 @@ fn a_flush_out_of_time_calls_next() {
 fn an_end_without_time_left_calls_next_and_then_sends() {
     let mut fixture = Fixture::with_telemetry();
     fixture.invoke(0, "r-1");
-    assert_eq!(
-        fixture.on(9_950, DONE),
-        [Action::Next, fixture.send(14_950)]
-    );
+    assert_eq!(fixture.on(9_950, DONE), [Action::Next, Action::Send]);
 }
 
 #[test]
 fn an_invocation_shorter_than_the_margin_is_not_held() {
     let mut fixture = Fixture::with_telemetry();
-    let deadline = fixture.at(50);
-    let actions = fixture.on(
-        0,
-        Input::Invoke {
-            request_id: "r-1",
-            deadline,
-        },
-    );
-    assert_eq!(actions[0], Action::Next);
+    let invoke = Input::Invoke {
+        request_id: "r-1",
+        deadline: fixture.at(50),
+        received: fixture.wall_zero,
+        may_trace: true,
+        can_delay: true,
+    };
+    assert_eq!(fixture.on(0, invoke)[0], Action::Next);
 }
 
 #[test]
 fn documents_wait_a_second_and_a_full_batch_is_sent_at_once() {
     let mut fixture = Fixture::with_telemetry();
     fixture.invoke(0, "r-1");
-    assert_eq!(fixture.on(10, Input::Buffered), []);
-    assert_eq!(fixture.on(500, Input::Buffered), []);
+    assert_eq!(fixture.on(10, BUFFERED), []);
+    assert_eq!(fixture.on(500, BUFFERED), []);
     assert_eq!(fixture.due(), Some(1_010));
-    let full = Action::SendFull {
-        until: fixture.at(5_600),
-    };
-    assert_eq!(fixture.on(600, Input::BatchFull), [full]);
-    assert_eq!(fixture.on(1_010, Input::Tick), [fixture.send(6_010)]);
+    assert_eq!(fixture.on(600, Input::BatchFull), [Action::SendFull]);
+    assert_eq!(fixture.on(1_010, Input::Tick), [Action::Send]);
     assert_eq!(fixture.due(), Some(9_900));
 }
 
@@ -322,9 +487,9 @@ fn documents_wait_a_second_and_a_full_batch_is_sent_at_once() {
 fn documents_of_a_flush_do_not_wait_for_a_full_batch() {
     let mut fixture = Fixture::with_telemetry();
     fixture.invoke(0, "r-1");
-    fixture.on(10, Input::Buffered);
+    fixture.on(10, BUFFERED);
     fixture.on(40, DONE);
-    assert_eq!(fixture.on(41, Input::Buffered), []);
+    assert_eq!(fixture.on(41, BUFFERED), []);
     assert_eq!(fixture.on(42, Input::BatchFull), []);
     fixture.on(60, IDLE);
     assert_eq!(fixture.due(), None);
@@ -337,33 +502,25 @@ fn failed_documents_are_sent_again_after_a_second_and_hold_nothing() {
     fixture.on(40, DONE);
     assert_eq!(fixture.on(60, FAILED), [Action::Next]);
     assert_eq!(fixture.due(), Some(1_060));
-    assert_eq!(fixture.on(1_060, Input::Tick), [fixture.send(6_060)]);
+    assert_eq!(fixture.on(1_060, Input::Tick), [Action::Send]);
     assert_eq!(fixture.on(1_070, FAILED), []);
     assert_eq!(fixture.due(), Some(2_070));
 }
 
 #[test]
-fn a_batch_sent_while_the_handler_runs_ends_before_the_deadline() {
-    let mut fixture = Fixture::with_telemetry();
-    fixture.invoke(0, "r-1");
-    fixture.on(8_500, Input::Buffered);
-    assert_eq!(fixture.on(9_500, Input::Tick), [fixture.send(9_900)]);
-}
-
-#[test]
 fn on_managed_instances_only_the_clock_sends() {
     let mut fixture = Fixture::unsubscribed();
-    fixture.control = FlushControl::new(LIMITS, true, true);
-    fixture.on(0, Input::Buffered);
+    fixture.control = FlushControl::new(Strategy::End, LIMITS, true, true);
+    fixture.on(0, BUFFERED);
     assert_eq!(fixture.on(5, DONE), []);
-    assert_eq!(fixture.on(1_000, Input::Tick), [fixture.send(6_000)]);
+    assert_eq!(fixture.on(1_000, Input::Tick), [Action::Send]);
     assert_eq!(fixture.control.state(), &State::Waiting);
 }
 
 #[test]
 fn shutdown_flushes_and_exits() {
     let mut fixture = Fixture::unsubscribed();
-    assert_eq!(fixture.shutdown(0), [fixture.flush(1_900)]);
+    assert_eq!(fixture.shutdown(0), [fixture.flush(1_800)]);
     assert_eq!(fixture.on(30, IDLE), [Action::Exit]);
     assert_eq!(
         (fixture.control.state(), fixture.due()),
@@ -377,10 +534,10 @@ fn shutdown_waits_100_ms_for_the_last_report() {
     fixture.invoke(0, "r-1");
     fixture.on(40, RUNTIME_DONE);
     fixture.on(50, IDLE);
-    assert_eq!(fixture.shutdown(1_000), [fixture.send(2_900)]);
+    assert_eq!(fixture.shutdown(1_000), [Action::Send]);
     assert_eq!(fixture.due(), Some(1_100));
     assert_eq!(fixture.on(1_050, IDLE), []);
-    assert_eq!(fixture.on(1_100, Input::Tick), [fixture.flush(2_900)]);
+    assert_eq!(fixture.on(1_100, Input::Tick), [fixture.flush(2_800)]);
 }
 
 #[test]
@@ -389,12 +546,12 @@ fn shutdown_does_not_wait_after_the_last_report() {
     let mut fixture = Fixture::with_telemetry();
     fixture.invoke(0, "r-1");
     fixture.shutdown(1_000);
-    assert_eq!(fixture.on(1_020, report), [fixture.flush(2_900)]);
+    assert_eq!(fixture.on(1_020, report), [fixture.flush(2_800)]);
 
     let mut fixture = Fixture::with_telemetry();
     fixture.invoke(0, "r-1");
     assert_eq!(fixture.on(500, report), []);
-    assert_eq!(fixture.shutdown(1_000), [fixture.flush(2_900)]);
+    assert_eq!(fixture.shutdown(1_000), [fixture.flush(2_800)]);
 }
 
 #[test]
@@ -403,10 +560,10 @@ fn at_shutdown_a_failed_flush_is_repeated_with_growing_pauses() {
     fixture.shutdown(0);
     assert_eq!(fixture.on(10, FAILED), []);
     assert_eq!(fixture.due(), Some(110));
-    assert_eq!(fixture.on(110, Input::Tick), [fixture.flush(1_900)]);
+    assert_eq!(fixture.on(110, Input::Tick), [fixture.flush(1_800)]);
     assert_eq!(fixture.on(120, FAILED), []);
     assert_eq!(fixture.due(), Some(320));
-    assert_eq!(fixture.on(1_900, Input::Tick), [Action::Exit]);
+    assert_eq!(fixture.on(1_800, Input::Tick), [Action::Exit]);
 }
 
 #[test]
@@ -417,15 +574,15 @@ fn documents_received_during_the_final_flush_are_sent_at_once() {
     };
     let mut fixture = Fixture::unsubscribed();
     fixture.shutdown(0);
-    assert_eq!(fixture.on(10, more), [fixture.flush(1_900)]);
-    assert_eq!(fixture.on(1_900, more), [Action::Exit]);
+    assert_eq!(fixture.on(10, more), [fixture.flush(1_800)]);
+    assert_eq!(fixture.on(1_800, more), [Action::Exit]);
 }
 
 #[test]
 fn shutdown_flushes_in_every_state() {
     for prepare in [0, 1, 2] {
         let mut fixture = Fixture::with_telemetry();
-        fixture.on(0, Input::Buffered);
+        fixture.on(0, BUFFERED);
         if prepare > 0 {
             fixture.invoke(0, "r-1");
         }
@@ -433,8 +590,8 @@ fn shutdown_flushes_in_every_state() {
             fixture.on(1, DONE);
         }
         fixture.on(2, Input::Report { request_id: "r-1" });
-        assert_eq!(fixture.shutdown(1_000), [fixture.flush(2_900)]);
-        assert_eq!(fixture.due(), Some(2_900));
+        assert_eq!(fixture.shutdown(1_000), [fixture.flush(2_800)]);
+        assert_eq!(fixture.due(), Some(2_800));
     }
 }
 
