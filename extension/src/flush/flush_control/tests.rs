@@ -1,3 +1,5 @@
+mod explored;
+
 use super::*;
 
 const LIMITS: Limits = Limits::with_flush_timeout(Duration::from_secs(2));
