@@ -8,7 +8,7 @@ use crate::flush::Strategy;
 pub(super) const FLUSH_STRATEGY: Variable = Variable {
     name: "XRAY_LAMBDA_FLUSH_STRATEGY",
     default: "adaptive",
-    description: "The time at which documents are sent. `end`: before the invocation ends, which is billed. `next`: while the next invocation runs. `background:MILLISECONDS`: in this period. `adaptive`: `end`, but in dense traffic each 200 ms beside the invocations",
+    description: "The time at which documents are sent. `end`: before the invocation ends, which is billed. `next`: while the next invocation runs. `background:MILLISECONDS`: in this period. `adaptive`: `end`, but in dense traffic beside the invocations, which then wait for nothing",
 };
 
 pub(super) const FLUSH_TIMEOUT_MS: Variable = Variable {

@@ -46,6 +46,8 @@ pub struct FlushControl {
     /// The time when documents are sent even if they do not fill a batch; `None` if none wait,
     /// or if a flush or a batch in flight is followed by [`Input::Idle`].
     send_at: Option<Instant>,
+    /// In dense traffic, the time until which the end of an invocation sends nothing.
+    quiet_until: Option<Instant>,
     /// The request id of the last INVOKE, until `platform.runtimeDone`. A retry of an
     /// asynchronous invocation has the same id.
     last_invoke: Option<String>,
@@ -79,6 +81,7 @@ impl FlushControl {
             telemetry,
             managed_instances,
             send_at: None,
+            quiet_until: None,
             last_invoke: None,
             early_end: None,
             unreported: None,
@@ -165,8 +168,11 @@ impl FlushControl {
     /// monotonic clock stopped, are due earlier.
     fn measure_gap(&mut self, now: Instant, received: SystemTime) {
         let stopped = self.traffic.on_invoke(now, received);
-        if let Some(send_at) = &mut self.send_at {
-            *send_at = send_at.checked_sub(stopped).unwrap_or(now);
+        for time in [&mut self.send_at, &mut self.quiet_until]
+            .into_iter()
+            .flatten()
+        {
+            *time = time.checked_sub(stopped).unwrap_or(now);
         }
     }
 
@@ -204,7 +210,7 @@ impl FlushControl {
         // Documents of the last invocation are sent while this one's handler runs.
         let is_due = self.send_at.is_some_and(|send_at| send_at <= now);
         if is_due || self.sends_at_invoke() {
-            actions.push(self.send());
+            actions.push(self.send(now));
         }
         actions
     }
@@ -242,13 +248,16 @@ impl FlushControl {
         }
     }
 
-    /// Returns whether the documents of an invocation that is not held are sent at its end.
-    /// The sandbox may freeze then, in the middle of a request.
-    fn sends_at_end(&self) -> bool {
+    /// Returns whether the documents of an invocation that is not held are sent at its end. The
+    /// sandbox may freeze then, but the request usually leaves it before.
+    fn sends_at_end(&self, now: Instant) -> bool {
         match self.strategy {
             Strategy::End => true,
             Strategy::Next | Strategy::Background(_) => false,
-            Strategy::Adaptive => !self.traffic.is_dense(),
+            Strategy::Adaptive if self.traffic.is_dense() => {
+                self.send_at.is_some() && self.quiet_until.is_none_or(|until| until <= now)
+            }
+            Strategy::Adaptive => true,
         }
     }
 
@@ -276,8 +285,8 @@ impl FlushControl {
                 request_id: released,
             } if released == request_id => {
                 self.state = State::Waiting;
-                if self.sends_at_end() {
-                    vec![self.send()]
+                if self.sends_at_end(now) {
+                    vec![self.send(now)]
                 } else {
                     Vec::new()
                 }
@@ -317,7 +326,7 @@ impl FlushControl {
         if until <= now {
             // Sending must not delay `/next`.
             self.state = State::Waiting;
-            return vec![Action::Next, self.send()];
+            return vec![Action::Next, self.send(now)];
         }
         self.send_at = None;
         self.state = State::Flushing { until };
@@ -456,7 +465,7 @@ impl FlushControl {
                 *retry_at = None;
                 vec![Action::Flush { until: *until }]
             }
-            _ if self.send_at.is_some_and(passed) => vec![self.send()],
+            _ if self.send_at.is_some_and(passed) => vec![self.send(now)],
             _ => Vec::new(),
         }
     }
@@ -471,8 +480,10 @@ impl FlushControl {
     }
 
     /// Sends all documents that wait. If that fails, [`Input::Idle`] reports it.
-    fn send(&mut self) -> Action {
-        self.send_at = None;
+    fn send(&mut self, now: Instant) -> Action {
+        if self.send_at.take().is_some() {
+            self.quiet_until = Some(now + self.limits.dense_linger);
+        }
         Action::Send
     }
 

@@ -14,9 +14,10 @@ pub struct Limits {
     /// The time that documents wait for a batch to become full while an invocation runs, and
     /// before failed documents are sent again.
     pub(super) linger: Duration,
-    /// The same in dense traffic. One request then carries the documents of several invocations,
-    /// at most five requests in a second, and the documents that wait when dense traffic ends
-    /// are those of its last 200 ms.
+    /// The same in dense traffic, and the time between two batches there. One request then
+    /// carries the documents of several invocations, so that the CPU time for requests does not
+    /// grow with the traffic. The documents that wait when dense traffic ends are those of its
+    /// last 200 ms.
     pub(super) dense_linger: Duration,
     /// The time that the first invocation is held until telemetry arrives.
     pub(super) first_telemetry: Duration,

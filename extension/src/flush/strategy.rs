@@ -4,8 +4,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Strategy {
     /// `adaptive`: as [`End`](Self::End) in sparse traffic or if it is not known yet. In dense
-    /// traffic as [`Background`](Self::Background) with a period of 200 ms. Also stops to hold
-    /// invocations if the function sends no documents.
+    /// traffic at the end of an invocation but beside `/next`, and at most each 200 ms. Also stops
+    /// to hold invocations if the function sends no documents.
     #[default]
     Adaptive,
     /// `end`: at the end of each invocation, before `/next`.

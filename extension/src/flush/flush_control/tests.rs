@@ -377,13 +377,36 @@ fn dense() -> Fixture {
 }
 
 #[test]
-fn in_dense_traffic_nothing_is_held_and_documents_are_sent_after_200_ms() {
+fn in_dense_traffic_nothing_is_held_and_documents_are_sent_each_200_ms() {
     let mut fixture = dense();
-    assert_eq!(fixture.due(), Some(351));
-    assert_eq!(fixture.invoke(160, "r-2"), [Action::Next]);
-    fixture.on(165, Input::Done { request_id: "r-2" });
-    assert_eq!(fixture.on(351, Input::Tick), [Action::Send]);
+    // The last end sent at 152.
     assert_eq!(fixture.due(), None);
+    assert_eq!(fixture.invoke(160, "r-2"), [Action::Next]);
+    fixture.on(165, BUFFERED);
+    let end = Input::Done { request_id: "r-2" };
+    assert_eq!(fixture.on(166, end), []);
+    assert_eq!(fixture.due(), Some(365));
+    assert_eq!(fixture.on(365, Input::Tick), [Action::Send]);
+    assert_eq!(fixture.due(), None);
+}
+
+#[test]
+fn in_dense_but_slow_traffic_each_end_sends_beside_next() {
+    let mut fixture = dense();
+    // 152 + 200, of which the clock stood still for 100.
+    fixture.wall_zero += ms(100);
+    assert_eq!(fixture.invoke(240, "r-2"), [Action::Next]);
+    let end = Input::Done { request_id: "r-2" };
+    assert_eq!(fixture.on(251, end), [], "nothing waits");
+    assert_eq!(fixture.invoke(252, "r-2"), [Action::Next]);
+    fixture.on(252, BUFFERED);
+    assert_eq!(fixture.on(252, end), [Action::Send]);
+    assert_eq!(fixture.invoke(253, "r-3"), [Action::Next]);
+    fixture.on(254, BUFFERED);
+    let end = Input::Done { request_id: "r-3" };
+    assert_eq!(fixture.on(451, end), []);
+    assert_eq!(fixture.due(), Some(454));
+    assert_eq!(fixture.control.state(), &State::Waiting);
 }
 
 #[test]

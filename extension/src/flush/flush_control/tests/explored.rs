@@ -261,10 +261,13 @@ impl World {
     /// Sets both clocks back to `zero`, with every time relative to them, so that equal states
     /// at different times are one.
     fn rebase(&mut self, zero: (Instant, SystemTime)) {
-        let (passed, wall_now) = (self.now - zero.0, self.wall);
+        let (now, wall_now) = (self.now, self.wall);
+        let passed = now - zero.0;
         let back = |time: &mut Instant| *time -= passed;
         let control = &mut self.control;
         control.send_at.iter_mut().for_each(back);
+        control.quiet_until = control.quiet_until.take().filter(|until| *until > now);
+        control.quiet_until.iter_mut().for_each(back);
         match &mut control.state {
             State::Held {
                 until,
