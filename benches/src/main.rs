@@ -1,5 +1,6 @@
 //! The figures of `make bench`, each with its ratio to a named peer that runs in turn with it.
 
+mod flush;
 mod put;
 mod start;
 mod statistics;
@@ -16,6 +17,7 @@ fn main() {
         std::process::exit(2);
     };
     let mut rows = Vec::from(start::run(extension, bare, floor));
+    rows.extend(flush::run(extension));
     rows.push(subsegment::subsegment());
     rows.push(subsegment::span());
     rows.push(subsegment::unsampled());
