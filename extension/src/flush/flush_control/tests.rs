@@ -147,6 +147,11 @@ fn another_invocations_end_does_not_end_this_one() {
     fixture.invoke(0, "r-2");
     assert_eq!(fixture.on(40, DONE), []);
     assert!(matches!(fixture.control.state(), State::Held { .. }));
+
+    let mut fixture = Fixture::unsubscribed();
+    fixture.invoke(0, "r-2");
+    assert_eq!(fixture.on(40, DONE), []);
+    assert!(matches!(fixture.control.state(), State::Released { .. }));
 }
 
 #[test]
@@ -356,7 +361,7 @@ fn a_freeze_counts_to_the_period() {
     fixture.wall_zero += ms(270);
     assert_eq!(fixture.invoke(20, "r-2"), [Action::Next]);
     assert_eq!(fixture.due(), Some(40));
-    fixture.wall_zero += ms(20);
+    fixture.wall_zero += ms(10);
     assert_eq!(fixture.invoke(30, "r-3"), [Action::Next, Action::Send]);
 }
 
@@ -421,6 +426,14 @@ fn the_first_invocation_after_dense_traffic_sends_and_is_held() {
 }
 
 #[test]
+fn in_sparse_traffic_documents_wait_a_second_while_the_handler_runs() {
+    let mut fixture = Fixture::with_strategy(Strategy::Adaptive);
+    fixture.invoke(0, "r-1");
+    fixture.on(10, BUFFERED);
+    assert_eq!(fixture.due(), Some(1_010));
+}
+
+#[test]
 fn sparse_traffic_is_held_for_ever() {
     let mut fixture = Fixture::with_strategy(Strategy::Adaptive);
     for n in 0..50 {
@@ -478,22 +491,27 @@ fn a_flush_out_of_time_calls_next() {
 
 #[test]
 fn an_end_without_time_left_calls_next_and_then_sends() {
-    let mut fixture = Fixture::with_telemetry();
-    fixture.invoke(0, "r-1");
-    assert_eq!(fixture.on(9_950, DONE), [Action::Next, Action::Send]);
+    for ended in [9_900, 9_950] {
+        let mut fixture = Fixture::with_telemetry();
+        fixture.invoke(0, "r-1");
+        assert_eq!(fixture.on(ended, DONE), [Action::Next, Action::Send]);
+        assert_eq!(fixture.control.state(), &State::Waiting);
+    }
 }
 
 #[test]
 fn an_invocation_shorter_than_the_margin_is_not_held() {
-    let mut fixture = Fixture::with_telemetry();
-    let invoke = Input::Invoke {
-        request_id: "r-1",
-        deadline: fixture.at(50),
-        received: fixture.wall_zero,
-        may_trace: true,
-        can_delay: true,
-    };
-    assert_eq!(fixture.on(0, invoke)[0], Action::Next);
+    for timeout in [50, 100] {
+        let mut fixture = Fixture::with_telemetry();
+        let invoke = Input::Invoke {
+            request_id: "r-1",
+            deadline: fixture.at(timeout),
+            received: fixture.wall_zero,
+            may_trace: true,
+            can_delay: true,
+        };
+        assert_eq!(fixture.on(0, invoke)[0], Action::Next, "{timeout}");
+    }
 }
 
 #[test]
@@ -622,7 +640,11 @@ fn shutdown_flushes_in_every_state() {
 
 #[test]
 fn a_shutdown_without_time_left_exits_at_once() {
-    let mut fixture = Fixture::with_telemetry();
-    let deadline = fixture.at(50);
-    assert_eq!(fixture.on(0, Input::Shutdown { deadline }), [Action::Exit]);
+    for time in [50, 200] {
+        let mut fixture = Fixture::with_telemetry();
+        // Its report is due.
+        fixture.invoke(0, "r-1");
+        let deadline = fixture.at(time);
+        assert_eq!(fixture.on(0, Input::Shutdown { deadline }), [Action::Exit]);
+    }
 }

@@ -61,6 +61,8 @@ enum Step {
     },
     /// The time of `due` comes.
     Due,
+    /// The same, but another input comes first.
+    AlmostDue,
     /// Time passes, at most until `due`.
     Pass,
     /// The clock stops for ten seconds.
@@ -126,7 +128,7 @@ impl World {
             steps.extend(responses);
         }
         if self.control.due().is_some() {
-            steps.push(Step::Due);
+            steps.extend([Step::Due, Step::AlmostDue]);
         }
         steps
     }
@@ -197,6 +199,10 @@ impl World {
                 }
                 let spins = self.control.due().is_some_and(|due| due <= self.now);
                 assert!(!spins, "the same time is due for ever");
+            }
+            Step::AlmostDue => {
+                let due = self.control.due().unwrap();
+                self.pass(due.saturating_duration_since(now));
             }
             Step::Pass => {
                 let due = self.control.due().unwrap_or(now + ms(40));
