@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use xray_lambda_extension::export::file::File;
+use xray_lambda_extension::export::relay::Relay;
 use xray_lambda_extension::export::xray::{XRay, XRayApi};
 use xray_lambda_extension::export::{Exporter, Exporters};
 use xray_lambda_extension::flush::{FlushControl, Limits};
@@ -120,6 +121,7 @@ fn exporters(config: &Config, api: &Arc<XRayApi>) -> Exporters {
     let max_bytes = config.buffer_bytes / config.sinks.len().max(1);
     let exporters = config.sinks.iter().map(|sink| match sink {
         SinkChoice::XRay => Exporter::new(XRay::new(Arc::clone(api)), max_bytes),
+        SinkChoice::Relay(address) => Exporter::new(Relay::new(*address), max_bytes),
         SinkChoice::File(path) => Exporter::new(File::new(path.clone()), max_bytes),
     });
     Exporters::new(exporters.collect())

@@ -122,9 +122,9 @@ impl Config {
             function_segment: FUNCTION_SEGMENT.boolean(get, &mut warnings),
             sampling: sampling(get, &mut warnings),
             platform_annotations: PLATFORM_ANNOTATIONS.boolean(get, &mut warnings),
-            sinks: sinks(get, &mut warnings),
             log: log_settings(get, &mut warnings),
             metrics: metrics(get, &mut warnings),
+            sinks: sinks(get, daemon.udp, &mut warnings),
             warnings,
         }
     }

@@ -7,6 +7,7 @@ mod breaker;
 mod exporter;
 mod exporters;
 pub mod file;
+pub mod relay;
 mod sink;
 pub mod xray;
 

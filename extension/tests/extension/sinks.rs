@@ -81,3 +81,22 @@ async fn with_the_file_sink_alone_nothing_is_sent_to_x_ray() {
     assert!(xray.received().is_empty());
     assert_eq!(log, "");
 }
+
+#[tokio::test]
+async fn a_relay_passes_documents_to_another_daemon() {
+    let daemon = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let mut xray = XRay::start([]).await;
+    let sinks = format!("relay:{}", daemon.local_addr().unwrap());
+    let log = invoke(&xray.address, &sinks).await;
+    let mut buffer = [0; 1_000];
+    for n in 1..=2 {
+        let length = daemon.recv(&mut buffer).await.unwrap();
+        let datagram = std::str::from_utf8(&buffer[..length]).unwrap();
+        let (header, document) = datagram.split_once('\n').unwrap();
+        assert_eq!(header, r#"{"format":"json","version":1}"#);
+        let document: Value = serde_json::from_str(document).unwrap();
+        assert_eq!(document["id"], id(n));
+    }
+    assert!(xray.received().is_empty());
+    assert_eq!(log, "");
+}
