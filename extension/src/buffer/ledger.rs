@@ -1,5 +1,6 @@
 use std::fmt;
 
+use crate::export::Counts;
 use serde::Serialize;
 
 /// Counts what became of each document that was received for one sink. At any time
@@ -86,6 +87,16 @@ impl Ledger {
     /// the kernel dropped.
     pub(crate) fn lost(&self) -> u64 {
         self.dropped + self.dropped_by_kernel
+    }
+
+    /// The counts that a sink may report.
+    pub(crate) fn counts(&self) -> Counts {
+        Counts {
+            received: self.received,
+            sent: self.sent,
+            rejected: self.rejected,
+            dropped: self.dropped,
+        }
     }
 
     /// Returns whether a document will never arrive at the sink. Filtered and replaced documents

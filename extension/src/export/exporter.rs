@@ -175,6 +175,9 @@ impl Exporter {
         self.parts_left = MAX_PARTS;
         self.wanted = self.buffer.len();
         self.send_batches(now);
+        if !self.in_flight.is_empty() {
+            self.sink.report(self.buffer.ledger.counts());
+        }
     }
 
     /// Sends wanted documents, and full batches unless this is a flush, up to the sink's limit

@@ -13,4 +13,4 @@ pub mod xray;
 
 pub use exporter::Exporter;
 pub use exporters::Exporters;
-pub use sink::{Failure, Fate, LeftOut, Outcome, SendFuture, Sink};
+pub use sink::{Counts, Failure, Fate, LeftOut, Outcome, SendFuture, Sink};

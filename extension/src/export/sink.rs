@@ -27,8 +27,24 @@ pub trait Sink: fmt::Debug + Send + Sync + 'static {
     /// Drops kept connections, because they are probably dead.
     fn reconnect(&self) {}
 
+    /// Reports the counts so far, when documents are sent. Must not wait.
+    fn report(&self, _counts: Counts) {}
+
     /// Sends one batch. Must end by `until`.
     fn send<'a>(&'a self, batch: &'a Batch, until: Instant) -> SendFuture<'a>;
+}
+
+/// What became of the documents that were received for a sink. Each count only grows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Documents and datagrams that were received.
+    pub received: u64,
+    /// Documents that the sink accepted.
+    pub sent: u64,
+    /// Documents that the extension or the sink rejected.
+    pub rejected: u64,
+    /// Documents that were dropped because space or time ran out.
+    pub dropped: u64,
 }
 
 /// The future of [`Sink::send`].

@@ -13,6 +13,7 @@ mod network_error;
 mod request;
 mod response;
 mod sign;
+mod telemetry_records;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -31,7 +32,9 @@ pub use self::credentials::{CredentialSources, Credentials};
 use self::latency::Latency;
 use self::request::Failure;
 use self::response::{outcome, retry_after};
-use super::sink::{Outcome, SendFuture, Sink, no_response};
+use self::telemetry_records::{RequestError, TelemetryRecords};
+use super::sink::{Counts, Outcome, SendFuture, Sink, no_response};
+use crate::Log;
 use crate::buffer::{Batch, BatchLimits};
 
 /// Sends documents with PutTraceSegments, to AWS X-Ray or to another service at
@@ -40,6 +43,7 @@ use crate::buffer::{Batch, BatchLimits};
 pub struct XRay {
     api: Arc<XRayApi>,
     latency: Latency,
+    telemetry_records: TelemetryRecords,
 }
 
 /// The most bytes of documents in one request. The API's model has no such limit, but 50
@@ -70,12 +74,18 @@ const NAME: &str = "X-Ray";
 /// The path of PutTraceSegments.
 const PATH: &str = "/TraceSegments";
 
+/// The path of PutTelemetryRecords.
+const TELEMETRY_RECORDS_PATH: &str = "/TelemetryRecords";
+/// The longest time of PutTelemetryRecords. Nothing waits for it.
+const TELEMETRY_RECORDS_TIMEOUT: Duration = Duration::from_secs(5);
+
 impl XRay {
     /// Sends documents through `api`.
     pub fn new(api: Arc<XRayApi>) -> Self {
         Self {
             api,
             latency: Latency::default(),
+            telemetry_records: TelemetryRecords::default(),
         }
     }
 
@@ -94,10 +104,32 @@ impl XRay {
         match in_time {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(Failure::Other(reason) | Failure::BeforeResponse(reason))) => {
+                self.telemetry_records.count(RequestError::Reason(&reason));
                 Outcome::Later(reason.into())
             }
-            Err(_) => Outcome::Later(no_response(NAME, begun.elapsed()).into()),
+            Err(_) => {
+                self.telemetry_records.count(RequestError::Timeout);
+                Outcome::Later(no_response(NAME, begun.elapsed()).into())
+            }
         }
+    }
+
+    /// Starts to send a telemetry record if one is due. X-Ray's answer changes nothing.
+    fn report_at(&self, counts: Counts, now: SystemTime) {
+        let Some(body) = self.telemetry_records.due(counts, now) else {
+            return;
+        };
+        let api = Arc::clone(&self.api);
+        tokio::spawn(async move {
+            let response = api.call(TELEMETRY_RECORDS_PATH, &body);
+            let reason = match timeout(TELEMETRY_RECORDS_TIMEOUT, response).await {
+                Ok(Ok(response)) if response.status == 200 => return,
+                Ok(Ok(response)) => format!("X-Ray responded with {}", response.status),
+                Ok(Err(reason)) => reason,
+                Err(_) => no_response(NAME, TELEMETRY_RECORDS_TIMEOUT),
+            };
+            Log::default().debug(format_args!("a telemetry record was not sent: {reason}"));
+        });
     }
 
     /// Sends one request on one client.
@@ -109,6 +141,8 @@ impl XRay {
         let begun = Instant::now();
         let response = self.api.post(&client, PATH, &put.body).await?;
         self.latency.learn(begun.elapsed());
+        let error = RequestError::Status(response.status);
+        self.telemetry_records.count(error);
         let error_type = response.error_type.as_deref();
         let mut outcome = outcome(response.status, error_type, &response.body, put.batch);
         if let Outcome::Later(failure) = &mut outcome {
@@ -193,6 +227,10 @@ impl Sink for XRay {
         let _ = self.api.connections.fresh();
     }
 
+    fn report(&self, counts: Counts) {
+        self.report_at(counts, SystemTime::now());
+    }
+
     fn send<'a>(&'a self, batch: &'a Batch, until: Instant) -> SendFuture<'a> {
         Box::pin(self.put(batch, until))
     }
@@ -221,4 +259,57 @@ fn body(batch: &Batch) -> serde_json::Result<Bytes> {
         trace_segment_documents,
     })
     .map(Bytes::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_telemetry_record_is_sent_a_minute_after_the_first_batch_and_nothing_waits_for_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let keys = Credentials {
+            access_key_id: "AKIDEXAMPLE".to_owned(),
+            secret_access_key: "secret-example".to_owned(),
+            session_token: None,
+        };
+        let xray = XRay::new(Arc::new(XRayApi::new(XRaySettings {
+            endpoint: Some(format!("http://{}", listener.local_addr().unwrap())),
+            credentials: CredentialSources {
+                environment: Some(keys),
+                container: None,
+            },
+            ..XRaySettings::default()
+        })));
+        let counts = Counts {
+            received: 3,
+            sent: 2,
+            ..Counts::default()
+        };
+        let now = SystemTime::now();
+        xray.report_at(Counts::default(), now);
+        xray.report_at(counts, now + Duration::from_secs(61));
+        xray.report_at(counts, now + Duration::from_secs(62));
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = String::new();
+        while !request.ends_with("}]}") {
+            request.push(char::from(stream.read_u8().await.unwrap()));
+        }
+        assert!(
+            request.starts_with("POST /TelemetryRecords HTTP/1.1\r\n"),
+            "{request}"
+        );
+        assert!(request.contains("Credential=AKIDEXAMPLE/"), "{request}");
+        assert!(
+            request.contains(r#""SegmentsReceivedCount":3,"SegmentsSentCount":2"#),
+            "{request}"
+        );
+        let response = b"HTTP/1.1 403 x\r\ncontent-length: 0\r\n\r\n";
+        stream.write_all(response).await.unwrap();
+        let second = timeout(Duration::from_millis(50), listener.accept()).await;
+        assert!(second.is_err(), "only one record is due");
+    }
 }
