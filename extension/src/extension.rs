@@ -250,8 +250,8 @@ impl Extension {
     /// reported.
     fn handle_telemetry(&mut self, events: Vec<PlatformEvent>) {
         self.input(Input::Telemetry);
-        if events.iter().any(PlatformEvent::is_death) {
-            // The documents that the function sent before it died.
+        if events.iter().any(PlatformEvent::is_failure_of_function) {
+            // The documents that the function sent before.
             self.read_all_documents();
         }
         let (mut runtime_done, mut reported) = (Vec::new(), Vec::new());

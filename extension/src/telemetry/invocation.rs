@@ -370,7 +370,8 @@ impl Invocation {
         subsegment
     }
 
-    /// Records a fault and its cause once. Completes the open documents if the function died.
+    /// Records a fault and its cause once. Completes the open documents if the function
+    /// timed out or crashed.
     fn record_fault(
         &mut self,
         report: &Report,

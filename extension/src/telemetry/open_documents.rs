@@ -1,13 +1,14 @@
 use std::collections::VecDeque;
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use xray_document::{Cause, SegmentId, Timestamp, TraceId};
 
 use crate::raw_document::RawDocument;
 
 /// The documents in progress that passed through the extension and whose complete version did
-/// not. If the function dies, nobody else can complete them.
+/// not. If the function times out or crashes, nobody else can complete
+/// them.
 #[derive(Debug, Default)]
 pub(super) struct OpenDocuments {
     /// Oldest first.
@@ -111,7 +112,7 @@ impl OpenDocuments {
 /// The complete version of a document, with all other fields as they were sent.
 fn completed(document: &RawDocument, end: Timestamp, cause: &Cause) -> Option<RawDocument> {
     let mut fields: Map<String, Value> = serde_json::from_str(&document.json).ok()?;
-    complete_fields(&mut fields, end, &json!(cause));
+    complete_fields(&mut fields, end, &serde_json::to_value(cause).ok()?);
     let json = serde_json::to_string(&fields).ok()?;
     Some(RawDocument::new(
         document.trace_id,
@@ -127,8 +128,8 @@ fn complete_fields(fields: &mut Map<String, Value>, end: Timestamp, cause: &Valu
     // A subsegment that began on another clock must not end before it begins.
     let start = fields.get("start_time").and_then(Value::as_f64);
     let end_time = end.as_seconds().max(start.unwrap_or(0.0));
-    fields.insert("end_time".to_owned(), json!(end_time));
-    fields.insert("fault".to_owned(), json!(true));
+    fields.insert("end_time".to_owned(), Value::from(end_time));
+    fields.insert("fault".to_owned(), Value::Bool(true));
     fields.insert("cause".to_owned(), cause.clone());
     let Some(Value::Array(embedded)) = fields.get_mut("subsegments") else {
         return;
@@ -160,6 +161,7 @@ fn parent_id(json: &str) -> Option<SegmentId> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
     use xray_document::{Exception, Exceptions};
 
     use super::*;

@@ -9,7 +9,8 @@ use crate::raw_document::RawDocument;
 pub struct Recorded {
     /// The documents that are complete now.
     pub documents: Vec<Document>,
-    /// The complete versions of documents that a function left in progress when it died.
+    /// The complete versions of documents that a function left in progress when it timed out or
+    /// crashed.
     pub completed: Vec<RawDocument>,
     /// The outcome of the invocation that the event ended; once for each invocation.
     pub outcome: Option<InvocationOutcome>,

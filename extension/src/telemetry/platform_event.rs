@@ -151,8 +151,8 @@ impl PlatformEvent {
             .collect()
     }
 
-    /// Returns whether the platform ended an invocation: after a timeout, a crash or the like.
-    pub(crate) fn is_death(&self) -> bool {
+    /// Returns whether the platform ended an invocation because the function timed out or crashed.
+    pub(crate) fn is_failure_of_function(&self) -> bool {
         match self {
             Self::RuntimeDone(report) | Self::Report(report) => {
                 let fault = report.status.fault.as_ref();

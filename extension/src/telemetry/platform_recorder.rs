@@ -15,7 +15,8 @@ use crate::raw_document::RawDocument;
 
 /// Turns platform events into documents that Lambda does not record itself: subsegments under
 /// Lambda's function segment, or, if configured, the function segment of invocations for which
-/// Lambda records none. Completes the documents of functions that died.
+/// Lambda records none. Completes the documents of
+/// functions that timed out or crashed.
 #[derive(Debug)]
 pub struct PlatformRecorder {
     settings: PlatformSettings,

@@ -13,6 +13,8 @@ pub(super) struct Startup {
     restore: Restore,
     /// Events until this time belong to an earlier invocation.
     taken_until: Option<Timestamp>,
+    /// The start of the last invocation.
+    last_invocation: Option<Timestamp>,
 }
 
 /// The part of an invocation that its environment's start is.
@@ -115,6 +117,8 @@ impl Startup {
     /// Takes the start of the environment for the invocation that began at `invocation_start`.
     /// Later invocations get none.
     pub(super) fn take(&mut self, invocation_start: Timestamp) -> ColdStart {
+        let earlier = self.last_invocation;
+        self.last_invocation = earlier.max(Some(invocation_start));
         let reports = self.inits.iter().filter_map(|phase| phase.report.as_ref());
         let reports = reports.map(|report| report.time);
         let restored = self.restore.report.as_ref().map(|(time, _)| *time);
@@ -123,9 +127,14 @@ impl Startup {
         };
         self.taken_until = Some(last);
         let restore = std::mem::take(&mut self.restore);
+        let inits = std::mem::take(&mut self.inits);
+        if earlier.is_some_and(|earlier| earlier >= last) {
+            // The events are late: an earlier invocation was the first.
+            return ColdStart::default();
+        }
         let mut cold_start = ColdStart::default();
         let mut next = invocation_start;
-        for phase in std::mem::take(&mut self.inits).iter().rev() {
+        for phase in inits.iter().rev() {
             let on_demand = phase.report.as_ref().is_some_and(|init| init.on_demand);
             cold_start.is_cold |= on_demand;
             if on_demand && let Some((subsegment, end)) = phase.subsegment() {

@@ -211,6 +211,20 @@ fn an_init_without_waiting_for_extensions_has_no_parts() {
 }
 
 #[test]
+fn a_late_init_is_not_recorded_with_the_next_invocation() {
+    let mut recorder = recorder_of_segments();
+    let first = [start("00.130", ""), done("00.171", r#""status":"success""#)];
+    record_invoke(&mut recorder, UNDECIDED, "00.131");
+    assert_eq!(names(&record(&mut recorder, &first)), ["orders"]);
+    record(&mut recorder, &init_events());
+    let second = event("02.000", "start", r#""requestId":"r-2""#);
+    let mut invoke = invoke(UNDECIDED);
+    invoke.request_id = "r-2".to_owned();
+    recorder.record_invoke(&invoke, at("02.001"));
+    assert_eq!(names(&record(&mut recorder, &[second])), [] as [&str; 0]);
+}
+
+#[test]
 fn a_proactive_or_provisioned_init_is_not_recorded() {
     let mut events = init_events().to_vec();
     events.push(start("11.000", ""));
@@ -530,7 +544,7 @@ fn an_error_that_the_function_reported_is_one_fault_without_an_invented_type() {
 }
 
 #[test]
-fn what_a_function_left_open_is_completed_if_it_died_and_forgotten_if_not() {
+fn an_open_document_is_completed_if_the_function_crashed_and_forgotten_if_not() {
     let open = |id: u64| {
         let id = id.to_string();
         let json = format!(
