@@ -7,7 +7,7 @@
 //! rebinding); the name then stays in `Host`. [`reject_foreign_callers`] rejects all three.
 //!
 //! A client can also open connections and send nothing, or half a request. [`serve`] bounds
-//! the number of connections and the time of each.
+//! the number of connections, the time of each, and with [`BodyReader`] the memory of all.
 
 #![warn(missing_docs)]
 
@@ -21,7 +21,7 @@ mod reject_foreign_callers;
 mod serve;
 
 pub use allowed_callers::{AllowedCallers, is_allowed_origin};
-pub use body::{BodyError, read_body};
+pub use body::{BodyError, BodyReader, RETRY_AFTER_SECONDS};
 pub use foreign_caller::ForeignCaller;
 pub use headers::{remove_cors_headers, remove_hop_by_hop_headers};
 pub use limits::Limits;

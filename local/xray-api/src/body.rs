@@ -1,10 +1,12 @@
 use std::io::Read;
 
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
+use axum::extract::Request;
 use axum::http::header::CONTENT_ENCODING;
 use axum::http::{HeaderMap, StatusCode};
 use flate2::read::MultiGzDecoder;
-use xray_local_listener::BodyError;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use xray_local_listener::{BodyError, BodyReader};
 
 use crate::error::ApiError;
 
@@ -21,10 +23,12 @@ const NO_ENCODING: [&str; 2] = ["", "identity"];
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// Reads the whole body.
-pub(crate) async fn read(body: Body) -> Result<Bytes, ApiError> {
-    let body = xray_local_listener::read_body(body, MAX_BODY_BYTES).await;
+pub(crate) async fn read(request: Request) -> Result<Bytes, ApiError> {
+    let reader = BodyReader::of(request.extensions());
+    let body = reader.read(request.into_body(), MAX_BODY_BYTES).await;
     body.map_err(|error| match error {
         BodyError::TooLarge => too_large(),
+        BodyError::NoMemory => ApiError::no_memory(error.to_string()),
         BodyError::Incomplete(_) => ApiError::serialization(error.to_string()),
     })
 }
@@ -55,6 +59,20 @@ pub(crate) fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
     }
 }
 
+/// A few kilobytes of gzip can become [`MAX_BODY_BYTES`], which the listener's limit for all bodies
+/// does not count. Shared by all routers of the process.
+static DECOMPRESSIONS: Semaphore = Semaphore::const_new(4);
+
+/// Waits until the body can be decompressed, if it must be. The permit belongs to the
+/// decompressed bytes.
+pub(crate) async fn may_decompress(body: &Bytes) -> Option<SemaphorePermit<'static>> {
+    if !body.starts_with(&GZIP_MAGIC) {
+        return None;
+    }
+    // The semaphore is never closed.
+    DECOMPRESSIONS.acquire().await.ok()
+}
+
 /// Decompresses a body that starts with gzip's magic bytes. `Content-Encoding` does not
 /// decide: some clients (rotel) declare gzip and send plain JSON.
 pub(crate) fn decompress(body: Bytes) -> Result<Bytes, ApiError> {
@@ -83,4 +101,27 @@ fn too_large() -> ApiError {
         "RequestEntityTooLargeException",
         message,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn only_a_few_bodies_of_gzip_are_decompressed_at_a_time() {
+        let gzip = Bytes::from_static(&[0x1f, 0x8b, 0x08]);
+        let mut permits = Vec::new();
+        for _ in 0..4 {
+            permits.push(may_decompress(&gzip).await.unwrap());
+        }
+        let fifth = timeout(Duration::from_millis(1), may_decompress(&gzip)).await;
+        assert!(fifth.is_err());
+        assert!(may_decompress(&Bytes::from_static(b"{}")).await.is_none());
+        permits.pop();
+        assert!(may_decompress(&gzip).await.is_some());
+    }
 }

@@ -1,8 +1,9 @@
 use axum::body::Body;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse;
 use serde::Serialize;
+use xray_local_listener::RETRY_AFTER_SECONDS;
 use xray_local_store::StoreError;
 
 /// The error response of an AWS rest-json service: the error's name in the header
@@ -40,6 +41,12 @@ impl ApiError {
             "InternalFailure",
             message,
         )
+    }
+
+    /// The listener has no memory for the body, for this reason. The response has `Retry-After`.
+    pub(crate) fn no_memory(reason: String) -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self::new(status, "ServiceUnavailableException", reason)
     }
 
     /// The message of an [`internal`](Self::internal) failure.
@@ -80,6 +87,10 @@ impl IntoResponse for ApiError {
         response
             .headers_mut()
             .insert("x-amzn-errortype", HeaderValue::from_static(self.name));
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            let retry_after = HeaderValue::from_static(RETRY_AFTER_SECONDS);
+            response.headers_mut().insert(RETRY_AFTER, retry_after);
+        }
         response
     }
 }

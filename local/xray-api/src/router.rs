@@ -54,9 +54,14 @@ async fn respond(
     request: Request,
 ) -> Result<Response, ApiError> {
     body::check_encoding(request.headers())?;
-    let body = body::read(request.into_body()).await?;
+    let body = body::read(request).await?;
+    let permit = body::may_decompress(&body).await;
     // Decompression, JSON and the store's disk would block the async threads.
-    let task = tokio::task::spawn_blocking(move || handler(&store, &body::decompress(body)?));
+    let task = tokio::task::spawn_blocking(move || {
+        let response = handler(&store, &body::decompress(body)?);
+        drop(permit);
+        response
+    });
     let result = task.await.unwrap_or_else(|_panic| {
         let message = "the operation panicked, which is a bug in xray-local";
         Err(ApiError::internal(message))

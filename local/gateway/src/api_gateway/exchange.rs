@@ -8,7 +8,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use http::{HeaderName, HeaderValue};
 use xray_document::{Timestamp, TraceHeader};
-use xray_local_listener::{BodyError, read_body};
+use xray_local_listener::{BodyError, BodyReader};
 use xray_local_sandbox::Invocation;
 
 use super::api::ApiKind;
@@ -34,6 +34,7 @@ const MAX_ERROR_TYPE_BYTES: usize = 100;
 pub(super) async fn handle(apis: &[ApiGateway], request: Request) -> Response {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
+    let reader = BodyReader::of(&parts.extensions);
     let mut request = ReceivedRequest::new(parts, Timestamp::now());
     let matched = apis.iter().find_map(|api| {
         let matched = api.routes.find(&request.method, &request.path)?;
@@ -49,7 +50,7 @@ pub(super) async fn handle(apis: &[ApiGateway], request: Request) -> Response {
     let (api, function, outcome) = match (preflight, &matched) {
         (Some((api, answer)), _) => (Some(api), None, answer.into()),
         (None, Some((api, matched))) => {
-            let outcome = integrate(api, matched, &mut request, body).await;
+            let outcome = integrate(api, matched, &mut request, (reader, body)).await;
             (Some(*api), Some(matched.route.function()), outcome)
         }
         (None, None) => (apis.first(), None, no_route(apis, &request).into()),
@@ -103,15 +104,18 @@ async fn integrate(
     api: &ApiGateway,
     matched: &RouteMatch<'_>,
     request: &mut ReceivedRequest,
-    body: Body,
+    (reader, body): (BodyReader, Body),
 ) -> Outcome {
     let kind = api.stage.kind;
-    match read_body(body, MAX_API_REQUEST_BYTES).await {
+    match reader.read(body, MAX_API_REQUEST_BYTES).await {
         Ok(body) => request.body = body,
         Err(BodyError::TooLarge) => {
             return GatewayResponse::request_too_large(kind, MAX_API_REQUEST_BYTES).into();
         }
         Err(BodyError::Incomplete(_)) => return GatewayResponse::incomplete_body().into(),
+        Err(error @ BodyError::NoMemory) => {
+            return GatewayResponse::no_memory(error.to_string()).into();
+        }
     }
     let function = matched.route.function();
     let payload = event::payload(&api.stage, matched, request);

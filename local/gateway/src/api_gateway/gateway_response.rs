@@ -7,6 +7,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use xray_local_lambda_rules::MAX_REQUEST_BYTES;
+use xray_local_listener::RETRY_AFTER_SECONDS;
 use xray_local_sandbox::InvokeError;
 
 use super::api::ApiKind;
@@ -47,6 +48,15 @@ impl GatewayResponse {
     pub(crate) fn incomplete_body() -> Self {
         let note = "the request body did not arrive completely".to_owned();
         Self::new(StatusCode::BAD_REQUEST, "Bad Request", None, note)
+    }
+
+    /// The listener has no memory for the body. `note` is the reason.
+    pub(crate) fn no_memory(note: String) -> Self {
+        let mut unavailable = Self::unavailable(note);
+        let retry_after = HeaderValue::from_static(RETRY_AFTER_SECONDS);
+        let headers = &mut unavailable.response.headers;
+        headers.insert(header::RETRY_AFTER, retry_after);
+        unavailable
     }
 
     /// The function did not respond within the integration timeout.

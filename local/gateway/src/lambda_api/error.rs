@@ -2,6 +2,7 @@ use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
 use xray_local_lambda_rules::MAX_REQUEST_BYTES;
+use xray_local_listener::RETRY_AFTER_SECONDS;
 use xray_local_sandbox::InvokeError;
 
 use crate::invoke::error_status;
@@ -16,6 +17,8 @@ pub(crate) struct ApiError {
     message: String,
     /// `Reason`, which only `TooManyRequestsException` has.
     reason_member: Option<&'static str>,
+    /// The response has `Retry-After`.
+    retry: bool,
 }
 
 impl ApiError {
@@ -29,11 +32,21 @@ impl ApiError {
             error_type,
             message: message.into(),
             reason_member: None,
+            retry: false,
         }
     }
 
     pub(super) fn bad_request(error_type: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, error_type, message)
+    }
+
+    /// The listener has no memory for the payload, for this reason.
+    pub(super) fn no_memory(reason: String) -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self {
+            retry: true,
+            ..Self::new(status, "ServiceException", reason)
+        }
     }
 
     /// `function` is the name or ARN that the caller gave.
@@ -103,6 +116,10 @@ impl ApiError {
             "x-amzn-errortype",
             HeaderValue::from_static(self.error_type),
         );
+        if self.retry {
+            let retry_after = HeaderValue::from_static(RETRY_AFTER_SECONDS);
+            headers.insert(header::RETRY_AFTER, retry_after);
+        }
         response
     }
 }

@@ -13,7 +13,7 @@ use xray_document::{TRACE_HEADER, TraceHeader};
 use xray_local_lambda_rules::{
     FunctionName, MAX_ASYNC_REQUEST_BYTES, MAX_REQUEST_BYTES, QualifierError,
 };
-use xray_local_listener::{BodyError, read_body};
+use xray_local_listener::{BodyError, BodyReader};
 use xray_local_sandbox::{Invocation, InvokeError, InvokeOutcome};
 
 use super::error::ApiError;
@@ -66,7 +66,8 @@ impl<'a> InvokeRequest<'a> {
         } else {
             MAX_REQUEST_BYTES
         };
-        let payload = payload(body, limit).await?;
+        let reader = BodyReader::of(&parts.extensions);
+        let payload = payload(&reader, body, limit).await?;
         let trace_header = parts
             .headers
             .get(TRACE_HEADER)
@@ -171,9 +172,11 @@ fn empty(status: StatusCode) -> Response {
 }
 
 /// Reads the event, which must be JSON. The default is `{}`, as in Lambda.
-async fn payload(body: Body, limit: usize) -> Result<Bytes, ApiError> {
-    let payload = read_body(body, limit).await.map_err(|error| match error {
+async fn payload(reader: &BodyReader, body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    let payload = reader.read(body, limit).await;
+    let payload = payload.map_err(|error| match error {
         BodyError::TooLarge => ApiError::too_large(limit),
+        BodyError::NoMemory => ApiError::no_memory(error.to_string()),
         BodyError::Incomplete(_) => ApiError::bad_request(
             "InvalidRequestContentException",
             "the request body did not arrive completely",

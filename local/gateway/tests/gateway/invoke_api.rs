@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{FakeInvoke, ROOT, Segments, TestResponse, failure, header, outcome};
+use crate::support::{
+    FakeInvoke, ROOT, Segments, TestResponse, failure, header, outcome, without_memory,
+};
 use axum::body::Body;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -393,6 +395,21 @@ fn event_over_1_mb() -> Request<Body> {
     let body = format!("\"{}\"", "a".repeat(1 << 20));
     let request = post("items").header("x-amz-invocation-type", "Event");
     request.body(Body::from(body)).unwrap()
+}
+
+#[tokio::test]
+async fn without_memory_for_the_payload_the_caller_should_try_again() {
+    let invoke = FakeInvoke::returning(json!(1));
+    let (request, held) = without_memory(post("items")).await;
+    let response = send(&invoke, request).await;
+    assert_eq!(response.status, 503);
+    assert_eq!(
+        response.header("x-amzn-errortype"),
+        Some("ServiceException")
+    );
+    assert_eq!(response.header("retry-after"), Some("5"));
+    assert!(invoke.seen.lock().unwrap().is_empty());
+    drop(held);
 }
 
 #[tokio::test]

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::support::{FakeInvoke, Gateway, TestResponse, http_api, ok, outcome, rest, with_routes};
+use crate::support::{
+    FakeInvoke, Gateway, TestResponse, http_api, ok, outcome, rest, with_routes, without_memory,
+};
 use axum::body::Body;
 use http::Request;
 use serde_json::{Value, json};
@@ -411,4 +413,21 @@ async fn several_apis_share_an_address_unless_they_share_a_route() {
         error.contains("GET /a/{x}") && error.contains("GET /a/{y}"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn without_memory_for_the_body_the_caller_should_try_again() {
+    for api in [rest(), http_api()] {
+        let gateway = Gateway::new(api, &["POST /items"], FakeInvoke::returning(ok()));
+        let request = Request::post("/items").header("host", "localhost:3000");
+        let (request, held) = without_memory(request).await;
+        let response = gateway.send(request).await;
+        assert_eq!(response.status, 503);
+        assert_eq!(response.header("retry-after"), Some("5"));
+        assert_eq!(response.message(), "Service Unavailable");
+        let note = gateway.access().note.unwrap();
+        assert!(note.contains("use all memory for bodies"), "{note}");
+        assert!(gateway.invoke.seen.lock().unwrap().is_empty());
+        drop(held);
+    }
 }

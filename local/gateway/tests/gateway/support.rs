@@ -16,6 +16,7 @@ use xray_local_gateway::{
     Access, AccessLog, Api, ApiGateway, ApiKind, GatewayError, Invoke, InvokeFuture, Route,
 };
 use xray_local_lambda_rules::FunctionName;
+use xray_local_listener::{BodyReader, Limits};
 use xray_local_sandbox::{FunctionError, Invocation, InvokeError, InvokeOutcome, SegmentSink};
 
 type Handler = dyn Fn(&str, &Invocation) -> Result<InvokeOutcome, InvokeError> + Send + Sync;
@@ -90,6 +91,20 @@ impl Invoke for FakeInvoke {
     fn has(&self, function: &FunctionName<'_>) -> bool {
         function.matches("us-east-1", "123456789012", function.name) && function.name != "missing"
     }
+}
+
+/// A request with a large body for a listener whose memory another body uses: it holds the
+/// second value.
+pub(crate) async fn without_memory(request: http::request::Builder) -> (Request<Body>, Bytes) {
+    const LARGE: usize = 100_000;
+    let reader = BodyReader::new(&Limits {
+        body_bytes: LARGE,
+        body_wait: Duration::ZERO,
+        ..Limits::default()
+    });
+    let large = || Body::from(vec![b'x'; LARGE]);
+    let held = reader.read(large(), LARGE).await.unwrap();
+    (request.extension(reader).body(large()).unwrap(), held)
 }
 
 /// The outcome of a function that returned this payload.

@@ -1,7 +1,9 @@
 use std::collections::HashSet;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
+use xray_local_listener::{BodyReader, Limits};
 
 use crate::client::{api, post, send};
 
@@ -191,4 +193,30 @@ async fn the_index_page_explains_how_to_see_traces() {
     ] {
         assert!(text.contains(expected), "{expected} is not in: {text}");
     }
+}
+
+#[tokio::test]
+async fn without_memory_for_the_body_the_caller_should_try_again() {
+    const LARGE: usize = 100_000;
+    let reader = BodyReader::new(&Limits {
+        body_bytes: LARGE,
+        body_wait: Duration::ZERO,
+        ..Limits::default()
+    });
+    let large = || Body::from(vec![b' '; LARGE]);
+    let held = reader.read(large(), LARGE).await.unwrap();
+    let request = || {
+        let request = Request::post("/TraceSegments").extension(reader.clone());
+        request.body(large()).unwrap()
+    };
+    let response = send(&api(), request()).await;
+    assert_eq!(response.headers["retry-after"], "5");
+    let (status, name, message) = response.error();
+    assert_eq!(
+        (status, name.as_str()),
+        (503, "ServiceUnavailableException")
+    );
+    assert!(message.contains("use all memory for bodies"), "{message}");
+    drop(held);
+    assert_eq!(send(&api(), request()).await.error().0, 400);
 }
