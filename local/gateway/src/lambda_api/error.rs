@@ -40,6 +40,20 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, error_type, message)
     }
 
+    /// Too many asynchronous invocations wait or run.
+    pub(super) fn too_many_events() -> Self {
+        let message = "Rate Exceeded. Too many asynchronous invocations wait; send fewer at a time";
+        Self {
+            reason_member: Some("ConcurrentInvocationLimitExceeded"),
+            retry: true,
+            ..Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "TooManyRequestsException",
+                message,
+            )
+        }
+    }
+
     /// The listener has no memory for the payload, for this reason.
     pub(super) fn no_memory(reason: String) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;

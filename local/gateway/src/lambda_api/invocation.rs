@@ -16,6 +16,7 @@ use xray_local_lambda_rules::{
 use xray_local_listener::{BodyError, BodyReader};
 use xray_local_sandbox::{Invocation, InvokeError, InvokeOutcome};
 
+use super::EventQueue;
 use super::error::ApiError;
 use crate::invoke::Invoke;
 use crate::invoke::error_name;
@@ -88,7 +89,11 @@ impl<'a> InvokeRequest<'a> {
         })
     }
 
-    pub(super) async fn run(self, invoke: Arc<dyn Invoke>) -> Result<Response, ApiError> {
+    pub(super) async fn run(
+        self,
+        invoke: Arc<dyn Invoke>,
+        queue: EventQueue,
+    ) -> Result<Response, ApiError> {
         if !invoke.has(&self.function) {
             return Err(ApiError::not_found(self.given));
         }
@@ -96,7 +101,12 @@ impl<'a> InvokeRequest<'a> {
         match self.kind {
             InvocationType::DryRun => Ok(empty(StatusCode::NO_CONTENT)),
             InvocationType::Event => {
-                tokio::spawn(run_event(invoke, name, self.invocation));
+                let place = queue.try_acquire_owned();
+                let place = place.map_err(|_| ApiError::too_many_events())?;
+                tokio::spawn(async move {
+                    run_event(invoke, name, self.invocation).await;
+                    drop(place);
+                });
                 Ok(empty(StatusCode::ACCEPTED))
             }
             InvocationType::RequestResponse => {

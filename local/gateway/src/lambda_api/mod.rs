@@ -10,6 +10,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use axum::routing::post;
 use http::{HeaderValue, StatusCode};
+use tokio::sync::Semaphore;
 
 use crate::invoke::Invoke;
 pub(crate) use error::ApiError;
@@ -21,22 +22,30 @@ use invocation::InvokeRequest;
 /// A payload may have 6,291,456 bytes, or 1 MiB if the invocation is asynchronous. Every version
 /// and alias runs `$LATEST`.
 pub fn lambda_router(invoke: Arc<dyn Invoke>) -> Router {
+    let queue = Arc::new(Semaphore::new(MAX_QUEUED_EVENTS));
     Router::new()
         .route("/2015-03-31/functions/{name}/invocations", post(handle))
         .fallback(unknown_operation)
         .method_not_allowed_fallback(unknown_operation)
-        .with_state(invoke)
+        .with_state((invoke, queue))
 }
 
+/// Asynchronous invocations that wait or run. Further ones are rejected, because the events of
+/// all are in memory, also after their callers are gone.
+const MAX_QUEUED_EVENTS: usize = 1_000;
+
+/// One permit for each asynchronous invocation that can be accepted.
+type EventQueue = Arc<Semaphore>;
+
 async fn handle(
-    State(invoke): State<Arc<dyn Invoke>>,
+    State((invoke, queue)): State<(Arc<dyn Invoke>, EventQueue)>,
     Path(name): Path<String>,
     request: Request,
 ) -> Response {
     // A task of its own, so that the function runs even if the caller disconnects.
     let response = tokio::spawn(async move {
         let request = InvokeRequest::read(&name, request).await?;
-        request.run(invoke).await
+        request.run(invoke, queue).await
     });
     let response = response.await.unwrap_or_else(|_panicked| {
         let message = "a bug in this program: the invocation's task panicked";

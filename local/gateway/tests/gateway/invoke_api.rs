@@ -163,6 +163,25 @@ async fn a_throttled_asynchronous_invocation_is_tried_again() {
     assert_eq!(invoke.seen.lock().unwrap().len(), 4);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_thousand_asynchronous_invocations_wait_at_a_time() {
+    let invoke = FakeInvoke::after(Duration::from_secs(1), json!(1));
+    let router = lambda_router(invoke.clone());
+    let event = || empty(post("items").header("x-amz-invocation-type", "Event"));
+    let status = async || router.clone().oneshot(event()).await.unwrap().status();
+    for _ in 0..1_000 {
+        assert_eq!(status().await, 202);
+    }
+    let response = TestResponse::of(router.clone().oneshot(event()).await.unwrap()).await;
+    assert_eq!(
+        (response.status, response.header("x-amzn-errortype")),
+        (429, Some("TooManyRequestsException"))
+    );
+    assert_eq!(response.header("retry-after"), Some("5"));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(status().await, 202);
+}
+
 #[tokio::test]
 async fn a_dry_run_runs_nothing() {
     let invoke = FakeInvoke::returning(json!(1));
