@@ -2,13 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "an unwrap that fails is a failed test")]
 
-use std::io::{BufRead, BufReader};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 const TEMPLATE: &str = "\
 AWSTemplateFormatVersion: '2010-09-09'
@@ -218,6 +216,7 @@ fn the_argument_that_makes_the_program_a_supervisor_is_not_for_users() {
 }
 
 /// Starts a daemon: another group, session and parent, and no variables.
+#[cfg(target_os = "linux")]
 const STARTS_A_DAEMON: &str = r#"#!/usr/bin/env python3
 import http.client, os, time
 api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
@@ -237,6 +236,10 @@ time.sleep(600)
 #[cfg(target_os = "linux")]
 #[test]
 fn every_process_of_a_function_ends_if_the_program_is_killed() {
+    use std::io::{BufRead, BufReader};
+    use std::path::PathBuf;
+    use std::time::{Duration, Instant};
+
     let project = project();
     script(&project.path().join("code/bootstrap"), STARTS_A_DAEMON);
     let mut program = Command::new(env!("CARGO_BIN_EXE_xray-local"))

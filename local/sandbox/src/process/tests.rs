@@ -240,6 +240,7 @@ async fn the_next_supervisor_has_started_in_advance_and_is_replaced_if_it_was_ki
     assert_eq!(parent_of_a_program(supervisor).await, started()[2]);
 }
 
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_program_receives_no_socket_of_its_supervisor() {
     let folder = tempfile::tempdir().unwrap();
