@@ -1,6 +1,5 @@
-use std::collections::HashSet;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -129,13 +128,13 @@ async fn runtimes_and_extensions_are_answered() {
 #[tokio::test]
 async fn each_environment_has_a_loopback_address_of_its_own() {
     let lambda = TestLambda::new();
-    let mut hosts = HashSet::new();
+    let mut hosts = std::collections::HashSet::new();
     for _ in 0..3 {
         // A replaced function starts a new environment.
         lambda.sandbox.add_function(lambda.function());
-        let address: SocketAddr = runtime_api(&lambda).await.parse().unwrap();
+        let address: std::net::SocketAddr = runtime_api(&lambda).await.parse().unwrap();
         assert!(address.ip().is_loopback(), "{address}");
-        assert_ne!(address.ip(), Ipv4Addr::LOCALHOST);
+        assert_ne!(address.ip(), std::net::Ipv4Addr::LOCALHOST);
         assert!(hosts.insert(address.ip()), "{address} is used twice");
     }
     lambda.sandbox.shutdown().await;
