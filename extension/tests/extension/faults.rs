@@ -311,12 +311,11 @@ async fn after_two_flushes_no_invocation_waits_for_a_silent_x_ray() {
     );
 }
 
-#[tokio::test]
-async fn after_two_flushes_no_invocation_waits_for_lost_packets() {
+/// Runs eight invocations, each with a document that no X-Ray receives.
+async fn invoke_without_x_ray(address: &str) {
     let mut lambda = Lambda::start(LambdaOptions::default()).await;
-    let xray = LostXRay::start();
     let timeout = [("XRAY_LAMBDA_FLUSH_TIMEOUT_MS", "400")];
-    let extension = Extension::start_with(&lambda, &xray.address, &timeout);
+    let extension = Extension::start_with(&lambda, address, &timeout);
     lambda.ready().await;
     lambda.telemetry("[]").await;
     let mut held = Vec::new();
@@ -338,6 +337,18 @@ async fn after_two_flushes_no_invocation_waits_for_lost_packets() {
         log.contains("8 documents received: 0 sent, 0 rejected, 8 dropped, 0 buffered"),
         "{log}"
     );
+}
+
+#[tokio::test]
+async fn after_two_flushes_no_invocation_waits_for_lost_packets() {
+    let xray = LostXRay::start();
+    invoke_without_x_ray(&xray.address).await;
+}
+
+#[tokio::test]
+async fn after_two_flushes_no_invocation_waits_for_an_unknown_host() {
+    // No name ends in `.invalid` (RFC 6761).
+    invoke_without_x_ray("xray.invalid:2001").await;
 }
 
 #[tokio::test]
@@ -391,7 +402,8 @@ async fn one_invalid_document_does_not_lose_the_others() {
         fixture.extension.send_done("r-1");
         fixture.lambda.wait_for_next().await;
         let requests = fixture.xray.request_sizes();
-        assert!(requests.len() <= 1 + 12, "{requests:?}");
+        // The documents before INVOKE was read are a batch of their own.
+        assert!(requests.len() <= 2 + 12, "{requests:?}");
         let (_, log) = fixture.shutdown().await;
         assert!(
             log.contains("50 documents received: 49 sent, 1 rejected, 0 dropped, 0 buffered"),
@@ -419,7 +431,8 @@ async fn fifty_invalid_documents_take_few_requests() {
     fixture.extension.send_done("r-1");
     fixture.lambda.wait_for_next().await;
     let requests = fixture.xray.request_sizes();
-    assert!(requests.len() <= 1 + 16, "{requests:?}");
+    // INVOKE sends the documents that are read before it, the end sends the others.
+    assert!(requests.len() <= 2 * (1 + 16), "{requests:?}");
     let (_, log) = fixture.shutdown().await;
     assert!(log.contains("50 documents received: 0 sent, "), "{log}");
     assert!(log.contains(" 0 buffered"), "{log}");

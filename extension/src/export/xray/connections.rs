@@ -40,6 +40,10 @@ pub(super) struct PooledClient {
 /// balancers may have dropped them silently, which only a timeout would show.
 const MAX_IDLE: Duration = Duration::from_secs(30);
 
+/// The longest time to connect, TLS included: the default of the AWS SDK for Rust. If the first
+/// packet is lost, Linux sends it again after one and after three seconds.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_100);
+
 impl Connections {
     /// Connections to `endpoint`, a base URL. The roots are those of `ca_bundle`, or Mozilla's.
     pub(super) fn new(endpoint: Option<&str>, ca_bundle: Option<CaBundle>) -> Self {
@@ -96,6 +100,7 @@ impl Connections {
         }
         let mut builder = Client::builder()
             .user_agent(concat!("xray-lambda-extension/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .http1_only()
             .tcp_nodelay(true);
