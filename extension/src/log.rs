@@ -71,13 +71,6 @@ impl Log {
         }
     }
 
-    /// Writes a line if `XRAY_LAMBDA_LOG` is `debug`.
-    pub(crate) fn debug(&mut self, line: impl Display) {
-        if settings().level == Level::Debug {
-            LogLine::new(Level::Debug, line.to_string()).write();
-        }
-    }
-
     fn is_new(&mut self, line: &str) -> bool {
         !self.written.contains(line) && self.has_space() && self.written.insert(line.to_owned())
     }
@@ -160,6 +153,13 @@ impl Level {
 
 fn settings() -> LogSettings {
     SETTINGS.get().copied().unwrap_or_default()
+}
+
+/// Writes a line if `XRAY_LAMBDA_LOG` is `debug`.
+pub(crate) fn debug(line: impl Display) {
+    if settings().level == Level::Debug {
+        LogLine::new(Level::Debug, line.to_string()).write();
+    }
 }
 
 /// Writes a line about a problem.

@@ -138,6 +138,7 @@ fn started(config: &Config) -> LogLine {
                 Some(endpoint) => format!("X-Ray at {endpoint}"),
                 None => "X-Ray without an endpoint".to_owned(),
             },
+            SinkChoice::Relay(address) => format!("the daemon at {address}"),
             SinkChoice::File(path) => path.display().to_string(),
         })
         .collect();

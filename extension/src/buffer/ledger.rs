@@ -1,6 +1,5 @@
 use std::fmt;
 
-use crate::export::Counts;
 use serde::Serialize;
 
 /// Counts what became of each document that was received for one sink. At any time
@@ -104,6 +103,19 @@ impl Ledger {
     pub(crate) fn has_losses(&self) -> bool {
         self.rejected + self.dropped + self.dropped_by_kernel + self.dropped_by_wrapper > 0
     }
+}
+
+/// The counts of one sink that it may report. Each only grows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Documents and datagrams that were received.
+    pub received: u64,
+    /// Documents that the sink accepted.
+    pub sent: u64,
+    /// Documents that the extension or the sink rejected.
+    pub rejected: u64,
+    /// Documents that were dropped because space or time ran out.
+    pub dropped: u64,
 }
 
 impl fmt::Display for Ledger {

@@ -6,5 +6,6 @@ mod ledger;
 mod limits;
 
 pub(crate) use document_buffer::{Batch, DocumentBuffer};
+pub use ledger::Counts;
 pub(crate) use ledger::Ledger;
 pub(crate) use limits::BatchLimits;

@@ -8,6 +8,7 @@ use super::breaker::Breaker;
 use super::sink::{Failure, Fate, LeftOut, Outcome, Sink, no_response};
 use crate::Log;
 use crate::buffer::{Batch, BatchLimits, DocumentBuffer, Ledger};
+use crate::log::debug;
 use crate::raw_document::RawDocument;
 
 /// Buffers and sends the documents of one sink, several batches at a time, and counts each
@@ -268,7 +269,7 @@ impl Exporter {
         let dropped = match finished.outcome {
             Some(Outcome::Accepted(left_out)) => self.accepted(&batch, &left_out, sent, now, log),
             Some(Outcome::Split(reason)) if batch.len() > 1 => {
-                log.debug(format_args!("a batch was split: {reason}"));
+                debug(format_args!("a batch was split: {reason}"));
                 self.wanted += batch.len();
                 self.buffer.split(&batch)
             }
@@ -286,7 +287,7 @@ impl Exporter {
                 self.buffer.put_back(&batch)
             }
         };
-        log.debug(format_args!(
+        debug(format_args!(
             "{} responded to {} documents after {latency:?}",
             self.name(),
             batch.len()
@@ -414,7 +415,7 @@ impl Exporter {
         if dead.is_empty() {
             return;
         }
-        log.debug(format_args!(
+        debug(format_args!(
             "{} batches are sent again: their connections are probably dead",
             dead.len()
         ));

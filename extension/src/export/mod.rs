@@ -11,6 +11,7 @@ pub mod relay;
 mod sink;
 pub mod xray;
 
+pub use crate::buffer::Counts;
 pub use exporter::Exporter;
 pub use exporters::Exporters;
-pub use sink::{Counts, Failure, Fate, LeftOut, Outcome, SendFuture, Sink};
+pub use sink::{Failure, Fate, LeftOut, Outcome, SendFuture, Sink};

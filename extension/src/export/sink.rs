@@ -3,7 +3,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use crate::buffer::{Batch, BatchLimits};
+use crate::buffer::{Batch, BatchLimits, Counts};
 
 /// A destination of documents. A batch is sent again if its response was lost, so a sink must
 /// accept the same document twice.
@@ -32,19 +32,6 @@ pub trait Sink: fmt::Debug + Send + Sync + 'static {
 
     /// Sends one batch. Must end by `until`.
     fn send<'a>(&'a self, batch: &'a Batch, until: Instant) -> SendFuture<'a>;
-}
-
-/// What became of the documents that were received for a sink. Each count only grows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Documents and datagrams that were received.
-    pub received: u64,
-    /// Documents that the sink accepted.
-    pub sent: u64,
-    /// Documents that the extension or the sink rejected.
-    pub rejected: u64,
-    /// Documents that were dropped because space or time ran out.
-    pub dropped: u64,
 }
 
 /// The future of [`Sink::send`].

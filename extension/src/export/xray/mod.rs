@@ -33,9 +33,9 @@ use self::latency::Latency;
 use self::request::Failure;
 use self::response::{outcome, retry_after};
 use self::telemetry_records::{RequestError, TelemetryRecords};
-use super::sink::{Counts, Outcome, SendFuture, Sink, no_response};
-use crate::Log;
-use crate::buffer::{Batch, BatchLimits};
+use super::sink::{Outcome, SendFuture, Sink, no_response};
+use crate::buffer::{Batch, BatchLimits, Counts};
+use crate::log::debug;
 
 /// Sends documents with PutTraceSegments, to AWS X-Ray or to another service at
 /// `AWS_ENDPOINT_URL_XRAY`.
@@ -128,7 +128,7 @@ impl XRay {
                 Ok(Err(reason)) => reason,
                 Err(_) => no_response(NAME, TELEMETRY_RECORDS_TIMEOUT),
             };
-            Log::default().debug(format_args!("a telemetry record was not sent: {reason}"));
+            debug(format_args!("a telemetry record was not sent: {reason}"));
         });
     }
 

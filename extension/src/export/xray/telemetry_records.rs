@@ -5,7 +5,7 @@ use hyper::body::Bytes;
 use serde::Serialize;
 use xray_document::Timestamp;
 
-use crate::export::sink::Counts;
+use crate::buffer::Counts;
 
 /// The records of PutTelemetryRecords: what became of documents since the last record. The daemon
 /// sends one each minute on a timer; here it goes out beside a batch, because a frozen sandbox
