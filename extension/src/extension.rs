@@ -147,7 +147,9 @@ impl Extension {
             self.read_all_documents();
         }
         let exporters = &self.pipeline.exporters;
-        let (has_waiting, is_failing) = (exporters.has_waiting(), exporters.is_failing());
+        // Sinks that pause take nothing now, except in the final flush.
+        let pauses = !self.flush_control.is_shutting_down() && !exporters.can_delay();
+        let (has_waiting, is_failing) = (exporters.has_waiting(), exporters.is_failing() || pauses);
         self.input(Input::Idle {
             has_waiting,
             is_failing,
