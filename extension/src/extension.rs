@@ -2,8 +2,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use xray_document::{Document, Timestamp};
 
+use crate::export::relay::OpenTelemetryRelay;
 use crate::flush::{Action, FlushControl, Input, State};
-use crate::intake::{Intake, Received};
+use crate::intake::{Intake, Received, Rejection};
 use crate::lifecycle::{self, Next};
 use crate::log::{Log, LogLine};
 use crate::metrics::Metrics;
@@ -19,6 +20,8 @@ pub struct Extension {
     pub next: Next,
     /// Receives documents by UDP.
     pub intake: Intake,
+    /// Passes on datagrams of OpenTelemetry; `None` if no other daemon is known.
+    pub open_telemetry: Option<OpenTelemetryRelay>,
     /// Receives platform events; `None` if there is no subscription.
     pub telemetry: Option<Subscription>,
     /// Turns platform events into documents.
@@ -176,6 +179,9 @@ impl Extension {
                     can_delay: self.pipeline.exporters.can_delay(),
                 });
                 self.pipeline.exporters.warm();
+                if invoke.trace_header.contains("Sampled=1") && self.intake.is_silent() {
+                    self.log.once("no SDK has sent a document in ten sampled invocations; if the function uses one, see \"Is everything received?\" in the README");
+                }
                 self.write_metrics(false);
             }
             Some(lifecycle::Event::Shutdown { deadline_ms }) => {
@@ -206,11 +212,8 @@ impl Extension {
                     buffered |= self.pipeline.accept(document, &mut self.log);
                 }
                 Some(Received::Done { request_id, .. }) => done.push(request_id),
-                Some(Received::Rejected(rejection)) => {
-                    self.pipeline.exporters.count_rejected();
-                    self.log
-                        .once(format_args!("rejected a datagram: {rejection}"));
-                }
+                Some(Received::OpenTelemetry(datagram)) => self.pass_on(&datagram),
+                Some(Received::Rejected(rejection)) => self.reject(rejection),
                 None => {
                     more = false;
                     break;
@@ -225,6 +228,27 @@ impl Extension {
             });
         }
         more
+    }
+
+    fn reject(&mut self, rejection: Rejection) {
+        self.pipeline.exporters.count_rejected();
+        self.log
+            .once(format_args!("rejected a datagram: {rejection}"));
+    }
+
+    /// Passes a datagram of OpenTelemetry to Lambda's own daemon, or rejects it.
+    fn pass_on(&mut self, datagram: &[u8]) {
+        match &mut self.open_telemetry {
+            None => self.reject(Rejection::OpenTelemetry),
+            Some(relay) => {
+                if let Err(error) = relay.send(datagram) {
+                    self.pipeline.exporters.count_rejected();
+                    self.log.once(format_args!(
+                        "a datagram of OpenTelemetry did not reach Lambda's daemon: {error}"
+                    ));
+                }
+            }
+        }
     }
 
     /// Counts and logs documents that the wrapper sent and that never arrived.

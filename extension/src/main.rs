@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use xray_lambda_extension::export::file::File;
-use xray_lambda_extension::export::relay::Relay;
+use xray_lambda_extension::export::relay::{OpenTelemetryRelay, Relay};
 use xray_lambda_extension::export::xray::{XRay, XRayApi};
 use xray_lambda_extension::export::{Exporter, Exporters};
 use xray_lambda_extension::flush::{FlushControl, Limits};
@@ -88,6 +88,7 @@ async fn run(config: &Config, mut log: Log) -> ExitCode {
             telemetry.is_some(),
             !receives_invokes,
         ),
+        open_telemetry: config.platform_daemon.map(OpenTelemetryRelay::new),
         telemetry,
         platform: PlatformRecorder::new(platform_settings(config, receives_invokes)),
         pipeline: Pipeline::new(AllowAll, KeepAll, exporters(config, &api)),

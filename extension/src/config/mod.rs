@@ -43,6 +43,8 @@ pub struct Config {
     pub function_name: Option<String>,
     /// The UDP address that documents are sent to; always a loopback address.
     pub intake: SocketAddr,
+    /// The UDP address of Lambda's own daemon, if a setting names it.
+    pub platform_daemon: Option<SocketAddr>,
     /// The TCP address of centralized sampling; always a loopback address.
     pub sampling_proxy: SocketAddr,
     /// The endpoint and credentials of X-Ray.
@@ -104,6 +106,7 @@ impl Config {
         let mut warnings = Vec::new();
         let daemon = daemon_addresses(get, &mut warnings);
         let xray = xray::settings(get, &mut warnings);
+        let sinks = sinks(get, daemon.udp, &mut warnings);
         let buffer_bytes = BUFFER_BYTES.number(get, &mut warnings);
         let flush_strategy = flush_strategy(get, &mut warnings);
         let flush_timeout = flush_timeout(get, &mut warnings);
@@ -115,6 +118,7 @@ impl Config {
             function_name: get("AWS_LAMBDA_FUNCTION_NAME"),
             intake: daemon.udp,
             sampling_proxy: daemon.tcp,
+            platform_daemon: platform_daemon(get, &sinks),
             xray,
             buffer_bytes,
             flush_strategy,
@@ -122,9 +126,9 @@ impl Config {
             function_segment: FUNCTION_SEGMENT.boolean(get, &mut warnings),
             sampling: sampling(get, &mut warnings),
             platform_annotations: PLATFORM_ANNOTATIONS.boolean(get, &mut warnings),
+            sinks,
             log: log_settings(get, &mut warnings),
             metrics: metrics(get, &mut warnings),
-            sinks: sinks(get, daemon.udp, &mut warnings),
             warnings,
         }
     }
@@ -140,6 +144,21 @@ fn program_name() -> String {
         || env!("CARGO_PKG_NAME").to_owned(),
         |file| file.to_string_lossy().into_owned(),
     )
+}
+
+/// The address of the sink `relay`, or an `AWS_XRAY_DAEMON_ADDRESS` outside the sandbox.
+fn platform_daemon(get: Variables<'_>, sinks: &[SinkChoice]) -> Option<SocketAddr> {
+    let relay = sinks.iter().find_map(|sink| match sink {
+        SinkChoice::Relay(address) => Some(*address),
+        SinkChoice::XRay | SinkChoice::File(_) => None,
+    });
+    let variable = || {
+        get("AWS_XRAY_DAEMON_ADDRESS")?
+            .trim()
+            .parse::<SocketAddr>()
+            .ok()
+    };
+    relay.or_else(|| variable().filter(|address| !address.ip().is_loopback()))
 }
 
 fn daemon_addresses(get: Variables<'_>, warnings: &mut Vec<String>) -> DaemonAddresses {
@@ -241,6 +260,23 @@ mod tests {
         ]) {
             assert!(warning.starts_with(name), "{warning}");
         }
+    }
+
+    #[test]
+    fn lambdas_own_daemon_is_known_from_the_sink_or_from_the_address() {
+        let daemon = |variables: &[_]| config(variables).platform_daemon.map(|it| it.to_string());
+        let address = ("AWS_XRAY_DAEMON_ADDRESS", "169.254.79.129:2000");
+        let relay = ("XRAY_LAMBDA_SINKS", "xray,relay");
+        assert_eq!(daemon(&[address]).as_deref(), Some("169.254.79.129:2000"));
+        assert_eq!(
+            daemon(&[address, relay]).as_deref(),
+            Some("169.254.100.1:2000")
+        );
+        assert_eq!(
+            daemon(&[("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000")]),
+            None
+        );
+        assert_eq!(daemon(&[]), None);
     }
 
     #[test]

@@ -15,6 +15,9 @@ pub(crate) enum Received {
         /// The number of documents of the sender up to now, if it counts them.
         documents: Option<u64>,
     },
+    /// Spans (`T1S`, `T1U`) or metrics (`M1`) of OpenTelemetry, which the ADOT SDKs send to the
+    /// daemon's port in Lambda. PutTraceSegments accepts neither; Lambda's own daemon does.
+    OpenTelemetry(Box<[u8]>),
     /// The datagram contains no document that X-Ray would accept.
     Rejected(Rejection),
 }
@@ -26,8 +29,7 @@ pub(crate) enum Rejection {
     Datagram(DatagramError),
     /// The stream is not one of the wrapper.
     Frame,
-    /// Spans (`T1S`, `T1U`) or metrics (`M1`) of OpenTelemetry, which the ADOT SDKs send to
-    /// the daemon's port in Lambda. PutTraceSegments accepts neither.
+    /// A datagram of OpenTelemetry, and no other daemon is known.
     OpenTelemetry,
     /// PutTraceSegments would leave the document unprocessed with this error code.
     Document(ErrorCode),
@@ -56,7 +58,7 @@ pub(crate) fn parse(datagram: &[u8]) -> Received {
             head.in_progress,
             json,
         )),
-        Err(_) if is_open_telemetry(json) => Received::Rejected(Rejection::OpenTelemetry),
+        Err(_) if is_open_telemetry(json) => Received::OpenTelemetry(datagram.into()),
         Err(error) => Received::Rejected(Rejection::Document(error.code)),
     }
 }
@@ -73,7 +75,7 @@ impl fmt::Display for Rejection {
             Self::Datagram(error) => write!(f, "{error}"),
             Self::Frame => f.write_str("its stream is not one of the wrapper"),
             Self::OpenTelemetry => f.write_str(
-                "it contains OpenTelemetry data, which PutTraceSegments does not accept; use an X-Ray SDK",
+                "it contains OpenTelemetry data, which PutTraceSegments does not accept; use an X-Ray SDK, or pass it to Lambda's own daemon with XRAY_LAMBDA_SINKS=relay",
             ),
             Self::Document(code) => match code {
                 ErrorCode::ParseError => f.write_str("its document is not a JSON object"),
@@ -154,12 +156,13 @@ mod tests {
     }
 
     #[test]
-    fn open_telemetry_payloads_are_recognised() {
+    fn open_telemetry_payloads_are_recognised_and_kept() {
         for kind in ["T1S", "T1U", "M1"] {
-            assert_eq!(
-                rejection(&format!("{kind}CgoKCA==")),
-                Some(Rejection::OpenTelemetry)
-            );
+            let body = format!("{kind}CgoKCA==");
+            let Received::OpenTelemetry(bytes) = datagram(&body) else {
+                panic!("{kind}")
+            };
+            assert!(bytes.ends_with(body.as_bytes()) && bytes.starts_with(b"{"));
         }
     }
 }

@@ -5,6 +5,7 @@ mod address;
 mod datagram;
 mod loss;
 mod senders;
+mod silence;
 mod socket;
 #[cfg(target_os = "linux")]
 mod stream;
@@ -13,5 +14,5 @@ mod stream;
 mod stream;
 
 pub(crate) use address::{DEFAULT_ADDRESS, DaemonAddresses, parse_address};
-pub(crate) use datagram::Received;
+pub(crate) use datagram::{Received, Rejection};
 pub use socket::Intake;

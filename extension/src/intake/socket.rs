@@ -11,6 +11,7 @@ use xray_document::limits::DAEMON_RECEIVE_BUFFER_BYTES;
 use super::datagram::{self, Received, Rejection};
 use super::loss::Loss;
 use super::senders::Senders;
+use super::silence::Silence;
 use super::stream::Streams;
 
 /// The daemon's UDP port, and the streams of wrappers.
@@ -28,6 +29,7 @@ pub struct Intake {
     missing_in_wrapper: u64,
     /// The losses that [`take_loss`](Self::take_loss) has not returned yet.
     losses: Vec<Loss>,
+    silence: Silence,
 }
 
 /// The pause after a read error. Without it, a permanent error would use all CPU time.
@@ -76,6 +78,7 @@ impl Intake {
             missing_in_kernel: 0,
             missing_in_wrapper: 0,
             losses: Vec::new(),
+            silence: Silence::default(),
         }
     }
 
@@ -104,7 +107,17 @@ impl Intake {
     /// Returns the next datagram that has already arrived. Reads the UDP socket first, because
     /// only there the kernel drops what its buffer cannot hold.
     pub(crate) fn try_read(&mut self) -> Option<Received> {
-        self.try_read_socket().or_else(|| self.try_read_streams())
+        let received = self.try_read_socket().or_else(|| self.try_read_streams());
+        if received.is_some() {
+            self.silence.end();
+        }
+        received
+    }
+
+    /// Reports that a sampled invocation began. Returns true once, if nothing was received in the
+    /// ten before it.
+    pub(crate) fn is_silent(&mut self) -> bool {
+        self.silence.invocation()
     }
 
     fn try_read_socket(&mut self) -> Option<Received> {
@@ -131,7 +144,9 @@ impl Intake {
                         .extend((missing > 0).then_some(Loss::InKernel(missing)));
                 }
                 Received::Done { .. } => {}
-                Received::Document(_) | Received::Rejected(_) => self.senders.count(sender),
+                Received::Document(_) | Received::OpenTelemetry(_) | Received::Rejected(_) => {
+                    self.senders.count(sender);
+                }
             }
             return Some(received);
         }
@@ -152,7 +167,9 @@ impl Intake {
                     losses.extend((missing > 0).then_some(Loss::InWrapper(missing)));
                 }
                 Received::Done { .. } => {}
-                Received::Document(_) | Received::Rejected(_) => *documents += 1,
+                Received::Document(_) | Received::OpenTelemetry(_) | Received::Rejected(_) => {
+                    *documents += 1;
+                }
             }
             received
         })?;

@@ -122,3 +122,48 @@ async fn datagrams_dropped_by_the_kernel_are_counted() {
     assert!(dropped > 0 && received + dropped == 200, "{log}");
     assert!(!xray.received().is_empty());
 }
+
+#[tokio::test]
+async fn datagrams_of_open_telemetry_are_passed_to_the_daemon_of_the_relay() {
+    let daemon = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
+    let xray = XRay::start([]).await;
+    let sinks = format!("relay:{}", daemon.local_addr().unwrap());
+    let extension = Extension::start_with(&lambda, &xray.address, &[("XRAY_LAMBDA_SINKS", &sinks)]);
+    lambda.ready().await;
+    for body in ["T1SCgoKCA==", "T1UCgoKCA==", "M1CgoKCA=="] {
+        // Java writes the header with spaces.
+        let datagram = format!("{{\"format\": \"json\", \"version\": 1}}\n{body}");
+        extension.send_bytes(datagram.as_bytes());
+        let mut buffer = [0; 100];
+        let length = daemon.recv(&mut buffer).await.unwrap();
+        assert_eq!(&buffer[..length], datagram.as_bytes());
+    }
+    lambda.shutdown("SPINDOWN");
+    assert_eq!(extension.exited().await.1, "");
+}
+
+#[tokio::test]
+async fn silence_in_sampled_invocations_is_reported_once() {
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
+    let xray = XRay::start([]).await;
+    let extension = Extension::start(&lambda, &xray.address);
+    lambda.ready().await;
+    lambda.telemetry("[]").await;
+    for n in 0..13 {
+        let written = lambda.push_event(serde_json::json!({
+            "eventType": "INVOKE",
+            "deadlineMs": crate::lambda::epoch_ms() + 30_000,
+            "requestId": format!("r-{n}"),
+            "invokedFunctionArn": "arn:aws:lambda:eu-west-1:123456789012:function:orders",
+            "tracing": {"type": "X-Amzn-Trace-Id", "value": "Root=1-6750a1b2-00112233445566778899aabb;Parent=53995c3f42cd8ad8;Sampled=1"},
+        }));
+        written.await.unwrap();
+        lambda.runtime_done(&format!("r-{n}")).await;
+        lambda.wait_for_next().await;
+    }
+    lambda.shutdown("SPINDOWN");
+    let (_, log) = extension.exited().await;
+    let line = "no SDK has sent a document in ten sampled invocations";
+    assert_eq!(log.matches(line).count(), 1, "{log}");
+}

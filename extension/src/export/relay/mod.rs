@@ -1,6 +1,8 @@
 //! Lambda's own X-Ray daemon as a sink, outside the sandbox: documents go to it by UDP, as
 //! without the layer. It needs no route to X-Ray, and costs no request in billed time.
 
+mod open_telemetry;
+
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -11,6 +13,7 @@ use tokio::time::timeout_at;
 use xray_document::Datagram;
 use xray_document::limits::MAX_DOCUMENTS_PER_PUT;
 
+pub use self::open_telemetry::OpenTelemetryRelay;
 use super::sink::{Fate, LeftOut, Outcome, SendFuture, Sink, no_response};
 use crate::buffer::{Batch, BatchLimits};
 
@@ -48,11 +51,7 @@ impl Relay {
         }
     }
 
-    /// Sends one datagram as it is.
-    ///
-    /// # Errors
-    /// There is no socket, or the network refuses the datagram.
-    pub(crate) async fn send_datagram(&self, datagram: &[u8]) -> io::Result<()> {
+    async fn send_datagram(&self, datagram: &[u8]) -> io::Result<()> {
         let socket = self.socket.get_or_try_init(|| connect(self.address));
         socket.await?.send(datagram).await?;
         Ok(())
@@ -92,14 +91,18 @@ impl Relay {
 }
 
 async fn connect(address: SocketAddr) -> io::Result<UdpSocket> {
-    let unspecified = match address.ip() {
-        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-    };
-    let socket = UdpSocket::bind((unspecified, 0)).await?;
+    let socket = UdpSocket::bind((unspecified(address), 0)).await?;
     // Without a connection, the kernel would not report that nothing listens there.
     socket.connect(address).await?;
     Ok(socket)
+}
+
+/// Every interface, of the same family as `address`.
+fn unspecified(address: SocketAddr) -> IpAddr {
+    match address.ip() {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    }
 }
 
 /// `EMSGSIZE` has no portable name in the standard library; on Linux it is 90.
