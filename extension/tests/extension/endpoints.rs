@@ -111,3 +111,38 @@ async fn the_path_of_an_endpoint_is_kept() {
     );
     assert!(extension.exited().await.0.success());
 }
+
+/// Runs an invocation whose document cannot be sent to `xray.invalid`, a name that no resolver
+/// knows (RFC 6761, 6.4). Returns the log.
+async fn log_with_an_unknown_host(more: &[(&str, &str)]) -> String {
+    let mut lambda = Lambda::start(LambdaOptions::default()).await;
+    let mut variables = vec![("AWS_ENDPOINT_URL_XRAY", "https://xray.invalid")];
+    variables.extend(more);
+    let extension = Extension::start_with(&lambda, "", &variables);
+    lambda.ready().await;
+    lambda.telemetry("[]").await;
+    lambda.invoke("r-1", FUNCTION_TIMEOUT).await;
+    extension.send_document(&id(1));
+    extension.send_done("r-1");
+    lambda.wait_for_next().await;
+    lambda.shutdown("SPINDOWN");
+    let (status, log) = extension.exited().await;
+    assert!(status.success(), "{log}");
+    assert!(log.contains("1 documents received: 0 sent"), "{log}");
+    log
+}
+
+#[tokio::test]
+async fn an_unknown_host_does_not_harm_the_function() {
+    let log = log_with_an_unknown_host(&[]).await;
+    assert!(log.contains("X-Ray"), "{log}");
+}
+
+#[tokio::test]
+async fn a_host_in_no_proxy_is_not_called_through_the_proxy() {
+    let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", proxy.local_addr().unwrap());
+    log_with_an_unknown_host(&[("HTTPS_PROXY", &url), ("NO_PROXY", "localhost,.invalid")]).await;
+    let connection = timeout(std::time::Duration::from_millis(100), proxy.accept()).await;
+    assert!(connection.is_err(), "the proxy was called");
+}
