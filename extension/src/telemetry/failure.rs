@@ -16,6 +16,11 @@ const RESPONSE_TOO_LARGE: &str = "Function.ResponseSizeTooLarge";
 const TIMED_OUT: &str = "Sandbox.Timedout";
 
 impl Fault {
+    /// Returns whether the function needed more time than it may.
+    pub(super) fn is_timeout(&self) -> bool {
+        self.status == "timeout"
+    }
+
     /// Returns whether the function itself reported the error: it ended as usual, and its own
     /// subsegment or Lambda's segment has the exception.
     pub(super) fn is_handled(&self) -> bool {
@@ -35,7 +40,7 @@ impl Fault {
     /// The exception of this fault. `duration` is the time after which the invocation ended;
     /// `None` if the fault is not an invocation's.
     pub(super) fn cause(&self, duration: Option<Duration>) -> Cause {
-        let timed_out_after = duration.filter(|_| self.status == "timeout");
+        let timed_out_after = duration.filter(|_| self.is_timeout());
         let kind = self.error_type().or(timed_out_after.map(|_| TIMED_OUT));
         let message = match (timed_out_after, kind) {
             // Lambda's words.

@@ -10,7 +10,7 @@ use xray_document::{
 use super::function_segment::FunctionSegment;
 use super::open_documents::{OpenDocuments, Selection};
 use super::outcome::{InvocationOutcome, Recorded};
-use super::platform_event::{Metrics, Report, Span, SpanKind, Start, milliseconds};
+use super::platform_event::{Fault, Metrics, Report, Span, SpanKind, Start, milliseconds};
 use super::sampler::salted;
 use super::settings::PlatformSettings;
 use super::start_time::StartTime;
@@ -39,6 +39,8 @@ pub(super) struct Invoked {
     caller: Option<SegmentId>,
     function_arn: Option<String>,
     arrived: Timestamp,
+    /// The time when the function times out.
+    deadline: Option<Timestamp>,
     /// True if a function segment is to be recorded if Lambda records none.
     is_sampled: bool,
 }
@@ -97,11 +99,13 @@ impl Invoked {
     ) -> Self {
         let header = TraceHeader::parse(&invoke.trace_header);
         let arn = Some(invoke.function_arn.clone());
+        let deadline = i64::try_from(invoke.deadline_ms).ok().filter(|ms| *ms > 0);
         Self {
             trace_id: header.root,
             caller: header.parent,
             function_arn: arn.filter(|arn| !arn.is_empty()),
             arrived,
+            deadline: deadline.map(|ms| Timestamp::from_micros(ms.saturating_mul(1_000))),
             is_sampled: header.root.is_some()
                 && match header.sampled {
                     Sampled::Yes => true,
@@ -325,15 +329,20 @@ impl Invocation {
             Some(Parent::Lambda(_)) => start_time.earliest,
             _ => start,
         };
-        let Some(duration) = report.metrics.duration_ms.and_then(milliseconds) else {
-            return report.time.max(start);
-        };
-        let end = (begin + duration).max(start);
-        match self.cold_start.suppressed_init {
+        let duration = report.metrics.duration_ms.and_then(milliseconds);
+        let end = match (duration, self.cold_start.suppressed_init) {
+            (None, _) => report.time,
             // The duration includes a suppressed init, which precedes `platform.start`.
-            Some(init) if end > report.time + MIN_DURATION => (init + duration).max(start),
-            _ => end,
-        }
+            (Some(duration), Some(init)) if begin + duration > report.time + MIN_DURATION => {
+                init + duration
+            }
+            (Some(duration), _) => begin + duration,
+        };
+        // After a timeout, telemetry may include the time until the runtime was stopped.
+        let timed_out = report.status.fault.as_ref().is_some_and(Fault::is_timeout);
+        let deadline = self.invoke.as_ref().and_then(|invoke| invoke.deadline);
+        let deadline = deadline.filter(|_| timed_out).unwrap_or(end);
+        end.min(deadline).max(start)
     }
 
     /// Creates the subsegment of a span. Spans follow each other without gaps, and telemetry

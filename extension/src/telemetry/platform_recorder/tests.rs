@@ -501,6 +501,33 @@ fn a_timeout_is_one_fault_with_lambdas_error_type() {
 }
 
 #[test]
+fn a_timeout_ends_at_the_deadline() {
+    // Lambda's segment lasts exactly the timeout; stopping the runtime took 2.4 ms more.
+    let failed = r#""status":"timeout","metrics":{"durationMs":3002.4}"#;
+    for mut recorder in [recorder(), recorder_of_segments()] {
+        let invoke = Invoke {
+            deadline_ms: (at("03.130").as_micros() / 1_000) as u64,
+            ..invoke(UNDECIDED)
+        };
+        recorder.record_invoke(&invoke, at("00.130900"));
+        let tracing = match recorder.settings.function_segment {
+            Some(_) => String::new(),
+            None => tracing(),
+        };
+        let documents = record(
+            &mut recorder,
+            &[start("00.130", &tracing), done("03.133", failed)],
+        );
+        let [document] = documents.as_slice() else {
+            panic!("{documents:?}")
+        };
+        assert_eq!(times(document), (130_900, 3_130_000));
+        let exception = &document["cause"]["exceptions"][0];
+        assert_eq!(exception["message"], "Task timed out after 3.00 seconds");
+    }
+}
+
+#[test]
 fn a_crash_is_one_fault_of_our_function_segment() {
     let mut recorder = recorder_of_segments();
     record_invoke(&mut recorder, UNDECIDED, "00.130900");
