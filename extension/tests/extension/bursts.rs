@@ -29,7 +29,9 @@ impl Fixture {
     async fn start() -> Self {
         let mut lambda = Lambda::start(LambdaOptions::default()).await;
         let xray = XRay::start([]).await;
-        let extension = Extension::start(&lambda, &xray.address);
+        // Each invocation's documents arrive before `/next`, also in dense traffic.
+        let end = [("XRAY_LAMBDA_FLUSH_STRATEGY", "end")];
+        let extension = Extension::start_with(&lambda, &xray.address, &end);
         lambda.ready().await;
         lambda.telemetry("[]").await;
         let layer = XRayLayer::new().daemon_address(extension.intake.parse().unwrap());
