@@ -181,6 +181,7 @@ fn an_invocation_is_held_100_ms_for_the_first_telemetry() {
     let mut fixture = Fixture::subscribed();
     assert_eq!(fixture.invoke(0, "r-1"), [Action::Send]);
     assert_eq!(fixture.due(), Some(100));
+    assert_eq!(fixture.on(99, Input::Tick), []);
     assert_eq!(fixture.on(100, Input::Tick), [Action::Next]);
     assert!(matches!(fixture.control.state(), State::Released { .. }));
     assert_eq!(fixture.invoke(200, "r-2")[0], Action::Next);
@@ -219,6 +220,16 @@ fn an_unreported_end_releases_before_the_deadline_and_the_next_invocation_is_not
     assert_eq!(fixture.due(), Some(9_900));
     assert_eq!(fixture.on(9_900, Input::Tick), [Action::Next]);
     assert_eq!(fixture.invoke(10_100, "r-2")[0], Action::Next);
+}
+
+#[test]
+fn a_wrapper_that_signals_no_more_is_not_waited_for() {
+    let mut fixture = Fixture::unsubscribed();
+    fixture.invoke(0, "r-1");
+    fixture.on(40, DONE);
+    assert_eq!(fixture.invoke(100, "r-2"), [Action::Send]);
+    assert_eq!(fixture.on(10_000, Input::Tick), [Action::Next]);
+    assert_eq!(fixture.invoke(10_200, "r-3")[0], Action::Next);
 }
 
 #[test]
@@ -580,6 +591,7 @@ fn shutdown_waits_100_ms_for_the_last_report() {
     assert_eq!(fixture.shutdown(1_000), [Action::Send]);
     assert_eq!(fixture.due(), Some(1_100));
     assert_eq!(fixture.on(1_050, IDLE), []);
+    assert_eq!(fixture.on(1_099, Input::Tick), []);
     assert_eq!(fixture.on(1_100, Input::Tick), [fixture.flush(2_800)]);
 }
 
@@ -601,8 +613,10 @@ fn shutdown_does_not_wait_after_the_last_report() {
 fn at_shutdown_a_failed_flush_is_repeated_with_growing_pauses() {
     let mut fixture = Fixture::unsubscribed();
     fixture.shutdown(0);
+    assert_eq!(fixture.on(5, Input::Tick), []);
     assert_eq!(fixture.on(10, FAILED), []);
     assert_eq!(fixture.due(), Some(110));
+    assert_eq!(fixture.on(109, Input::Tick), []);
     assert_eq!(fixture.on(110, Input::Tick), [fixture.flush(1_800)]);
     assert_eq!(fixture.on(120, FAILED), []);
     assert_eq!(fixture.due(), Some(320));
