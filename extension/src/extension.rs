@@ -10,7 +10,9 @@ use crate::log::{Log, LogLine};
 use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
 use crate::raw_document::RawDocument;
-use crate::telemetry::{PlatformEvent, PlatformRecorder, Recorded, Subscription};
+use crate::telemetry::{
+    InvocationOutcome, PlatformEvent, PlatformRecorder, Recorded, Subscription,
+};
 
 /// A registered extension with its parts connected. No part uses another: this loop passes
 /// the output of one to the next, on one task, so nothing needs a lock.
@@ -81,6 +83,7 @@ impl Extension {
         let exporters = &mut self.pipeline.exporters;
         exporters.drop_remaining(&mut self.log);
         exporters.accounts().for_each(LogLine::write);
+        self.pipeline.summaries().for_each(LogLine::write);
         self.write_metrics(true);
     }
 
@@ -166,8 +169,13 @@ impl Extension {
         self.tick_exporters();
         match event {
             Some(lifecycle::Event::Invoke(invoke)) => {
+                let header = &invoke.trace_header;
+                let kept = self.pipeline.invocation_started(header, &mut self.log);
+                self.report_buffered(kept, true);
                 let recorded = self.platform.record_invoke(&invoke, Timestamp::now());
+                let outcome = recorded.outcome;
                 self.accept_recorded(recorded);
+                self.end_invocations(outcome);
                 let request_id = &invoke.request_id;
                 let may_trace =
                     invoke.is_sampled() || self.platform.records_function_segment(request_id);
@@ -186,6 +194,7 @@ impl Extension {
             }
             Some(lifecycle::Event::Shutdown { deadline_ms }) => {
                 self.read_all_documents();
+                self.pipeline.shut_down(&mut self.log);
                 let deadline = if deadline_ms == 0 {
                     Instant::now() + DEFAULT_SHUTDOWN_TIME
                 } else {
@@ -194,9 +203,12 @@ impl Extension {
                 self.input(Input::Shutdown { deadline });
             }
             Some(lifecycle::Event::Unknown) => self.next.call(),
-            None => self.input(Input::Shutdown {
-                deadline: Instant::now() + TIME_WITHOUT_RUNTIME_API,
-            }),
+            None => {
+                self.pipeline.shut_down(&mut self.log);
+                self.input(Input::Shutdown {
+                    deadline: Instant::now() + TIME_WITHOUT_RUNTIME_API,
+                });
+            }
         }
     }
 
@@ -281,6 +293,7 @@ impl Extension {
             self.read_all_documents();
         }
         let (mut runtime_done, mut reported) = (Vec::new(), Vec::new());
+        let mut outcomes = Vec::new();
         for event in events {
             match &event {
                 PlatformEvent::RuntimeDone(report) => {
@@ -295,11 +308,13 @@ impl Extension {
                 _ => {}
             }
             let recorded = self.platform.record(event);
+            outcomes.extend(recorded.outcome);
             self.accept_recorded(recorded);
         }
         if !runtime_done.is_empty() {
             self.read_all_documents();
         }
+        self.end_invocations(outcomes);
         for request_id in &runtime_done {
             self.input(Input::RuntimeDone { request_id });
         }
@@ -307,6 +322,14 @@ impl Extension {
             self.input(Input::Report { request_id });
         }
         self.write_metrics(false);
+    }
+
+    /// Reports outcomes, after the documents of their invocations, to the pipeline.
+    fn end_invocations(&mut self, outcomes: impl IntoIterator<Item = InvocationOutcome>) {
+        for outcome in outcomes {
+            let kept = self.pipeline.invocation_ended(&outcome, &mut self.log);
+            self.report_buffered(kept, true);
+        }
     }
 
     /// Passes documents made from platform events to the pipeline.

@@ -33,6 +33,7 @@ mod pipeline;
 pub mod policy;
 pub mod proxy;
 mod raw_document;
+mod settings_file;
 pub mod telemetry;
 
 pub use config::{Config, SinkChoice, VARIABLES, Variable};

@@ -9,11 +9,11 @@ use xray_lambda_extension::export::xray::{XRay, XRayApi};
 use xray_lambda_extension::export::{Exporter, Exporters};
 use xray_lambda_extension::flush::{FlushControl, Limits};
 use xray_lambda_extension::intake::Intake;
-use xray_lambda_extension::keep::KeepAll;
+use xray_lambda_extension::keep::{ConfiguredKeep, Keep, KeepAll};
 use xray_lambda_extension::lifecycle::{self, ExtensionsApi};
-use xray_lambda_extension::policy::AllowAll;
+use xray_lambda_extension::policy::{AllowAll, ConfiguredPolicy, Policy};
 use xray_lambda_extension::proxy::SamplingProxy;
-use xray_lambda_extension::telemetry::{self, PlatformRecorder, PlatformSettings};
+use xray_lambda_extension::telemetry::{self, PlatformRecorder, PlatformSettings, SamplingRule};
 use xray_lambda_extension::{
     Config, Extension, Level, Log, LogLine, Metrics, Pipeline, SinkChoice, install_panic_hook,
 };
@@ -79,6 +79,7 @@ async fn run(config: &Config, mut log: Log) -> ExitCode {
     if config.sinks.contains(&SinkChoice::XRay) {
         tokio::spawn(SamplingProxy::new(config.sampling_proxy, Arc::clone(&api)).run());
     }
+    let keep = keep(config, telemetry.is_some(), receives_invokes, &mut log);
     let extension = Extension {
         next,
         intake,
@@ -91,7 +92,7 @@ async fn run(config: &Config, mut log: Log) -> ExitCode {
         open_telemetry: config.platform_daemon.map(OpenTelemetryRelay::new),
         telemetry,
         platform: PlatformRecorder::new(platform_settings(config, receives_invokes)),
-        pipeline: Pipeline::new(AllowAll, KeepAll, exporters(config, &api)),
+        pipeline: Pipeline::new(policy(config), keep, exporters(config, &api)),
         log,
         started: Some(started(config)),
         metrics: config
@@ -111,15 +112,57 @@ fn platform_settings(config: &Config, receives_invokes: bool) -> PlatformSetting
     let name = config.function_name.clone();
     PlatformSettings {
         function_segment: name.filter(|_| config.function_segment),
-        sampling: config.sampling,
+        sampling: match config.keep {
+            // The keep rules choose, when the outcome is known.
+            Some(_) => SamplingRule {
+                fixed_rate: 1.0,
+                reservoir_size: 0,
+            },
+            None => config.sampling,
+        },
         annotations: config.platform_annotations,
         managed_instances: !receives_invokes,
     }
 }
 
-/// One exporter for each configured sink. Together they buffer at most `buffer_bytes`.
+fn policy(config: &Config) -> Box<dyn Policy> {
+    match &config.policy {
+        Some(value) => Box::new(ConfiguredPolicy::new(value.clone())),
+        None => Box::new(AllowAll),
+    }
+}
+
+fn keep(config: &Config, telemetry: bool, receives_invokes: bool, log: &mut Log) -> Box<dyn Keep> {
+    let Some(value) = config.keep.clone() else {
+        return Box::new(KeepAll);
+    };
+    if !telemetry {
+        log.once("XRAY_LAMBDA_KEEP has no effect: without telemetry no outcome is known");
+        return Box::new(KeepAll);
+    }
+    let max_bytes = waiting_bytes(config);
+    let function_segment = config.function_segment;
+    Box::new(ConfiguredKeep::new(
+        value,
+        function_segment,
+        receives_invokes,
+        max_bytes,
+    ))
+}
+
+/// The part of `buffer_bytes` for documents that wait in the keep stage: a quarter, if there are
+/// keep rules.
+fn waiting_bytes(config: &Config) -> usize {
+    match config.keep {
+        Some(_) => config.buffer_bytes / 4,
+        None => 0,
+    }
+}
+
+/// One exporter for each configured sink. Together with the keep stage they buffer at most
+/// `buffer_bytes`.
 fn exporters(config: &Config, api: &Arc<XRayApi>) -> Exporters {
-    let max_bytes = config.buffer_bytes / config.sinks.len().max(1);
+    let max_bytes = (config.buffer_bytes - waiting_bytes(config)) / config.sinks.len().max(1);
     let exporters = config.sinks.iter().map(|sink| match sink {
         SinkChoice::XRay => Exporter::new(XRay::new(Arc::clone(api)), max_bytes),
         SinkChoice::Relay(address) => Exporter::new(Relay::new(*address), max_bytes),

@@ -40,6 +40,21 @@ impl Ledger {
         self.filtered += 1;
     }
 
+    /// Counts a document that waits for the decision of the keep stage. It counts as buffered.
+    pub(crate) fn wait(&mut self) {
+        self.receive();
+    }
+
+    /// Counts a document that waited and is kept: the buffer receives it next.
+    pub(crate) fn keep_waiting(&mut self) {
+        self.received -= self.remove_buffered(1);
+    }
+
+    /// Counts documents that waited and are filtered out.
+    pub(crate) fn filter_waiting(&mut self, documents: usize) {
+        self.filtered += self.remove_buffered(documents);
+    }
+
     /// Counts buffered documents that the sink accepted.
     pub(crate) fn send(&mut self, documents: usize) {
         self.sent += self.remove_buffered(documents);

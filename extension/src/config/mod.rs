@@ -1,5 +1,6 @@
 //! The environment variables: one file for each part that has several of them.
 
+mod filters;
 mod flush;
 mod log;
 mod platform;
@@ -11,6 +12,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+pub(crate) use self::filters::{KEEP, POLICY};
 use self::flush::{FLUSH_STRATEGY, FLUSH_TIMEOUT_MS, flush_strategy, flush_timeout};
 use self::log::{LOG, METRICS, log_settings, metrics};
 use self::platform::{
@@ -57,6 +59,10 @@ pub struct Config {
     pub flush_timeout: Duration,
     /// The destinations of documents: at least one, each at most once.
     pub sinks: Vec<SinkChoice>,
+    /// The keep rules, in JSON or as a path; `None` keeps every trace.
+    pub keep: Option<String>,
+    /// The policy, in JSON or as a path; `None` sends every document unchanged.
+    pub policy: Option<String>,
     /// True if the extension records a function segment when Lambda records none.
     pub function_segment: bool,
     /// How many function segments to record if the trace header leaves it open.
@@ -80,9 +86,11 @@ pub const VARIABLES: &[Variable] = &[
     FUNCTION_SEGMENT,
     FUNCTION_SEGMENT_FIXED_RATE,
     FUNCTION_SEGMENT_RESERVOIR_SIZE,
+    KEEP,
     LOG,
     METRICS,
     PLATFORM_ANNOTATIONS,
+    POLICY,
     ROLE_ARN,
     SINKS,
 ];
@@ -127,6 +135,8 @@ impl Config {
             sampling: sampling(get, &mut warnings),
             platform_annotations: PLATFORM_ANNOTATIONS.boolean(get, &mut warnings),
             sinks,
+            keep: get(KEEP.name).filter(|value| value != KEEP.default),
+            policy: get(POLICY.name).filter(|value| value != POLICY.default),
             log: log_settings(get, &mut warnings),
             metrics: metrics(get, &mut warnings),
             warnings,

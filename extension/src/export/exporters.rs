@@ -48,6 +48,28 @@ impl Exporters {
         }
     }
 
+    /// Counts a document that waits for the decision of the keep stage.
+    pub(crate) fn count_waiting(&mut self) {
+        for exporter in &mut self.exporters {
+            exporter.ledger_mut().wait();
+        }
+    }
+
+    /// Buffers a document that waited for the decision of the keep stage.
+    pub(crate) fn push_waiting(&mut self, document: &RawDocument, log: &mut Log) {
+        for exporter in &mut self.exporters {
+            exporter.ledger_mut().keep_waiting();
+            exporter.push(document.clone(), log);
+        }
+    }
+
+    /// Counts documents that waited and are filtered out.
+    pub(crate) fn filter_waiting(&mut self, documents: usize) {
+        for exporter in &mut self.exporters {
+            exporter.ledger_mut().filter_waiting(documents);
+        }
+    }
+
     /// Sets the numbers of datagrams that the kernel and the wrapper have dropped.
     pub(crate) fn set_dropped_before(&mut self, by_kernel: u64, by_wrapper: u64) {
         for exporter in &mut self.exporters {

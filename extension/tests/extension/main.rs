@@ -8,6 +8,7 @@ mod clock;
 mod credentials;
 mod endpoints;
 mod faults;
+mod filters;
 mod freezing;
 mod intake;
 mod invocations;
