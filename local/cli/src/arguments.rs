@@ -50,12 +50,19 @@ pub(crate) enum Command {
     Traces(Traces),
     /// Show one trace as a tree
     Trace(Trace),
+    /// Check a tracing policy of the extension
+    Policy(Policy),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct DataOptions {
     /// The folder that holds the traces [default: xray-local in the platform's data directory]
-    #[arg(long = "data", value_name = "DIR", env = "XRAY_LOCAL_DATA")]
+    #[arg(
+        long = "data",
+        value_name = "DIR",
+        env = "XRAY_LOCAL_DATA",
+        global = true
+    )]
     directory: Option<PathBuf>,
 }
 
@@ -265,6 +272,40 @@ pub(crate) struct Trace {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) data: DataOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Policy {
+    #[command(subcommand)]
+    pub(crate) command: PolicyCommand,
+    #[command(flatten)]
+    pub(crate) data: DataOptions,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Find the mistakes in a policy, and show what it would do
+    ///
+    /// Prints each mistake as FILE:LINE:COLUMN: message. Exits with 1 if there is one.
+    Check(PolicyCheck),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyCheck {
+    /// The policy, a JSON file
+    pub(crate) file: PathBuf,
+    /// Also show what the policy would do to the traces in the store. Values are not shown
+    #[arg(long)]
+    pub(crate) traces: bool,
+    /// Maximum age of a trace: 30s, 15m, 6h, 7d
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = parse_age, requires = "traces")]
+    pub(crate) since: Duration,
+    /// Maximum number of traces, the newest ones
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..), requires = "traces")]
+    pub(crate) limit: u32,
+    /// Print JSON: {File, Mode, Problems}, and with --traces {Traces, Documents, Rules, …}
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `NAME=VALUE`

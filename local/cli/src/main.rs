@@ -15,6 +15,7 @@ mod function_config;
 mod gateway_api;
 mod local_stack;
 mod message;
+mod policy_effect;
 mod store_writer;
 mod terminal_log;
 mod trace_store;
@@ -58,6 +59,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Run(run) => commands::run(run).await,
         Command::Traces(traces) => commands::traces(&traces),
         Command::Trace(trace) => commands::trace(&trace),
+        Command::Policy(policy) => commands::policy(&policy),
     }
 }
 

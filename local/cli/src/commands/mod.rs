@@ -2,6 +2,7 @@
 
 mod invoke;
 mod output;
+mod policy;
 mod run;
 mod serve;
 mod signals;
@@ -11,6 +12,7 @@ mod trace;
 mod traces;
 
 pub(crate) use invoke::invoke;
+pub(crate) use policy::policy;
 pub(crate) use run::run;
 pub(crate) use serve::serve;
 pub(crate) use start_api::start_api;
