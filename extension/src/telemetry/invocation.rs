@@ -187,6 +187,7 @@ impl Invocation {
             self.parent = self.find_parent(context.settings);
         }
         if self.parent.is_none() {
+            self.record_without_start(context, &mut recorded);
             return recorded;
         }
         self.record_cold_start(&mut recorded);
@@ -204,6 +205,25 @@ impl Invocation {
         }
         self.record_outcome(context, &mut recorded);
         recorded
+    }
+
+    /// Records what needs no `platform.start`, if Lambda dropped that event: the report is the
+    /// last one.
+    fn record_without_start(&mut self, context: &mut Context<'_>, recorded: &mut Recorded) {
+        let (None, Some(report)) = (&self.start, &self.report) else {
+            return;
+        };
+        let fault = report.status.fault.as_ref();
+        if let Some(fault) = fault.filter(|fault| !fault.is_handled())
+            && let Some(selection) = self.selection(context.settings)
+        {
+            let cause = fault.cause(report.metrics.duration_ms.and_then(milliseconds));
+            let open = &mut *context.open_documents;
+            recorded
+                .completed
+                .extend(open.complete(selection, report.time, &cause));
+        }
+        self.record_outcome(context, recorded);
     }
 
     fn find_parent(&self, settings: &PlatformSettings) -> Option<Parent> {

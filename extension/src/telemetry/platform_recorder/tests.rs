@@ -622,6 +622,31 @@ fn an_open_document_is_completed_if_the_function_crashed_and_forgotten_if_not() 
 }
 
 #[test]
+fn an_invocation_whose_start_was_dropped_has_its_outcome_and_completes_its_documents() {
+    let mut recorder = recorder();
+    record_invoke(&mut recorder, UNDECIDED, "00.131");
+    recorder.observe(&RawDocument::new(
+        ROOT.parse().ok(),
+        SPAN.parse().unwrap(),
+        true,
+        r#"{"name":"work","start_time":1768035600.2,"in_progress":true}"#,
+    ));
+    let failed = r#""status":"error","errorType":"Runtime.ExitError","metrics":{"durationMs":400}"#;
+    let events = [done("00.531", failed), report("00.532", failed)];
+    let [first, second] = all(&mut recorder, &events).try_into().unwrap();
+    assert_eq!((first.outcome, first.completed.len()), (None, 0));
+    assert!(second.outcome.is_some_and(|outcome| outcome.fault));
+    let completed: Value = serde_json::from_str(&second.completed[0].json).unwrap();
+    assert_eq!(times(&completed).1, 532_000);
+
+    // A late start still has its fault.
+    let late = all(&mut recorder, &[start("00.131", &tracing())]);
+    assert_eq!(late[0].outcome, None);
+    let documents: Vec<Value> = late.into_iter().flat_map(values).collect();
+    assert_eq!(names(&documents), ["Runtime done"]);
+}
+
+#[test]
 fn an_untraced_invocation_records_nothing() {
     let mut events = init_events().to_vec();
     events.extend([start("00.130", ""), done("00.171", r#""status":"error""#)]);
