@@ -1,5 +1,6 @@
 //! Tests this repository's programs against real third-party programs.
 
+mod assumed_role;
 mod demo;
 mod emulator_classic;
 mod emulator_managed;
