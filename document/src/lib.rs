@@ -42,6 +42,7 @@ mod cause;
 mod datagram;
 mod document;
 mod error;
+mod escape;
 mod frame;
 mod head;
 mod header;
@@ -63,6 +64,7 @@ pub use cause::{Cause, Exception, Exceptions, StackFrame};
 pub use datagram::{DATAGRAM_HEADER, Datagram, DatagramError};
 pub use document::Document;
 pub use error::{DocumentError, ErrorCode};
+pub use escape::write_json_string;
 pub use frame::{
     FrameTooLong, MAX_FRAME_BYTES, first_frame, frame_bytes, stream_name, write_frame,
 };
