@@ -12,17 +12,29 @@ use std::os::fd::{AsFd, AsRawFd};
 /// Asks the kernel for a receive buffer of `bytes`. Does nothing if the buffer has that size or a
 /// larger one already.
 ///
-/// Linux silently grants at most `net.core.rmem_max` (212,992 bytes by default). Another kernel
-/// may refuse; the buffer then keeps its size, and the socket still works. For this reason the
-/// function returns no error.
+/// A process with `CAP_NET_ADMIN` gets that size. To others Linux silently grants at most
+/// `net.core.rmem_max` (212,992 bytes by default). Another kernel may refuse; the buffer then
+/// keeps its size, and the socket still works. For this reason the function returns no error.
 pub fn enlarge_receive_buffer(socket: &impl AsFd, bytes: usize) {
-    let socket = socket2::SockRef::from(socket);
-    let is_large_enough = socket
+    let options = socket2::SockRef::from(socket);
+    let is_large_enough = options
         .recv_buffer_size()
         .is_ok_and(|reported| reported / REPORTED_PER_BYTE >= bytes);
-    if !is_large_enough {
-        let _ = socket.set_recv_buffer_size(bytes);
+    if !is_large_enough && !exceed_limit(socket, bytes) {
+        let _ = options.set_recv_buffer_size(bytes);
     }
+}
+
+/// Sets the size beyond `net.core.rmem_max` (socket(7), `SO_RCVBUFFORCE`). Returns false if this
+/// process may not.
+#[cfg(target_os = "linux")]
+fn exceed_limit(socket: &impl AsFd, bytes: usize) -> bool {
+    rustix::net::sockopt::set_socket_recv_buffer_size_force(socket, bytes).is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn exceed_limit(_: &impl AsFd, _: usize) -> bool {
+    false
 }
 
 /// Linux doubles the size that a program sets, for its own bookkeeping, and reports the double
@@ -121,5 +133,17 @@ mod tests {
         enlarge_receive_buffer(&socket, 1 << 30);
         let after = socket2::SockRef::from(&socket).recv_buffer_size().unwrap();
         assert!(after >= before, "{after} < {before}");
+    }
+
+    #[test]
+    fn only_a_privileged_process_exceeds_the_limit_of_the_kernel() {
+        let limit = std::fs::read_to_string("/proc/sys/net/core/rmem_max").unwrap();
+        let limit: usize = limit.trim().parse().unwrap();
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let may_exceed = exceed_limit(&socket, limit);
+        enlarge_receive_buffer(&socket, 2 * limit);
+        let reported = socket2::SockRef::from(&socket).recv_buffer_size().unwrap();
+        let granted = if may_exceed { 2 * limit } else { limit };
+        assert_eq!(reported, granted * REPORTED_PER_BYTE);
     }
 }
