@@ -1,6 +1,7 @@
 //! The figures of `make bench`, each with its ratio to a named peer that runs in turn with it.
 
 mod flush;
+mod intake;
 mod put;
 mod start;
 mod statistics;
@@ -18,6 +19,7 @@ fn main() {
     };
     let mut rows = Vec::from(start::run(extension, bare, floor));
     rows.extend(flush::run(extension));
+    rows.extend(intake::run(extension));
     rows.push(subsegment::subsegment());
     rows.push(subsegment::span());
     rows.push(subsegment::unsampled());

@@ -35,7 +35,10 @@ async fn documents_are_sent_with_the_credentials_that_sts_returns() {
         .envs(python::client_environment())
         .env("AWS_ENDPOINT_URL_XRAY", receiver.url())
         .env("AWS_ENDPOINT_URL_STS", format!("http://{sts}"))
-        .env("XRAY_LAMBDA_ROLE_ARN", "arn:aws:iam::210987654321:role/traces")
+        .env(
+            "XRAY_LAMBDA_ROLE_ARN",
+            "arn:aws:iam::210987654321:role/traces",
+        )
         .env("AWS_XRAY_DAEMON_ADDRESS", &daemon);
     command.env_remove("LD_LIBRARY_PATH");
     let extension = Process::spawn("the extension", command);
@@ -59,7 +62,5 @@ async fn documents_are_sent_with_the_credentials_that_sts_returns() {
     // AWS's prefix of temporary credentials; the function's own begin with AKID.
     let assumed = authorization.starts_with("AWS4-HMAC-SHA256 Credential=ASIA");
     assert!(assumed, "{authorization}\n{}", extension.log());
-    simulator
-        .graceful_shutdown(ShutdownReason::Spindown)
-        .await;
+    simulator.graceful_shutdown(ShutdownReason::Spindown).await;
 }
