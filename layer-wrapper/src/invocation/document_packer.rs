@@ -319,7 +319,7 @@ mod tests {
             .iter()
             .map(|&(id, parent)| {
                 let from = json.len();
-                let head = format!("\"id\":\"{:016x}\",\"name\":\"", id);
+                let head = format!("\"id\":\"{id:016x}\",\"name\":\"");
                 json.extend_from_slice(head.as_bytes());
                 json.resize(from + bytes - 1, b'x');
                 json.push(b'"');
