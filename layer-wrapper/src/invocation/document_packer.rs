@@ -38,8 +38,9 @@ const EMBEDDED_BYTES: usize = 20;
 /// Maximum number of bytes of the members of a group, without those that it holds.
 const GROUP_BYTES: usize = 256;
 
-/// Nodes after a child among which its parent is searched first.
-const NEAR: usize = 16;
+/// Maximum number of searches through all nodes, for parents that are not near their children.
+/// A map makes further ones fast, but costs as much as a few of them.
+const MAX_SEARCHES: usize = 8;
 
 /// A finished subsegment: its ids, its times and the range of its members in the JSON buffer.
 #[derive(Debug)]
@@ -264,7 +265,9 @@ struct Parents<'a> {
     nodes: &'a [Node],
     /// The last parent that was found: siblings mostly end one after another.
     last: Option<(SegmentId, Option<usize>)>,
-    /// Made for the first parent that is not near its child.
+    /// Nodes that were searched one by one.
+    searched: usize,
+    /// Made after many such searches.
     by_id: Option<HashMap<SegmentId, usize>>,
 }
 
@@ -273,6 +276,7 @@ impl<'a> Parents<'a> {
         Self {
             nodes,
             last: None,
+            searched: 0,
             by_id: None,
         }
     }
@@ -283,22 +287,28 @@ impl<'a> Parents<'a> {
         {
             return parent;
         }
-        let near = self.nodes.iter().skip(place).take(NEAR);
-        let parent = match near.map(|node| node.id).position(|near| near == id) {
-            Some(distance) => Some(place + distance),
-            None => self.find_far(id),
+        if self.searched > MAX_SEARCHES * self.nodes.len() && self.by_id.is_none() {
+            let ids = self.nodes.iter().map(|node| node.id);
+            self.by_id = Some(ids.zip(0..).collect());
+        }
+        let parent = match &self.by_id {
+            Some(by_id) => by_id.get(&id).copied(),
+            None => self.search(place, id),
         };
         self.last = Some((id, parent));
         parent
     }
 
-    fn find_far(&mut self, id: SegmentId) -> Option<usize> {
-        if self.nodes.len() <= NEAR {
-            return self.nodes.iter().position(|node| node.id == id);
+    /// A parent mostly ends soon after its last child.
+    fn search(&mut self, place: usize, id: SegmentId) -> Option<usize> {
+        let is_parent = |node: &Node| node.id == id;
+        let (before, after) = self.nodes.split_at(place);
+        if let Some(distance) = after.iter().position(is_parent) {
+            self.searched += distance;
+            return Some(place + distance);
         }
-        let ids = || self.nodes.iter().map(|node| node.id);
-        let by_id = self.by_id.get_or_insert_with(|| ids().zip(0..).collect());
-        by_id.get(&id).copied()
+        self.searched += self.nodes.len();
+        before.iter().position(is_parent)
     }
 }
 
