@@ -32,6 +32,8 @@ pub struct Extension {
     pub flush_control: FlushControl,
     /// Filters, buffers and sends documents.
     pub pipeline: Pipeline,
+    /// The ends of invocations whose documents may not all have been read.
+    pub unreported_ends: UnreportedEnds,
     /// Writes the log.
     pub log: Log,
     /// The line that reports the start. It is written after the first call of `/next`, which it
@@ -43,11 +45,21 @@ pub struct Extension {
     pub held_since: Option<Instant>,
 }
 
+/// The ends of invocations that neither the pipeline nor flush control knows yet.
+#[derive(Debug, Default)]
+pub struct UnreportedEnds {
+    outcomes: Vec<InvocationOutcome>,
+    request_ids: Vec<String>,
+}
+
 /// The most datagrams read in one round, so that a flood of them does not delay a deadline.
 const DATAGRAMS_PER_ROUND: usize = 1_024;
 
 /// Rounds needed to empty a full receive buffer.
 const MAX_READ_ROUNDS: usize = 8;
+
+/// The most ends that wait for a wrapper. It bounds memory if a wrapper never sends the rest.
+const MAX_UNREPORTED_ENDS: usize = 16;
 
 /// The time for the last flush if the Runtime API is gone and no SHUTDOWN was received.
 const TIME_WITHOUT_RUNTIME_API: Duration = Duration::from_millis(500);
@@ -69,6 +81,8 @@ impl Extension {
                 () = self.intake.readable() => { self.read_documents(); }
                 events = receive(&mut self.telemetry) => self.handle_telemetry(events),
                 finished = self.pipeline.exporters.finished() => {
+                    // Sending took time, in which the kernel's buffer may have become full.
+                    self.read_documents();
                     self.pipeline.exporters.complete(finished, &mut self.log);
                     self.report_idle();
                 }
@@ -239,6 +253,7 @@ impl Extension {
                 request_id: &request_id,
             });
         }
+        self.report_ends();
         more
     }
 
@@ -263,6 +278,20 @@ impl Extension {
         }
     }
 
+    /// Reports the ends of invocations that telemetry has shown. Not yet, while a wrapper sends
+    /// more than the kernel can hold: after `/next`, Lambda would freeze it with the rest.
+    fn report_ends(&mut self) {
+        let may_wait = self.unreported_ends.request_ids.len() < MAX_UNREPORTED_ENDS;
+        if may_wait && self.intake.awaits_rest() {
+            return;
+        }
+        let ends = std::mem::take(&mut self.unreported_ends);
+        self.end_invocations(ends.outcomes);
+        for request_id in &ends.request_ids {
+            self.input(Input::RuntimeDone { request_id });
+        }
+    }
+
     /// Counts and logs documents that the wrapper sent and that never arrived.
     fn report_losses(&mut self) {
         while let Some(loss) = self.intake.take_loss() {
@@ -277,6 +306,7 @@ impl Extension {
     }
 
     fn read_all_documents(&mut self) {
+        self.intake.accept_streams();
         for _ in 0..MAX_READ_ROUNDS {
             if !self.read_documents() {
                 return;
@@ -314,10 +344,9 @@ impl Extension {
         if !runtime_done.is_empty() {
             self.read_all_documents();
         }
-        self.end_invocations(outcomes);
-        for request_id in &runtime_done {
-            self.input(Input::RuntimeDone { request_id });
-        }
+        self.unreported_ends.outcomes.extend(outcomes);
+        self.unreported_ends.request_ids.append(&mut runtime_done);
+        self.report_ends();
         for request_id in &reported {
             self.input(Input::Report { request_id });
         }

@@ -37,7 +37,7 @@ mod settings_file;
 pub mod telemetry;
 
 pub use config::{Config, SinkChoice, VARIABLES, Variable};
-pub use extension::Extension;
+pub use extension::{Extension, UnreportedEnds};
 pub use log::{Level, Log, LogLine, LogSettings, install_panic_hook};
 pub use metrics::Metrics;
 pub use pipeline::Pipeline;

@@ -15,7 +15,8 @@ use xray_lambda_extension::policy::{AllowAll, ConfiguredPolicy, Policy};
 use xray_lambda_extension::proxy::SamplingProxy;
 use xray_lambda_extension::telemetry::{self, PlatformRecorder, PlatformSettings, SamplingRule};
 use xray_lambda_extension::{
-    Config, Extension, Level, Log, LogLine, Metrics, Pipeline, SinkChoice, install_panic_hook,
+    Config, Extension, Level, Log, LogLine, Metrics, Pipeline, SinkChoice, UnreportedEnds,
+    install_panic_hook,
 };
 
 /// Faster than musl's own allocator; see `Cargo.toml`.
@@ -98,6 +99,7 @@ async fn run(config: &Config, mut log: Log) -> ExitCode {
         metrics: config
             .metrics
             .then(|| Metrics::new(config.function_name.clone())),
+        unreported_ends: UnreportedEnds::default(),
         held_since: None,
     };
     if tokio::spawn(extension.run()).await.is_err() {

@@ -36,7 +36,7 @@ pub struct Intake {
 const ERROR_PAUSE: Duration = Duration::from_millis(20);
 
 /// The size of the kernel's receive buffer, which holds a burst of documents while this
-/// process has no CPU time. The kernel limits it to `net.core.rmem_max`.
+/// process has no CPU time. Without privileges, the kernel limits it to `net.core.rmem_max`.
 const KERNEL_BUFFER_BYTES: usize = 2 * 1024 * 1024;
 
 /// The size of the kernel's receive buffer to ask for. Tests of the program set the variable to
@@ -174,6 +174,18 @@ impl Intake {
             received
         })?;
         Some(read.unwrap_or(Received::Rejected(Rejection::Frame)))
+    }
+
+    /// Accepts the streams that wrappers have opened.
+    pub(crate) fn accept_streams(&mut self) {
+        if let Some(streams) = &mut self.streams {
+            streams.accept();
+        }
+    }
+
+    /// Returns whether a wrapper has sent the first part of a frame, and the rest is on its way.
+    pub(crate) fn awaits_rest(&self) -> bool {
+        self.streams.as_ref().is_some_and(Streams::awaits_rest)
     }
 
     /// Returns a loss that a signal has shown, once.

@@ -1,9 +1,10 @@
-use std::io;
+use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net;
 use std::task::{Context, Poll};
 
+use tokio::io::Interest;
 use tokio::net::{UnixListener, UnixStream};
 use xray_document::{FrameTooLong, MAX_FRAME_BYTES, first_frame, frame_bytes, stream_name};
 
@@ -11,14 +12,20 @@ use xray_document::{FrameTooLong, MAX_FRAME_BYTES, first_frame, frame_bytes, str
 /// can hold. docs/protocol.md describes them.
 #[derive(Debug)]
 pub(super) struct Streams {
-    listener: UnixListener,
+    /// Reports when `listener` has a connection.
+    ready: UnixListener,
+    /// The same socket, to accept connections.
+    listener: net::UnixListener,
     connections: Vec<Connection>,
 }
 
 /// The stream of one wrapper, which has one in each process.
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: UnixStream,
+    /// Reports when `stream` is readable.
+    ready: UnixStream,
+    /// The same socket, to read it.
+    stream: net::UnixStream,
     /// Bytes that were read, from `next` to `end`. Empty until the first read.
     buffer: Box<[u8]>,
     next: usize,
@@ -35,23 +42,35 @@ impl Streams {
     /// Listens for wrappers that send to this UDP address.
     pub(super) fn bind(daemon: SocketAddr) -> io::Result<Self> {
         let name = net::SocketAddr::from_abstract_name(stream_name(daemon))?;
-        let listener = net::UnixListener::bind_addr(&name)?;
+        Self::new(net::UnixListener::bind_addr(&name)?)
+    }
+
+    fn new(listener: net::UnixListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         Ok(Self {
-            listener: UnixListener::from_std(listener)?,
+            ready: UnixListener::from_std(listener.try_clone()?)?,
+            listener,
             connections: Vec::new(),
         })
+    }
+
+    /// Accepts waiting connections.
+    pub(super) fn accept(&mut self) {
+        while let Ok((stream, _)) = self.listener.accept() {
+            self.connections.extend(Connection::new(stream).ok());
+        }
     }
 
     /// Accepts waiting connections. Ready if one of them may have bytes to read.
     pub(super) fn poll_readable(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.connections.retain(|connection| connection.is_open);
-        while let Poll::Ready(Ok((stream, _))) = self.listener.poll_accept(context) {
-            self.connections.push(Connection::new(stream));
+        while let Poll::Ready(Ok((stream, _))) = self.ready.poll_accept(context) {
+            let stream = stream.into_std().and_then(Connection::new);
+            self.connections.extend(stream.ok());
         }
         // Each connection must be polled, so that it wakes this task.
         let is_ready = |connection: &Connection| {
-            connection.is_open && connection.stream.poll_read_ready(context).is_ready()
+            connection.is_open && connection.ready.poll_read_ready(context).is_ready()
         };
         let ready = self.connections.iter().map(is_ready);
         if ready.fold(false, |any, one| any | one) {
@@ -59,6 +78,13 @@ impl Streams {
         } else {
             Poll::Pending
         }
+    }
+
+    /// Returns whether the first part of a frame has arrived on an open stream.
+    pub(super) fn awaits_rest(&self) -> bool {
+        let awaits_rest =
+            |connection: &Connection| connection.is_open && connection.next < connection.end;
+        self.connections.iter().any(awaits_rest)
     }
 
     /// Returns the first result of `read` for a datagram that has arrived.
@@ -78,15 +104,17 @@ impl Streams {
 }
 
 impl Connection {
-    fn new(stream: UnixStream) -> Self {
-        Self {
+    fn new(stream: net::UnixStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        Ok(Self {
+            ready: UnixStream::from_std(stream.try_clone()?)?,
             stream,
             buffer: Box::default(),
             next: 0,
             end: 0,
             documents: 0,
             is_open: true,
-        }
+        })
     }
 
     /// Returns the next datagram that has already arrived. After an error the stream is closed,
@@ -115,7 +143,12 @@ impl Connection {
         }
         self.buffer.copy_within(self.next..self.end, 0);
         (self.next, self.end) = (0, self.end - self.next);
-        match self.stream.try_read(&mut self.buffer[self.end..]) {
+        let rest = &mut self.buffer[self.end..];
+        let read = read_now(
+            |read| self.ready.try_io(Interest::READABLE, read),
+            || self.stream.read(rest),
+        );
+        match read {
             Ok(0) => {
                 self.is_open = false;
                 None
@@ -137,6 +170,21 @@ impl Connection {
     }
 }
 
+/// Reads from a socket that does not block. Asks the kernel even if tokio does not know yet that
+/// the socket is readable: tokio learns it only when the task waits. `try_io` is the method of
+/// tokio's socket, and `read` reads a copy of the same socket.
+fn read_now<T>(
+    try_io: impl FnOnce(&mut dyn FnMut() -> io::Result<T>) -> io::Result<T>,
+    mut read: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
+    let mut was_ready = false;
+    let result = try_io(&mut || {
+        was_ready = true;
+        read()
+    });
+    if was_ready { result } else { read() }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -147,12 +195,7 @@ mod tests {
     fn connected(name: &str) -> (Streams, net::UnixStream) {
         let name = net::SocketAddr::from_abstract_name(format!("{name}/{}", std::process::id()));
         let name = name.unwrap();
-        let listener = net::UnixListener::bind_addr(&name).unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let streams = Streams {
-            listener: UnixListener::from_std(listener).unwrap(),
-            connections: Vec::new(),
-        };
+        let streams = Streams::new(net::UnixListener::bind_addr(&name).unwrap()).unwrap();
         (streams, net::UnixStream::connect_addr(&name).unwrap())
     }
 

@@ -64,6 +64,30 @@ async fn an_older_wrapper_without_a_count_ends_the_invocation_and_misses_nothing
 }
 
 #[tokio::test]
+async fn an_end_in_telemetry_waits_for_the_rest_of_a_frame() {
+    let mut fixture = Fixture::start().await;
+    let mut stream = fixture.stream();
+    let mut bytes = Vec::new();
+    write_frame(&mut bytes, |out| {
+        out.extend_from_slice(&document(&id(1), 0));
+    });
+    let (first, rest) = bytes.split_at(bytes.len() / 2);
+    stream.write_all(first).unwrap();
+    fixture.lambda.runtime_done("r-1").await;
+    stream.write_all(rest).unwrap();
+    fixture.lambda.wait_for_next().await;
+    assert_eq!(fixture.xray.received().len(), 1);
+}
+
+#[tokio::test]
+async fn an_end_in_telemetry_does_not_wait_for_a_wrapper_that_ended_within_a_frame() {
+    let mut fixture = Fixture::start().await;
+    fixture.stream().write_all(&[0, 0, 1]).unwrap();
+    fixture.lambda.runtime_done("r-1").await;
+    fixture.lambda.wait_for_next().await;
+}
+
+#[tokio::test]
 async fn a_later_wrapper_with_more_fields_ends_the_invocation() {
     let fixture = Fixture::start().await;
     fixture.extension.send_document(&id(1));
