@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::action::Action;
@@ -51,11 +52,15 @@ pub struct FlushControl {
     /// The request id of the last INVOKE, until `platform.runtimeDone`. A retry of an
     /// asynchronous invocation has the same id.
     last_invoke: Option<String>,
-    /// The request id of an end that arrived before its INVOKE, which uses another connection.
-    early_end: Option<String>,
+    /// The request ids of the last ends whose INVOKE has not arrived: it uses another connection.
+    early_ends: VecDeque<String>,
     /// The request id of the last invocation, until its `platform.report`.
     unreported: Option<String>,
 }
+
+/// More than one: between an end and its INVOKE, the other source may report the end of the
+/// invocation before.
+const MAX_EARLY_ENDS: usize = 4;
 
 impl FlushControl {
     /// `telemetry`: whether the subscription was accepted. `managed_instances`: whether the
@@ -83,7 +88,7 @@ impl FlushControl {
             send_at: None,
             quiet_until: None,
             last_invoke: None,
-            early_end: None,
+            early_ends: VecDeque::new(),
             unreported: None,
         }
     }
@@ -186,7 +191,8 @@ impl FlushControl {
     ) -> Vec<Action> {
         self.unreported = Some(request_id.to_owned());
         self.last_invoke = Some(request_id.to_owned());
-        let has_ended = self.early_end.take().as_deref() == Some(request_id);
+        let has_ended = self.early_ends.iter().any(|end| end == request_id);
+        self.early_ends.clear();
         let hold = may_delay && until > now && self.strategy_holds();
         if hold {
             // An awaited document sets it back to zero.
@@ -293,7 +299,10 @@ impl FlushControl {
             }
             _ => {
                 if self.last_invoke.as_deref() != Some(request_id) {
-                    self.early_end = Some(request_id.to_owned());
+                    if self.early_ends.len() == MAX_EARLY_ENDS {
+                        self.early_ends.pop_front();
+                    }
+                    self.early_ends.push_back(request_id.to_owned());
                 }
                 Vec::new()
             }

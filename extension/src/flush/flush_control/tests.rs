@@ -274,6 +274,17 @@ fn the_end_of_a_retry_may_arrive_before_its_invoke() {
 }
 
 #[test]
+fn another_end_does_not_hide_an_end_that_arrived_before_its_invoke() {
+    let mut fixture = Fixture::with_telemetry();
+    fixture.on(0, DONE);
+    let other = |request_id| Input::RuntimeDone { request_id };
+    for request_id in ["r-0", "r-a", "r-b"] {
+        assert_eq!(fixture.on(1, other(request_id)), []);
+    }
+    assert_eq!(fixture.invoke(2, "r-1"), [fixture.flush(2_002)]);
+}
+
+#[test]
 fn with_a_flush_timeout_of_zero_nothing_is_held_and_documents_are_sent() {
     for strategy in [Strategy::End, Strategy::Adaptive] {
         let mut fixture = Fixture::with_telemetry();
