@@ -41,7 +41,7 @@ pub struct Extension {
     pub started: Option<LogLine>,
     /// Writes metrics; `None` if nobody asked for them.
     pub metrics: Option<Metrics>,
-    /// The begin of the flush that delays `/next`.
+    /// The start of the flush that delays `/next`; `None` if no flush delays it.
     pub held_since: Option<Instant>,
 }
 

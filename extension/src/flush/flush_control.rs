@@ -234,8 +234,8 @@ impl FlushControl {
         strategy_holds && !self.limits.flush_timeout.is_zero()
     }
 
-    /// Returns whether the end of an invocation will be reported; if so, with the time until
-    /// which that must have shown, if no telemetry has ever arrived.
+    /// Returns `None` if nobody will report the end of the invocation. `Some(Some(time))` means that
+    /// the first telemetry must arrive by `time`. `Some(None)` sets no such limit.
     fn end_is_reported(&self, now: Instant) -> Option<Option<Instant>> {
         match self.telemetry {
             _ if self.wrapper_signals => Some(None),

@@ -12,9 +12,9 @@ pub(super) struct Traffic {
 
 /// The longest gap of dense traffic.
 ///
-/// If documents wait for the next INVOKE, a trace is incomplete for this long. To hold an
-/// invocation instead takes one round trip to X-Ray, some tens of milliseconds: in gaps longer
-/// than this, less than 1 % of the time.
+/// If documents wait for the next INVOKE, a trace can be incomplete for this long. To hold the
+/// invocation instead takes one round trip to X-Ray, some tens of milliseconds. This is less than
+/// 1 % of a longer gap.
 const MAX_SHORT_GAP: Duration = Duration::from_secs(5);
 
 /// Traffic is dense if at least this many of the last 16 gaps were short, and the last gap was.

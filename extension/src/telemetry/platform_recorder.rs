@@ -192,7 +192,7 @@ struct Finished {
     invocations: VecDeque<(u64, Timestamp)>,
 }
 
-/// More than two of the largest batches (1,000 events) can have.
+/// Two of the largest batches (1,000 events each) finish fewer invocations than this.
 const MAX_FINISHED: usize = 1_024;
 
 impl Finished {

@@ -57,8 +57,8 @@ enum State {
 
 impl Stream {
     /// Opens a stream to the extension that listens on this UDP address. `None` if no extension
-    /// accepts streams. Does not wait: the kernel accepts for the extension, unless thousands of
-    /// streams that it has not accepted yet wait already.
+    /// accepts streams. Does not wait, because the kernel accepts a stream for the extension. It
+    /// would wait only behind thousands of streams that the extension has not accepted yet.
     pub(super) fn open(daemon: SocketAddr) -> Option<Self> {
         let name = net::SocketAddr::from_abstract_name(stream_name(daemon)).ok()?;
         let socket = UnixStream::connect_addr(&name).ok()?;

@@ -57,7 +57,7 @@ impl SupervisorCommand {
 pub(crate) struct Supervisor {
     control: UnixStream,
     programs: Arc<Programs>,
-    /// True after the supervisor has ended, and every process before it.
+    /// True after the supervisor has ended. It ends after every process of the environment.
     ended: watch::Receiver<bool>,
 }
 
@@ -159,7 +159,7 @@ impl Supervisor {
         *self.ended.borrow()
     }
 
-    /// Waits until the supervisor has ended, and every process before it.
+    /// Waits until the supervisor has ended. It ends after every process of the environment.
     pub(crate) async fn ended(&self) {
         // An error means that the task which waits for the supervisor has ended.
         let _ = self.ended.clone().wait_for(|ended| *ended).await;

@@ -54,7 +54,7 @@ fn walk_in(lists: &ChildLists, mut visit: impl FnMut(&Descendant)) -> bool {
         found.extend(process);
         process.is_some()
     };
-    // The newest first: an older one may have ended since it started the newest.
+    // Newest first: an older process may have started the newest one and ended since.
     for &pid in children.iter().rev() {
         is_complete &= add(&mut found, pid, own, true);
     }

@@ -107,8 +107,8 @@ struct Received {
     descriptors: Vec<OwnedFd>,
 }
 
-/// The pauses, doubled each time, before a freeze continues that has not stopped every process:
-/// one that starts others all the time, or one in an uninterruptible wait.
+/// The first and the longest pause before a freeze is tried again. The pause doubles each time. A
+/// freeze may miss a process that starts others all the time, or is in an uninterruptible wait.
 const FIRST_FREEZE_RETRY_DELAY: Duration = Duration::from_millis(1);
 const MAX_FREEZE_RETRY_DELAY: Duration = Duration::from_millis(64);
 
