@@ -15,7 +15,7 @@ use crate::telemetry::{
 };
 
 /// A registered extension with its parts connected. No part uses another: this loop passes
-/// the output of one to the next, on one task, so nothing needs a lock.
+/// the output of one to the next, on one task. Requests to sinks run in tasks of their own.
 #[derive(Debug)]
 pub struct Extension {
     /// Calls `/next` and receives its events.

@@ -11,5 +11,5 @@ pub(crate) const KEEP: Variable = Variable {
 pub(crate) const POLICY: Variable = Variable {
     name: "XRAY_LAMBDA_POLICY",
     default: "none",
-    description: "What a document may contain ([a policy](docs/policy.md#a-policy) in JSON, or the path of a file). While it is wrong, nothing is sent. `none` sends documents unchanged",
+    description: "What a document may contain ([a policy](docs/policy.md#a-policy) in JSON, or the path of a file). While it is wrong, nothing is sent, except in the mode `audit`. `none` sends documents unchanged",
 };

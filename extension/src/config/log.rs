@@ -6,7 +6,7 @@ use crate::log::{Level, LogSettings};
 pub(super) const LOG: Variable = Variable {
     name: "XRAY_LAMBDA_LOG",
     default: "info",
-    description: "`warn`: problems only; `info`: also one line at the start and one for each sink at the end; `debug`: also each batch. Lines are JSON if the function's log format is JSON",
+    description: "`warn`: problems only; `info`: also one line at the start, and at the end one for each sink, the policy and the keep rules; `debug`: also each batch. Lines are JSON if the function's log format is JSON",
 };
 
 pub(super) const METRICS: Variable = Variable {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// The durations that [`FlushControl`](super::FlushControl) uses. Each bounds a wait.
+/// The durations that [`FlushControl`](super::FlushControl) uses. Each but the last bounds a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Limits {
     /// The longest flush after an invocation (`XRAY_LAMBDA_FLUSH_TIMEOUT_MS`). If it is zero,

@@ -5,7 +5,8 @@
 //! from the system's first process, not from the sandbox. So each environment has a supervisor,
 //! which starts its programs. On Linux it is their "child subreaper" (prctl(2)): a process
 //! whose parent ends becomes the supervisor's child, whatever its group, session and
-//! variables. The supervisor finds processes by descent alone. Only it signals and reaps them.
+//! variables. The supervisor finds the programs' processes by their group, and all others
+//! by descent. Only it signals and reaps them.
 //!
 //! It ends every process of the environment when its connection to the sandbox closes, which
 //! happens even if SIGKILL ends the sandbox. No other process has that connection.

@@ -156,8 +156,8 @@ impl Server {
         }
     }
 
-    /// Waits for the next command. `None` after the sandbox has closed the connection. It is
-    /// safe to drop the future: the part of a command that has arrived is kept.
+    /// Waits for the next command. `None` after the sandbox has closed the connection, and after
+    /// an unknown command or a read error, which end the environment too. It is safe to drop the future: the part of a command that has arrived is kept.
     async fn command(&mut self) -> Option<Command> {
         loop {
             self.control.readable().await.ok()?;
