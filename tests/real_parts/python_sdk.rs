@@ -1,60 +1,26 @@
 //! The official, unmodified Python SDK in a function under `xray-local`, with the layer.
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use xray_lambda_tests::documents::Documents;
-use xray_lambda_tests::local::{self, XrayLocal};
+use xray_lambda_tests::local::{self, Template, XrayLocal};
 use xray_lambda_tests::{artifact, client, http, python};
 
 const ROOT: &str = "1-6750a1b2-00112233445566778899aabb";
 
-/// The arguments for the function and its layer.
-struct Arguments {
-    template: String,
-    layer: TempDir,
-    python: String,
-}
-
-impl Arguments {
-    fn new() -> Self {
-        let template = artifact::repository().join("tests/functions/python/template.yaml");
-        let python = python::program("python");
-        Self {
-            template: template.display().to_string(),
-            layer: local::layer_folder(),
-            python: format!("Python={}", python.display()),
-        }
-    }
-
-    /// The arguments of `command`, followed by those for the function and its layer.
-    fn with_command(&self, command: &[&str]) -> Vec<String> {
-        let layer = format!("XRayLayer={}", self.layer.path().display());
-        let shared = [
-            "--template",
-            &self.template,
-            "--layer",
-            &layer,
-            "--parameter-overrides",
-            &self.python,
-        ];
-        command
-            .iter()
-            .copied()
-            .chain(shared)
-            .map(str::to_owned)
-            .collect()
-    }
+fn template() -> Template {
+    let file = artifact::repository().join("tests/functions/python/template.yaml");
+    Template::new(file).with_parameter("Python", &python::program("python"))
 }
 
 #[tokio::test]
 async fn an_invocation_of_a_python_function_is_one_trace_in_the_store() {
     let data = tempfile::tempdir().expect("a temporary folder");
-    let arguments = Arguments::new();
+    let template = template();
     let event = data.path().join("event.json");
     std::fs::write(&event, json!({ "tenant": "a" }).to_string()).expect("a temporary file");
     let event = event.display().to_string();
     let header = format!("Root={ROOT};Parent=0efbd19962d95b05;Sampled=1");
-    let invoke = arguments.with_command(&[
+    let invoke = template.arguments(&[
         "invoke",
         "OrdersFunction",
         "--event",
@@ -85,16 +51,8 @@ async fn an_invocation_of_a_python_function_is_one_trace_in_the_store() {
 #[tokio::test]
 async fn start_lambda_serves_a_python_function_to_any_client() {
     let data = tempfile::tempdir().expect("a temporary folder");
-    let arguments = Arguments::new();
-    let start = arguments.with_command(&[
-        "start-lambda",
-        "--port",
-        "0",
-        "--xray-listen",
-        "127.0.0.1:0",
-    ]);
-    let start: Vec<_> = start.iter().map(String::as_str).collect();
-    let served = XrayLocal::start(data.path(), &start);
+    let template = template();
+    let served = XrayLocal::start_lambda(data.path(), &template);
     let lambda = served.url("Lambda").await;
 
     let url = format!("{lambda}/2015-03-31/functions/orders/invocations");

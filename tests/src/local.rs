@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use tempfile::TempDir;
@@ -35,6 +35,19 @@ impl XrayLocal {
     #[must_use]
     pub fn serve(data: &Path) -> Self {
         Self::start(data, &["serve", "--listen", "127.0.0.1:0"])
+    }
+
+    /// Starts `xray-local start-lambda` on free ports.
+    ///
+    /// # Panics
+    /// If `xray-local` has not been built.
+    #[must_use]
+    pub fn start_lambda(data: &Path, template: &Template) -> Self {
+        let command = "start-lambda --port 0 --xray-listen 127.0.0.1:0";
+        let command: Vec<_> = command.split(' ').collect();
+        let arguments = template.arguments(&command);
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        Self::start(data, &arguments)
     }
 
     /// Waits for the URL that `xray-local` prints for a service: `X-Ray API`, `Lambda`,
@@ -97,6 +110,59 @@ pub fn layer_folder() -> TempDir {
     });
     copied.expect("the extension can be copied");
     layer
+}
+
+/// A template with a layer `XRayLayer`, which has the extension.
+#[derive(Debug)]
+pub struct Template {
+    file: PathBuf,
+    layer: TempDir,
+    /// `NAME=VALUE`
+    parameter: Option<String>,
+}
+
+impl Template {
+    /// The template `file`, without parameters.
+    ///
+    /// # Panics
+    /// If the extension has not been built.
+    #[must_use]
+    pub fn new(file: impl Into<PathBuf>) -> Self {
+        Self {
+            file: file.into(),
+            layer: layer_folder(),
+            parameter: None,
+        }
+    }
+
+    /// Sets the template's parameter `name` to a path.
+    #[must_use]
+    pub fn with_parameter(self, name: &str, value: &Path) -> Self {
+        Self {
+            parameter: Some(format!("{name}={}", value.display())),
+            ..self
+        }
+    }
+
+    /// The folder with the content of the layer's zip.
+    #[must_use]
+    pub fn layer(&self) -> &Path {
+        self.layer.path()
+    }
+
+    /// The arguments of `command`, followed by those for the template and its layer.
+    #[must_use]
+    pub fn arguments(&self, command: &[&str]) -> Vec<String> {
+        let mut arguments: Vec<_> = command.iter().copied().map(str::to_owned).collect();
+        let layer = format!("XRayLayer={}", self.layer.path().display());
+        let template = self.file.display().to_string();
+        arguments.extend(["--template".to_owned(), template]);
+        arguments.extend(["--layer".to_owned(), layer]);
+        if let Some(parameter) = &self.parameter {
+            arguments.extend(["--parameter-overrides".to_owned(), parameter.clone()]);
+        }
+        arguments
+    }
 }
 
 fn command(data: &Path, arguments: &[&str]) -> Command {
