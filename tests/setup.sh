@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the third-party programs for the tests: the Python ones into a virtual
 # environment (XRAY_LAMBDA_VENV, relative to the root of the repository; default .venv), the
-# Node one into tests/node/node_modules. A second run installs only what has changed.
+# Node ones into tests/node/node_modules. A second run installs only what has changed.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -67,7 +67,7 @@ modules=$tests/node/node_modules
 wanted=$(cksum <"$tests/node/package-lock.json")
 if [ "$(cat "$modules/.installed" 2>/dev/null)" != "$wanted" ]; then
     # --ignore-scripts builds no native modules; dynalite needs none for tables in memory.
-    run_quietly "installing dynalite" \
+    run_quietly "installing dynalite and the X-Ray SDK for Node" \
         "$npm" ci --prefix "$tests/node" --ignore-scripts --no-audit --no-fund
     printf '%s\n' "$wanted" >"$modules/.installed"
 fi

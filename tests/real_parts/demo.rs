@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use xray_lambda_tests::demo::Demo;
 use xray_lambda_tests::documents::Documents;
 use xray_lambda_tests::process::Process;
-use xray_lambda_tests::{artifact, client, http, port};
+use xray_lambda_tests::{client, http, node, port};
 
 #[tokio::test]
 async fn a_cold_write_is_one_complete_trace() {
@@ -203,14 +203,8 @@ async fn the_responses_are_the_same_as_in_the_lab() {
 
 #[tokio::test]
 async fn the_demo_works_the_same_with_dynalite() {
-    let program = artifact::repository().join("tests/node/node_modules/.bin/dynalite");
-    assert!(
-        program.exists(),
-        "{} is missing: run tests/setup.sh",
-        program.display()
-    );
     let [listen] = port::free();
-    let mut command = Command::new(program);
+    let mut command = Command::new(node::modules().join(".bin/dynalite"));
     command.args([
         "--host",
         "127.0.0.1",

@@ -1,12 +1,13 @@
 //! Tests this repository's programs against real third-party programs.
 
 mod assumed_role;
+mod centralized_sampling;
 mod demo;
 mod emulator_classic;
 mod emulator_managed;
 mod moto;
+mod node_sdk;
 mod packaging;
-mod python_sampling;
 mod python_sdk;
 mod sandbox;
 mod simulator;

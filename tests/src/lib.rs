@@ -3,7 +3,7 @@
 //! | module | contents |
 //! |---|---|
 //! | [`emulator`] | AWS's own Lambda emulator, in its classic and its Managed Instances mode |
-//! | [`python`], [`client`] | the third-party Python programs; boto3 and the AWS CLI |
+//! | [`python`], [`node`], [`client`] | the third-party Python and Node programs; boto3 and the AWS CLI |
 //! | [`receiver`] | a receiver in place of X-Ray, with scripted responses |
 //! | [`documents`] | received documents, and queries on them |
 //! | [`local`], [`demo`] | `xray-local` as a developer runs it; the demo API, run by `xray-local` |
@@ -21,6 +21,7 @@ pub mod documents;
 pub mod emulator;
 pub mod http;
 pub mod local;
+pub mod node;
 pub mod port;
 pub mod process;
 pub mod python;
