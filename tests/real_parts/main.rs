@@ -5,6 +5,7 @@ mod centralized_sampling;
 mod demo;
 mod emulator_classic;
 mod emulator_managed;
+mod lambda_extension;
 mod moto;
 mod node_sdk;
 mod packaging;

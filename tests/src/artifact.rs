@@ -61,6 +61,12 @@ pub fn traced_function() -> PathBuf {
     binary("xray-lambda-tests", "traced-function")
 }
 
+/// An extension made with the crate `lambda-extension`.
+#[must_use]
+pub fn telemetry_extension() -> PathBuf {
+    binary("xray-lambda-tests", "telemetry-extension")
+}
+
 /// The root of the repository.
 #[must_use]
 pub fn repository() -> PathBuf {

@@ -9,10 +9,10 @@
 //! | [`local`], [`demo`] | `xray-local` as a developer runs it; the demo API, run by `xray-local` |
 //! | [`process`], [`artifact`], [`port`], [`http`] | child processes, our binaries, free ports, an HTTP client |
 //!
-//! The tests are in `real_parts/` (tests against the real third-party programs), and the
-//! functions that they run in `functions/`. `make test` installs the third-party programs (`tests/setup.sh`) and builds ours. A test
-//! is never skipped: if a program is missing, the test fails and names the command that
-//! installs it.
+//! The tests are in `real_parts/` (tests against the real third-party programs), the functions
+//! that they run in `functions/`, and an extension in `extensions/`. `make test` installs the
+//! third-party programs (`tests/setup.sh`) and builds ours. A test is never skipped: if a
+//! program is missing, the test fails and names the command that installs it.
 
 pub mod artifact;
 pub mod client;
