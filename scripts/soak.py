@@ -253,6 +253,7 @@ class Environment:
         self.progress = progress
         self.resident = []
         self.failures = []
+        self.log = ""
         self.holds = []
         self.stopped = 0.0
         self.telemetry = None
@@ -299,8 +300,9 @@ class Environment:
                 self.function.close()
                 for server in servers:
                     server.close()
-            log.seek(0)
-            self.check(invocations, log.read().decode())
+                log.seek(0)
+                self.log = log.read().decode()
+        self.check(invocations)
 
     def resident_bytes(self):
         status = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -392,13 +394,13 @@ class Environment:
                 raise Failure("the extension did not exit after SHUTDOWN")
             await asyncio.sleep(0.005)
 
-    def check(self, invocations, log):
+    def check(self, invocations):
         """Compares the account with what was sent and with what X-Ray received."""
-        lines = [json.loads(line) for line in log.splitlines()]
+        lines = [json.loads(line) for line in self.log.splitlines()]
         accounts = [line["documents"] for line in lines if "documents" in line]
         self.messages = {line["message"] for line in lines if "documents" not in line}
         if len(accounts) != 1:
-            self.failures.append(f"the log has {len(accounts)} accounts: {log}")
+            self.failures.append(f"the log has {len(accounts)} accounts: {self.log}")
             return
         self.account = account = accounts[0]
         xray, function, lambda_ = self.xray, self.function, self.platform
@@ -476,7 +478,7 @@ def default_program():
     layer = ROOT / f"dist/layer-{machine}/extensions/xray-lambda-extension"
     if layer.exists():
         return layer
-    build = ["cargo", "build", "--locked", "-p", "xray-lambda-extension", "--message-format", "json"]
+    build = ["cargo", "build", "--locked", "-p", "xray-lambda-extension", "--message-format", "json-render-diagnostics"]
     built = subprocess.run(build, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     if built.returncode != 0:
         sys.exit("soak: the build failed; the output of cargo is above")
@@ -525,8 +527,8 @@ def main():
         environment = Environment(program, strategy, seed, progress)
         try:
             asyncio.run(environment.run(chosen.invocations // len(STRATEGIES)))
-        except Failure as failure:
-            environment.failures.append(str(failure))
+        except (Failure, EOFError, OSError) as failure:
+            environment.failures.append(f"{failure}; the extension's log: {environment.log}")
         if hasattr(environment, "account"):
             environment.report()
         for failure in environment.failures:
