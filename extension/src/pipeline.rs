@@ -1,4 +1,4 @@
-use std::time::Instant;
+use xray_document::Timestamp;
 
 use crate::export::Exporters;
 use crate::keep::{Decided, Keep, Verdict};
@@ -58,7 +58,7 @@ impl Pipeline {
     /// Passes the outcome of an invocation, after its documents, to the keep stage. Returns
     /// whether a document was buffered.
     pub(crate) fn invocation_ended(&mut self, outcome: &InvocationOutcome, log: &mut Log) -> bool {
-        let decided = self.keep.invocation_ended(outcome, Instant::now(), log);
+        let decided = self.keep.invocation_ended(outcome, Timestamp::now(), log);
         self.settle(&decided, log)
     }
 

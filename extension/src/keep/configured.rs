@@ -1,6 +1,4 @@
-use std::time::Instant;
-
-use xray_document::{Sampled, TraceHeader};
+use xray_document::{Sampled, Timestamp, TraceHeader};
 
 use super::facts::Facts;
 use super::rules::{Reason, Rules};
@@ -128,7 +126,7 @@ impl Keep for ConfiguredKeep {
     fn invocation_ended(
         &mut self,
         outcome: &InvocationOutcome,
-        now: Instant,
+        now: Timestamp,
         log: &mut Log,
     ) -> Decided {
         self.rules(log);

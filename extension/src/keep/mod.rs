@@ -11,7 +11,8 @@ mod rules;
 mod traces;
 
 use std::fmt;
-use std::time::Instant;
+
+use xray_document::Timestamp;
 
 use crate::Log;
 use crate::raw_document::RawDocument;
@@ -33,7 +34,7 @@ pub trait Keep: fmt::Debug + Send + 'static {
     fn invocation_ended(
         &mut self,
         _outcome: &InvocationOutcome,
-        _now: Instant,
+        _now: Timestamp,
         _log: &mut Log,
     ) -> Decided {
         Decided::default()

@@ -1,14 +1,14 @@
 //! Keep rules, in the words of X-Ray's sampling rules (X-Ray API reference, `SamplingRule`).
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use xray_document::TraceId;
+use xray_document::{Timestamp, TraceId};
 use xray_policy::matches_wildcard;
 use xray_policy::source::{Fields, Node, Problem, Problems, Value};
 
 use super::facts::Facts;
 use super::quantile::Quantile;
-use crate::telemetry::InvocationOutcome;
+use crate::telemetry::{InvocationOutcome, Reservoir};
 
 /// The rules of `XRAY_LAMBDA_KEEP`, and what they need to remember.
 #[derive(Debug)]
@@ -58,10 +58,9 @@ const CRITERIA: [(&str, Criterion); 4] = [
 /// Traces that are kept: the first ones of each second, and a share of the others.
 #[derive(Debug)]
 struct Share {
-    reservoir_size: u32,
+    reservoir_size: usize,
     fixed_rate: f64,
-    /// The second that the reservoir counts, and the traces that it kept in it.
-    second: Option<(Instant, u32)>,
+    reservoir: Reservoir,
 }
 
 /// The reason for a decision.
@@ -96,7 +95,7 @@ const DEFAULT_PERCENTILE: u32 = 99;
 
 /// Default of X-Ray's own rule (X-Ray Developer Guide, "Configuring sampling rules").
 const DEFAULT_FIXED_RATE: f64 = 0.05;
-const DEFAULT_RESERVOIR_SIZE: u32 = 1;
+const DEFAULT_RESERVOIR_SIZE: usize = 1;
 
 /// The longest invocation, in milliseconds.
 const MAX_MS: f64 = 900_000.0;
@@ -151,7 +150,7 @@ impl Rules {
         &mut self,
         outcome: &InvocationOutcome,
         facts: &Facts,
-        now: Instant,
+        now: Timestamp,
     ) -> Reason {
         let slow = outcome
             .duration
@@ -209,14 +208,8 @@ impl Rule {
 }
 
 impl Share {
-    fn decide(&mut self, trace: TraceId, now: Instant) -> Reason {
-        const SECOND: Duration = Duration::from_secs(1);
-        let second = self
-            .second
-            .filter(|(start, _)| now.duration_since(*start) < SECOND);
-        let (start, kept) = second.unwrap_or((now, 0));
-        if kept < self.reservoir_size {
-            self.second = Some((start, kept + 1));
+    fn decide(&mut self, trace: TraceId, now: Timestamp) -> Reason {
+        if self.reservoir.take(now, self.reservoir_size) {
             Reason::Reservoir
         } else if fraction(trace) < self.fixed_rate {
             Reason::FixedRate
@@ -265,7 +258,7 @@ fn slower_than(fields: &Fields<'_>, problems: &mut Problems<'_>) -> SlowerThan {
 fn share(
     fields: &Fields<'_>,
     fixed_rate: f64,
-    reservoir_size: u32,
+    reservoir_size: usize,
     problems: &mut Problems<'_>,
 ) -> Share {
     Share {
@@ -274,8 +267,9 @@ fn share(
             .unwrap_or(fixed_rate),
         reservoir_size: fields
             .whole_number("reservoir_size", (0, 1_000_000), problems)
+            .and_then(|size| usize::try_from(size).ok())
             .unwrap_or(reservoir_size),
-        second: None,
+        reservoir: Reservoir::default(),
     }
 }
 
@@ -352,7 +346,7 @@ mod tests {
     }
 
     fn decide(rules: &mut Rules, outcome: &InvocationOutcome) -> Reason {
-        rules.decide(outcome, &Facts::default(), Instant::now())
+        rules.decide(outcome, &Facts::default(), Timestamp::now())
     }
 
     #[test]
@@ -391,7 +385,7 @@ mod tests {
             ..Facts::default()
         };
         assert_eq!(
-            rules.decide(&unwanted, &handled, Instant::now()),
+            rules.decide(&unwanted, &handled, Timestamp::now()),
             Reason::Error
         );
         let mut off = Rules::parse(
@@ -409,9 +403,8 @@ mod tests {
     #[test]
     fn the_reservoir_keeps_the_first_traces_of_each_second() {
         let mut rules = Rules::parse(r#"{"fixed_rate": 0, "reservoir_size": 2}"#).unwrap();
-        let start = Instant::now();
         let reasons = [0, 100, 200, 999, 1_000, 1_001, 1_002].map(|ms| {
-            let now = start + Duration::from_millis(ms);
+            let now = Timestamp::from_micros(1_733_337_522_000_000 + ms * 1_000);
             rules.decide(&outcome(), &Facts::default(), now).keeps()
         });
         assert_eq!(reasons, [true, true, false, false, true, true, false]);
@@ -449,7 +442,7 @@ mod tests {
             annotations: vec![("tier".to_owned(), tier.to_owned())],
             ..Facts::default()
         };
-        let now = Instant::now();
+        let now = Timestamp::now();
         for (path, tier, kept) in [
             ("/orders", "gold", true),
             ("/orders", "silver", false),

@@ -18,6 +18,7 @@ mod subscription;
 pub use outcome::{InvocationOutcome, Recorded};
 pub(crate) use platform_event::PlatformEvent;
 pub use platform_recorder::PlatformRecorder;
+pub(crate) use sampler::Reservoir;
 pub use sampler::SamplingRule;
 pub use settings::PlatformSettings;
 pub use subscription::{Subscription, subscribe};

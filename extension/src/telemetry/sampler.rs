@@ -27,9 +27,29 @@ impl Default for SamplingRule {
 #[derive(Debug, Default)]
 pub(super) struct Sampler {
     rule: SamplingRule,
-    /// The second that the reservoir is for, since the epoch.
+    reservoir: Reservoir,
+}
+
+/// Counts the first invocations of each second. By the wall clock, because the monotonic clock
+/// may stop in a freeze.
+#[derive(Debug, Default)]
+pub(crate) struct Reservoir {
+    /// The second since the epoch.
     second: i64,
     used: usize,
+}
+
+impl Reservoir {
+    /// Returns whether `size` has room for one more in the second of `now`.
+    pub(crate) fn take(&mut self, now: Timestamp, size: usize) -> bool {
+        let second = now.as_micros().div_euclid(1_000_000);
+        if second != self.second {
+            (self.second, self.used) = (second, 0);
+        }
+        let has_room = self.used < size;
+        self.used += usize::from(has_room);
+        has_room
+    }
 }
 
 impl Sampler {
@@ -47,15 +67,7 @@ impl Sampler {
 
     /// `share` is a random number from 0 to 1, without 1.
     fn decide(&mut self, now: Timestamp, share: f64) -> bool {
-        let second = now.as_micros().div_euclid(1_000_000);
-        if second != self.second {
-            (self.second, self.used) = (second, 0);
-        }
-        if self.used < self.rule.reservoir_size {
-            self.used += 1;
-            return true;
-        }
-        share < self.rule.fixed_rate
+        self.reservoir.take(now, self.rule.reservoir_size) || share < self.rule.fixed_rate
     }
 }
 

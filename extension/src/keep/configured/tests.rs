@@ -54,7 +54,7 @@ fn end(keep: &mut ConfiguredKeep, trace_number: u64, fault: bool) -> (Vec<u64>, 
 
 fn invocation_ended(keep: &mut ConfiguredKeep, trace_number: u64, fault: bool) -> Decided {
     let outcome = outcome(trace_number, fault);
-    keep.invocation_ended(&outcome, Instant::now(), &mut Log::default())
+    keep.invocation_ended(&outcome, Timestamp::now(), &mut Log::default())
 }
 
 fn ids(decided: &Decided) -> Vec<u64> {
