@@ -185,6 +185,7 @@ mod tests {
                     8 => {
                         let outcome = InvocationOutcome {
                             trace_id,
+                            is_sampled: false,
                             fault: flag,
                             duration: Some(Duration::from_millis(number)),
                             cold_start: false,

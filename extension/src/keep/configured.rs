@@ -135,13 +135,22 @@ impl Keep for ConfiguredKeep {
         };
         let trace = outcome.trace_id;
         let mut decided = Decided::default();
-        if self.traces.known(trace) == Known::Kept {
+        if outcome.is_sampled && !rules.apply_to_sampled {
+            // Telemetry may arrive before INVOKE.
+            rules.learn(outcome);
+            decided = self.traces.decide(trace, true);
+        } else if self.traces.known(trace) == Known::Kept {
             rules.learn(outcome);
         } else {
             let facts = Facts::of(self.traces.waiting(trace));
             let reason = rules.decide(outcome, &facts, now);
+            let is_early =
+                self.receives_invokes && outcome.is_sampled && self.traces.awaits_invoke(trace);
             self.count(reason);
             decided = self.traces.decide(trace, reason.keeps());
+            if is_early {
+                self.traces.ignore_next_invoke(trace);
+            }
         }
         // Their invocation ended too, or was never announced.
         decided.append(self.traces.keep_without_invocation());

@@ -339,6 +339,7 @@ mod tests {
     fn outcome() -> InvocationOutcome {
         InvocationOutcome {
             trace_id: "1-6750a1b2-00112233445566778899aabb".parse().unwrap(),
+            is_sampled: false,
             fault: false,
             duration: Some(Duration::from_millis(10)),
             cold_start: false,

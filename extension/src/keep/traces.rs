@@ -35,7 +35,10 @@ enum State {
         invoked: bool,
     },
     Kept,
-    Filtered,
+    /// `invoke_due` is true if the INVOKE of the invocation that decided has not arrived.
+    Filtered {
+        invoke_due: bool,
+    },
 }
 
 /// What is known of a trace.
@@ -69,7 +72,7 @@ impl Traces {
         match self.traces.get(&trace).map(|trace| &trace.state) {
             None | Some(State::Waiting { .. }) => Known::Undecided,
             Some(State::Kept) => Known::Kept,
-            Some(State::Filtered) => Known::Filtered,
+            Some(State::Filtered { .. }) => Known::Filtered,
         }
     }
 
@@ -107,7 +110,8 @@ impl Traces {
         match &mut entry.state {
             State::Waiting { invoked, .. } => *invoked = true,
             State::Kept => {}
-            State::Filtered => {
+            State::Filtered { invoke_due } if *invoke_due => *invoke_due = false,
+            State::Filtered { .. } => {
                 entry.state = State::Waiting {
                     documents: Vec::new(),
                     invoked: true,
@@ -124,10 +128,32 @@ impl Traces {
         self.keep_waiting(|trace, _| trace.since < limit)
     }
 
+    /// Returns whether a trace is undecided and no INVOKE of it has arrived.
+    pub(super) fn awaits_invoke(&self, trace: TraceId) -> bool {
+        match self.traces.get(&trace).map(|trace| &trace.state) {
+            None => true,
+            Some(State::Waiting { invoked, .. }) => !invoked,
+            Some(State::Kept | State::Filtered { .. }) => false,
+        }
+    }
+
+    /// Lets the next INVOKE of a trace that was filtered out not reopen it: it belongs to the
+    /// invocation that decided.
+    pub(super) fn ignore_next_invoke(&mut self, trace: TraceId) {
+        let known = self.traces.get_mut(&trace).map(|trace| &mut trace.state);
+        if let Some(State::Filtered { invoke_due }) = known {
+            *invoke_due = true;
+        }
+    }
+
     /// Decides about a trace.
     pub(super) fn decide(&mut self, trace: TraceId, keep: bool) -> Decided {
         let entry = self.entry(trace);
-        let decision = if keep { State::Kept } else { State::Filtered };
+        let decision = if keep {
+            State::Kept
+        } else {
+            State::Filtered { invoke_due: false }
+        };
         let mut decided = Decided::default();
         if let State::Waiting { documents, .. } = std::mem::replace(&mut entry.state, decision) {
             self.bytes -= documents.iter().map(RawDocument::bytes).sum::<usize>();
@@ -155,7 +181,7 @@ impl Traces {
         let waiting = self.order.iter().filter(|id| {
             self.traces.get(id).is_some_and(|trace| match trace.state {
                 State::Waiting { invoked, .. } => is_meant(trace, invoked),
-                State::Kept | State::Filtered => false,
+                State::Kept | State::Filtered { .. } => false,
             })
         });
         let waiting: Vec<TraceId> = waiting.copied().collect();

@@ -509,6 +509,10 @@ impl Invocation {
         }
         recorded.outcome = Some(InvocationOutcome {
             trace_id: selection.trace_id,
+            is_sampled: self
+                .start
+                .as_ref()
+                .is_some_and(|start| start.tracing.is_some()),
             fault: report.status.fault.is_some(),
             duration: report.metrics.duration_ms.and_then(milliseconds),
             cold_start: self.cold_start.is_cold,

@@ -22,6 +22,8 @@ pub struct Recorded {
 pub struct InvocationOutcome {
     /// The trace of the invocation's documents.
     pub trace_id: TraceId,
+    /// True if `platform.start` reports the invocation as sampled. INVOKE may arrive later.
+    pub is_sampled: bool,
     /// True if the function reported an error, timed out or crashed.
     pub fault: bool,
     /// The time that the function needed; `None` if the platform does not report it.

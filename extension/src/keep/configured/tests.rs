@@ -28,6 +28,7 @@ fn document(trace_number: u64, id: u64) -> RawDocument {
 fn outcome(trace_number: u64, fault: bool) -> InvocationOutcome {
     InvocationOutcome {
         trace_id: trace(trace_number),
+        is_sampled: false,
         fault,
         duration: Some(Duration::from_millis(1)),
         cold_start: false,
@@ -115,11 +116,52 @@ fn a_trace_that_was_sampled_before_is_kept_unless_the_rules_say_otherwise() {
         ));
         assert_eq!(end(&mut keep, 1, false), (vec![], 0));
     }
-    let thin = ERRORS.replace('{', r#"{"apply_to_sampled": true, "#);
-    let mut keep = keep(&thin);
+    let mut keep = keep(&apply_to_sampled(ERRORS));
     start(&mut keep, 1, ";Sampled=1");
     accept(&mut keep, document(1, 10));
     assert_eq!(end(&mut keep, 1, false), (vec![], 1));
+}
+
+/// The end of an invocation that telemetry reports as sampled.
+fn end_sampled(keep: &mut ConfiguredKeep, trace_number: u64, fault: bool) -> (Vec<u64>, usize) {
+    let outcome = InvocationOutcome {
+        is_sampled: true,
+        ..outcome(trace_number, fault)
+    };
+    let decided = keep.invocation_ended(&outcome, Timestamp::now(), &mut Log::default());
+    (ids(&decided), decided.filtered)
+}
+
+fn apply_to_sampled(rules: &str) -> String {
+    rules.replace('{', r#"{"apply_to_sampled": true, "#)
+}
+
+#[test]
+fn a_sampled_trace_is_kept_if_its_outcome_arrives_before_its_invoke() {
+    let mut keep = keep(ERRORS);
+    accept(&mut keep, document(1, 10));
+    assert_eq!(end_sampled(&mut keep, 1, false), (vec![10], 0));
+    assert!(start(&mut keep, 1, ";Sampled=1").is_empty());
+    assert!(matches!(
+        accept(&mut keep, document(1, 11)),
+        Verdict::Kept(_)
+    ));
+    assert_eq!(keep.summary(), None);
+}
+
+#[test]
+fn an_invoke_after_its_outcome_does_not_reopen_the_decision_but_the_next_one_does() {
+    let mut keep = keep(&apply_to_sampled(ERRORS));
+    accept(&mut keep, document(1, 10));
+    assert_eq!(end_sampled(&mut keep, 1, false), (vec![], 1));
+    start(&mut keep, 1, ";Sampled=1");
+    assert!(matches!(
+        accept(&mut keep, document(1, 11)),
+        Verdict::Filtered
+    ));
+    start(&mut keep, 1, ";Sampled=1");
+    accept(&mut keep, document(1, 12));
+    assert_eq!(end_sampled(&mut keep, 1, true), (vec![12], 0));
 }
 
 #[test]

@@ -877,6 +877,7 @@ fn an_invocation_has_one_outcome_also_if_it_records_no_document() {
         outcomes,
         [InvocationOutcome {
             trace_id: ROOT.parse().unwrap(),
+            is_sampled: false,
             fault: true,
             duration: Some(Duration::from_micros(40_250)),
             cold_start: true,
