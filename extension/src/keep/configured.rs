@@ -112,11 +112,16 @@ impl Keep for ConfiguredKeep {
         let Some(trace) = header.root else {
             return decided;
         };
-        let is_undecided = matches!(header.sampled, Sampled::Undecided | Sampled::Requested);
-        let next = if is_undecided && self.function_segment || apply_to_sampled {
+        let is_theirs = match header.sampled {
+            // The caller has decided, and other segments of the trace are recorded.
+            Sampled::Yes => apply_to_sampled,
+            // No segment of the trace is recorded.
+            Sampled::No => false,
+            Sampled::Undecided | Sampled::Requested => self.function_segment || apply_to_sampled,
+        };
+        let next = if is_theirs {
             self.traces.invoke(trace)
         } else {
-            // The caller has decided, and other segments of the trace are recorded.
             self.traces.decide(trace, true)
         };
         decided.append(next);

@@ -165,6 +165,18 @@ fn an_invoke_after_its_outcome_does_not_reopen_the_decision_but_the_next_one_doe
 }
 
 #[test]
+fn an_unsampled_trace_uses_no_reservoir_and_is_not_counted() {
+    let rules = ERRORS.replace(r#""reservoir_size": 0"#, r#""reservoir_size": 1"#);
+    let mut keep = keep(&apply_to_sampled(&rules));
+    start(&mut keep, 1, ";Sampled=0");
+    end(&mut keep, 1, false);
+    assert_eq!(keep.summary(), None);
+    start(&mut keep, 2, ";Sampled=1");
+    accept(&mut keep, document(2, 20));
+    assert_eq!(end_sampled(&mut keep, 2, false), (vec![20], 0));
+}
+
+#[test]
 fn a_trace_without_an_invocation_is_kept() {
     let mut keep = keep(ERRORS);
     accept(&mut keep, document(7, 70));
