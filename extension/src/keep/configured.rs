@@ -157,8 +157,11 @@ impl Keep for ConfiguredKeep {
                 self.traces.ignore_next_invoke(trace);
             }
         }
-        // Their invocation ended too, or was never announced.
-        decided.append(self.traces.keep_without_invocation());
+        // On Managed Instances other invocations run at the same time, and none is announced.
+        if self.receives_invokes {
+            // Their invocation ended too, or was never announced.
+            decided.append(self.traces.keep_without_invocation());
+        }
         decided
     }
 

@@ -49,7 +49,8 @@ pub(super) enum Known {
     Filtered,
 }
 
-/// The most traces that are remembered.
+/// The most traces that are remembered. On Managed Instances, which send no INVOKE, a trace waits
+/// until so many others have followed it.
 const MAX_TRACES: usize = 1_024;
 
 /// The outcome of an invocation arrives with the next one or the one after it. After so many

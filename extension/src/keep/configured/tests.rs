@@ -177,6 +177,22 @@ fn an_unsampled_trace_uses_no_reservoir_and_is_not_counted() {
 }
 
 #[test]
+fn on_managed_instances_each_trace_is_decided_by_its_own_outcome() {
+    let rules = apply_to_sampled(ERRORS);
+    let mut keep = ConfiguredKeep::new(rules, false, false, 1 << 20);
+    for number in [1, 2, 3] {
+        accept(&mut keep, document(number, 10 * number));
+    }
+    assert_eq!(end_sampled(&mut keep, 1, false), (vec![], 1));
+    assert_eq!(end_sampled(&mut keep, 2, true), (vec![20], 0));
+    // The outcome of this one does not come.
+    let kept: Vec<u64> = (4..1_100)
+        .flat_map(|number| end_sampled(&mut keep, number, false).0)
+        .collect();
+    assert_eq!(kept, [30]);
+}
+
+#[test]
 fn a_trace_without_an_invocation_is_kept() {
     let mut keep = keep(ERRORS);
     accept(&mut keep, document(7, 70));
