@@ -50,6 +50,9 @@ pub struct Extension {
 pub struct UnreportedEnds {
     outcomes: Vec<InvocationOutcome>,
     request_ids: Vec<String>,
+    /// The wrapper's signals that wait for the outcomes of their invocations, with the time when
+    /// they count without.
+    signals: Vec<(Instant, String)>,
 }
 
 /// The most datagrams read in one round, so that a flood of them does not delay a deadline.
@@ -60,6 +63,10 @@ const MAX_READ_ROUNDS: usize = 8;
 
 /// The most ends that wait for a wrapper. It bounds memory if a wrapper never sends the rest.
 const MAX_UNREPORTED_ENDS: usize = 16;
+
+/// The time that a wrapper's signal waits for the outcome of its invocation: four times 25 ms, the
+/// shortest buffering that Lambda allows.
+const MAX_OUTCOME_DELAY: Duration = Duration::from_millis(100);
 
 /// The time for the last flush if the Runtime API is gone and no SHUTDOWN was received.
 const TIME_WITHOUT_RUNTIME_API: Duration = Duration::from_millis(500);
@@ -75,6 +82,7 @@ impl Extension {
         while *self.flush_control.state() != State::Ended {
             let due = self.flush_control.due();
             let exporters_due = self.pipeline.exporters.due();
+            let signals_due = self.unreported_ends.signals.first().map(|(due, _)| *due);
             let awaits_events = !self.flush_control.is_shutting_down();
             tokio::select! {
                 event = self.next.event(), if awaits_events => self.handle_event(event),
@@ -88,6 +96,7 @@ impl Extension {
                 }
                 () = sleep_until(due) => self.input(Input::Tick),
                 () = sleep_until(exporters_due) => self.tick_exporters(),
+                () = sleep_until(signals_due) => self.report_signals(&[]),
             }
             if let Some(line) = self.started.take() {
                 line.write();
@@ -200,6 +209,8 @@ impl Extension {
                     may_trace,
                     can_delay: self.pipeline.exporters.can_delay(),
                 });
+                // INVOKE may have decided about the documents that arrived before it.
+                self.report_signals(&[]);
                 self.pipeline.exporters.warm();
                 if invoke.trace_header.contains("Sampled=1") && self.intake.is_silent() {
                     self.log.once("no SDK has sent a document in ten sampled invocations; if the function uses one, see \"Is everything received?\" in the README");
@@ -248,11 +259,10 @@ impl Extension {
         }
         self.report_losses();
         self.report_buffered(buffered, true);
-        for request_id in done {
-            self.input(Input::Done {
-                request_id: &request_id,
-            });
-        }
+        let due = Instant::now() + MAX_OUTCOME_DELAY;
+        let signals = done.into_iter().map(|request_id| (due, request_id));
+        self.unreported_ends.signals.extend(signals);
+        self.report_signals(&[]);
         self.report_ends();
         more
     }
@@ -286,9 +296,29 @@ impl Extension {
             return;
         }
         let ends = std::mem::take(&mut self.unreported_ends);
+        self.unreported_ends.signals = ends.signals;
         self.end_invocations(ends.outcomes);
+        self.report_signals(&ends.request_ids);
         for request_id in &ends.request_ids {
             self.input(Input::RuntimeDone { request_id });
+        }
+    }
+
+    /// Reports the wrapper's signals. Not yet, while keep rules await an outcome: the documents
+    /// that they keep must leave before `/next`. `ended` are the invocations whose outcome is known.
+    fn report_signals(&mut self, ended: &[String]) {
+        let signals = &mut self.unreported_ends.signals;
+        if signals.is_empty() {
+            return;
+        }
+        let may_wait = self.pipeline.awaits_outcome() && signals.len() < MAX_UNREPORTED_ENDS;
+        let now = Instant::now();
+        let is_reported = |(due, request_id): &mut (Instant, String)| {
+            !may_wait || *due <= now || ended.contains(request_id)
+        };
+        let reported: Vec<_> = signals.extract_if(.., is_reported).collect();
+        for (_, request_id) in &reported {
+            self.input(Input::Done { request_id });
         }
     }
 

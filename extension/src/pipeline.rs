@@ -62,6 +62,11 @@ impl Pipeline {
         self.settle(&decided, log)
     }
 
+    /// Returns whether the keep stage awaits the outcome of an invocation.
+    pub(crate) fn awaits_outcome(&self) -> bool {
+        self.keep.awaits_outcome()
+    }
+
     /// Buffers all documents that wait in the keep stage, because the environment ends.
     pub(crate) fn shut_down(&mut self, log: &mut Log) {
         let decided = self.keep.shut_down();

@@ -165,6 +165,11 @@ impl Keep for ConfiguredKeep {
         decided
     }
 
+    fn awaits_outcome(&self) -> bool {
+        let decides = matches!(self.rules, State::Ready(_));
+        decides && self.receives_invokes && self.traces.has_undecided()
+    }
+
     fn shut_down(&mut self) -> Decided {
         self.is_shutting_down = true;
         self.traces.keep_all()

@@ -40,6 +40,11 @@ pub trait Keep: fmt::Debug + Send + 'static {
         Decided::default()
     }
 
+    /// Returns whether an outcome that decides about a trace has yet to come.
+    fn awaits_outcome(&self) -> bool {
+        false
+    }
+
     /// Keeps all documents that wait, because the environment ends. From now on, a document of an
     /// undecided trace is kept.
     fn shut_down(&mut self) -> Decided {

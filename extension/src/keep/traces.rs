@@ -147,6 +147,15 @@ impl Traces {
         }
     }
 
+    /// Returns whether a trace waits for its outcome.
+    pub(super) fn has_undecided(&self) -> bool {
+        let mut states = self.traces.values().map(|trace| &trace.state);
+        states.any(|state| match state {
+            State::Waiting { documents, invoked } => *invoked || !documents.is_empty(),
+            State::Kept | State::Filtered { .. } => false,
+        })
+    }
+
     /// Decides about a trace.
     pub(super) fn decide(&mut self, trace: TraceId, keep: bool) -> Decided {
         let entry = self.entry(trace);

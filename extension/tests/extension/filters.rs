@@ -1,5 +1,7 @@
 //! The policy (`XRAY_LAMBDA_POLICY`) and the keep rules (`XRAY_LAMBDA_KEEP`).
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 use xray_document::Datagram;
 
@@ -19,8 +21,12 @@ async fn start(variables: &[(&str, &str)]) -> (Lambda, XRay, Extension) {
     (lambda, xray, extension)
 }
 
-fn send(extension: &Extension, mut document: Value) {
-    document["trace_id"] = json!(TRACE);
+fn send(extension: &Extension, document: Value) {
+    send_in(extension, TRACE, document);
+}
+
+fn send_in(extension: &Extension, trace_id: &str, mut document: Value) {
+    document["trace_id"] = json!(trace_id);
     document["parent_id"] = json!("53995c3f42cd8ad8");
     document["type"] = json!("subsegment");
     document["name"] = json!("work");
@@ -157,6 +163,47 @@ async fn keep_rules_send_a_failed_invocation_and_filter_out_a_good_one() {
         assert!(log.contains(filtered), "{log}");
         assert!(!log.contains("not every document"), "{log}");
     }
+}
+
+#[tokio::test]
+async fn a_kept_trace_leaves_before_next_although_the_wrapper_signals_before_the_outcome() {
+    let (mut lambda, mut xray, extension) = start(&[KEEP, FUNCTION_SEGMENT]).await;
+    for number in 1.. {
+        let request_id = format!("r-{number}");
+        let header = UNDECIDED.replace("aabb;", &format!("{number:04};"));
+        lambda
+            .invoke_with(&request_id, FUNCTION_TIMEOUT, &header)
+            .await;
+        let trace_id = &header["Root=".len()..header.find(';').unwrap()];
+        send_in(&extension, trace_id, json!({"id": id(number)}));
+        let signalled = Instant::now();
+        extension.send_done(&request_id);
+        report(&lambda, &request_id, "error").await;
+        let in_time = signalled.elapsed() < Duration::from_millis(50);
+        lambda.wait_for_next().await;
+        // On a busy machine, the outcome may come later than the signal waits for.
+        if in_time {
+            let documents = xray.received();
+            let is_sent = documents
+                .iter()
+                .any(|document| document["id"] == id(number));
+            assert!(is_sent, "{documents:?}");
+            break;
+        }
+    }
+    shut_down(&lambda, extension).await;
+}
+
+#[tokio::test]
+async fn without_an_outcome_the_wrappers_signal_ends_the_hold_soon() {
+    let (mut lambda, _xray, extension) = start(&[KEEP, FUNCTION_SEGMENT]).await;
+    lambda.invoke_with("r-1", FUNCTION_TIMEOUT, UNDECIDED).await;
+    send(&extension, json!({"id": id(1)}));
+    let signalled = Instant::now();
+    extension.send_done("r-1");
+    lambda.wait_for_next().await;
+    assert!(signalled.elapsed() < FUNCTION_TIMEOUT / 2);
+    shut_down(&lambda, extension).await;
 }
 
 #[tokio::test]

@@ -155,11 +155,13 @@ fn an_invoke_after_its_outcome_does_not_reopen_the_decision_but_the_next_one_doe
     accept(&mut keep, document(1, 10));
     assert_eq!(end_sampled(&mut keep, 1, false), (vec![], 1));
     start(&mut keep, 1, ";Sampled=1");
+    assert!(!keep.awaits_outcome());
     assert!(matches!(
         accept(&mut keep, document(1, 11)),
         Verdict::Filtered
     ));
     start(&mut keep, 1, ";Sampled=1");
+    assert!(keep.awaits_outcome());
     accept(&mut keep, document(1, 12));
     assert_eq!(end_sampled(&mut keep, 1, true), (vec![12], 0));
 }
@@ -169,6 +171,7 @@ fn an_unsampled_trace_uses_no_reservoir_and_is_not_counted() {
     let rules = ERRORS.replace(r#""reservoir_size": 0"#, r#""reservoir_size": 1"#);
     let mut keep = keep(&apply_to_sampled(&rules));
     start(&mut keep, 1, ";Sampled=0");
+    assert!(!keep.awaits_outcome());
     end(&mut keep, 1, false);
     assert_eq!(keep.summary(), None);
     start(&mut keep, 2, ";Sampled=1");
