@@ -14,7 +14,9 @@ pub(super) fn outcome(
     batch: &Batch,
 ) -> Outcome {
     if (200..300).contains(&status) {
-        match unprocessed(body) {
+        // X-Ray responds with 200 (X-Ray API Reference, PutTraceSegments). An empty 204 is not
+        // its answer.
+        match unprocessed(body).filter(|_| status == 200) {
             Some(unprocessed) => Outcome::Accepted(find_left_out(&unprocessed, batch)),
             // A proxy's page or an incomplete response: X-Ray may have accepted nothing.
             None => Outcome::Later(
@@ -319,6 +321,16 @@ mod tests {
         ] {
             let outcome = outcome(200, None, body.as_bytes(), &batch(&[1]));
             assert!(matches!(outcome, Outcome::Later(_)), "{body}: {outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_2xx_other_than_200_accepts_no_document() {
+        for status in [201, 202, 204, 206] {
+            for body in ["", "{}"] {
+                let outcome = outcome(status, None, body.as_bytes(), &batch(&[1]));
+                assert!(matches!(outcome, Outcome::Later(_)), "{status} {outcome:?}");
+            }
         }
     }
 
