@@ -27,7 +27,8 @@ pub(super) fn settings(get: Variables<'_>, warnings: &mut Vec<String>) -> XRaySe
 }
 
 /// A service's base URL. A URL with a user name or password is not used: its `Authorization`
-/// header would be a second one, beside the signature.
+/// header would be a second one, beside the signature. Neither is a URL with a query or a
+/// fragment: the API's path would become a part of it, and the log would show it.
 fn endpoint(
     service: Service,
     get: Variables<'_>,
@@ -49,6 +50,12 @@ fn endpoint(
     if endpoint::has_user_info(&url) {
         warnings.push(format!(
             "{name} contains a user name or password; remove it: nothing is sent to this endpoint"
+        ));
+        return None;
+    }
+    if endpoint::has_query_or_fragment(&url) {
+        warnings.push(format!(
+            "{name} contains a query or a fragment (`?` or `#`); remove it: nothing is sent to this endpoint"
         ));
         return None;
     }
@@ -155,6 +162,23 @@ mod tests {
         assert_eq!(settings.endpoint.as_deref(), Some("https://xray.example"));
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert!(warnings[0].starts_with("AWS_USE_FIPS_ENDPOINT has no effect"));
+    }
+
+    #[test]
+    fn an_endpoint_with_a_query_or_a_fragment_is_not_used_and_not_quoted() {
+        for url in [
+            "https://xray.example/?token=secret",
+            "https://xray.example#secret",
+            "xray.example?secret",
+        ] {
+            let (settings, warnings) = settings(&[("AWS_ENDPOINT_URL_XRAY", url)]);
+            assert_eq!(settings.endpoint, None, "{url}");
+            let [warning] = warnings.as_slice() else {
+                panic!("{warnings:?}")
+            };
+            let is_clear = warning.starts_with("AWS_ENDPOINT_URL_XRAY contains a query");
+            assert!(is_clear && !warning.contains("secret"), "{warning}");
+        }
     }
 
     #[test]

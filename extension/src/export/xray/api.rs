@@ -73,7 +73,7 @@ impl XRayApi {
     ) -> Result<Response, Failure> {
         let Some(endpoint) = &self.endpoint else {
             return Err(Failure::Other(
-                "the endpoint is unknown; set AWS_REGION or AWS_ENDPOINT_URL_XRAY".to_owned(),
+                "there is no usable endpoint; correct or remove AWS_ENDPOINT_URL_XRAY and AWS_ENDPOINT_URL if they are set, and set AWS_REGION".to_owned(),
             ));
         };
         let url = format!("{endpoint}{path}");

@@ -84,7 +84,7 @@ impl RoleAssumer {
     async fn send(&self, credentials: &Credentials, clock: &Clock) -> Result<Response, String> {
         let Some(endpoint) = &self.role.endpoint else {
             return Err(
-                "the endpoint is unknown; set AWS_REGION or AWS_ENDPOINT_URL_STS".to_owned(),
+                "there is no usable endpoint; correct or remove AWS_ENDPOINT_URL_STS and AWS_ENDPOINT_URL if they are set, and set AWS_REGION".to_owned(),
             );
         };
         let url = format!("{}/", endpoint.trim_end_matches('/'));

@@ -54,6 +54,12 @@ pub(crate) fn has_user_info(url: &str) -> bool {
     Url::parse(url).is_ok_and(|url| !url.username().is_empty() || url.password().is_some())
 }
 
+/// Returns true if a URL contains a query or a fragment.
+pub(crate) fn has_query_or_fragment(url: &str) -> bool {
+    // Also in a URL that cannot be parsed: it is logged.
+    url.contains(['?', '#'])
+}
+
 /// Returns true if a URL's host is the loopback interface.
 pub(crate) fn is_loopback(url: &str) -> bool {
     Url::parse(url).is_ok_and(|url| {
