@@ -487,7 +487,7 @@ impl Exporter {
         }
         let (name, reason) = (self.name(), &self.reason);
         if !is_open {
-            log.each_time(format_args!("{name} responds in time again"));
+            log.each_time(format_args!("{name} {}", self.sink.recovered()));
         } else if let Some(at) = self.breaker.attempt_at() {
             let seconds = at.saturating_duration_since(now).as_secs_f32().ceil();
             log.each_time(format_args!(

@@ -27,6 +27,11 @@ pub trait Sink: fmt::Debug + Send + Sync + 'static {
     /// Drops kept connections, because they are probably dead.
     fn reconnect(&self) {}
 
+    /// The end of the log line that says that the sink works again.
+    fn recovered(&self) -> &'static str {
+        "responds in time again"
+    }
+
     /// Reports the counts so far, when documents are sent. Must not wait.
     fn report(&self, _counts: Counts) {}
 

@@ -5,11 +5,12 @@ mod open_telemetry;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::net::UdpSocket;
 use tokio::sync::OnceCell;
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 use xray_document::Datagram;
 use xray_document::limits::MAX_DOCUMENTS_PER_PUT;
 
@@ -23,11 +24,13 @@ pub(crate) const DEFAULT_ADDRESS: SocketAddr =
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(169, 254, 100, 1)), 2000);
 
 /// Sends each document to another daemon by UDP. The daemon never answers, so a document that it
-/// does not receive counts as sent.
+/// does not receive counts as sent, unless the kernel reports a refusal before its batch ends.
 #[derive(Debug)]
 pub struct Relay {
     address: SocketAddr,
     socket: OnceCell<UdpSocket>,
+    /// True if the last batch was refused.
+    refused: AtomicBool,
 }
 
 /// One batch is sent without a pause. It must fit into the daemon's receive buffer, whose size is
@@ -40,6 +43,10 @@ const LIMITS: BatchLimits = BatchLimits {
 /// A datagram is either sent at once or never.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
+/// The time for a refusal to arrive, in the first batch after a refusal. The report of a closed
+/// port arrives after the datagram was sent.
+const REFUSAL_TIME: Duration = Duration::from_millis(50);
+
 const NAME: &str = "the daemon";
 
 impl Relay {
@@ -48,6 +55,7 @@ impl Relay {
         Self {
             address,
             socket: OnceCell::new(),
+            refused: AtomicBool::new(false),
         }
     }
 
@@ -55,6 +63,22 @@ impl Relay {
         let socket = self.socket.get_or_try_init(|| connect(self.address));
         socket.await?.send(datagram).await?;
         Ok(())
+    }
+
+    /// Returns a refusal of datagrams sent before.
+    async fn refusal(&self) -> Option<io::Error> {
+        let socket = self.socket.get()?;
+        if !self.refused.load(Ordering::Relaxed) {
+            return socket.take_error().ok().flatten();
+        }
+        let received = timeout(REFUSAL_TIME, socket.recv(&mut [0; 1])).await;
+        received.ok()?.err()
+    }
+
+    fn later(&self, error: &io::Error) -> Outcome {
+        self.refused.store(true, Ordering::Relaxed);
+        let reason = format!("cannot send to the daemon at {}: {error}", self.address);
+        Outcome::Later(reason.into())
     }
 
     async fn send_documents(&self, batch: &Batch, until: Instant) -> Outcome {
@@ -71,10 +95,9 @@ impl Relay {
                     Fate::Rejected,
                     "it does not fit into a datagram to the daemon".to_owned(),
                 ),
-                Ok(Err(error)) => (
-                    Fate::Later,
-                    format!("cannot send to the daemon at {}: {error}", self.address),
-                ),
+                // A refusal is the answer to an earlier datagram, so no document of this batch
+                // counts as sent.
+                Ok(Err(error)) => return self.later(&error),
                 Err(_) => (Fate::Later, no_response(NAME, begun.elapsed())),
             };
             if index == 0 && fate == Fate::Later {
@@ -86,6 +109,10 @@ impl Relay {
                 reason,
             });
         }
+        if let Some(error) = self.refusal().await {
+            return self.later(&error);
+        }
+        self.refused.store(false, Ordering::Relaxed);
         Outcome::Accepted(left_out)
     }
 }
@@ -126,6 +153,10 @@ impl Sink for Relay {
 
     fn timeout(&self) -> Duration {
         TIMEOUT
+    }
+
+    fn recovered(&self) -> &'static str {
+        "refuses no documents any more; it sends no answers, so lost documents count as sent"
     }
 
     fn send<'a>(&'a self, batch: &'a Batch, until: Instant) -> SendFuture<'a> {
@@ -198,9 +229,27 @@ mod tests {
         let closed = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let relay = Relay::new(closed.local_addr().unwrap());
         drop(closed);
-        // The kernel reports the missing listener with the next datagram.
+        // The kernel may report the missing listener with the next datagram.
+        let _ = relay.send(&batch(&["{}"]), soon()).await;
+        for documents in [["{}"; 1].as_slice(), &["{}"; 4], &["{}"; 5]] {
+            let outcome = relay.send(&batch(documents), soon()).await;
+            assert!(matches!(outcome, Outcome::Later(_)), "{outcome:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn documents_are_sent_again_if_a_daemon_listens_after_a_refusal() {
+        let closed = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = closed.local_addr().unwrap();
+        let relay = Relay::new(address);
+        drop(closed);
+        for _ in 0..2 {
+            let _ = relay.send(&batch(&["{}"]), soon()).await;
+        }
+        let _daemon = UdpSocket::bind(address).await.unwrap();
+        // The last refusal may be reported once more.
         let _ = relay.send(&batch(&["{}"]), soon()).await;
         let outcome = relay.send(&batch(&["{}"]), soon()).await;
-        assert!(matches!(outcome, Outcome::Later(_)), "{outcome:?}");
+        assert_eq!(outcome, Outcome::Accepted(Vec::new()));
     }
 }
