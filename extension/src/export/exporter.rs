@@ -324,12 +324,9 @@ impl Exporter {
         }
         let kept = left_out.iter().find(|kept| kept.fate == Fate::Later);
         match kept {
-            Some(kept) if later.len() == batch.len() => {
-                self.fail(&Failure::from(kept.reason.as_str()), sent, now, log);
-            }
+            // Also if the sink accepted a part: it asks for a pause.
             Some(kept) => {
-                self.failing = true;
-                log_kept(&kept.reason, log);
+                self.fail(&Failure::from(kept.reason.as_str()), sent, now, log);
             }
             None => {
                 self.breaker.succeed(now.saturating_duration_since(sent));

@@ -221,6 +221,26 @@ async fn a_request_lives_on_after_the_flush_that_waited_for_it() {
 }
 
 #[tokio::test]
+async fn a_partial_answer_to_an_attempt_is_followed_by_a_pause() {
+    let partial = Outcome::Accepted(vec![LeftOut {
+        index: 0,
+        fate: Fate::Later,
+        reason: "throttled".to_owned(),
+    }]);
+    let mut exporter = exporter(vec![Some(partial), later(), later()]);
+    let now = Instant::now();
+    flush_at(&mut exporter, now).await;
+    flush_at(&mut exporter, now).await;
+    let attempt = exporter.due().unwrap();
+    tick(&mut exporter, attempt);
+    complete_next(&mut exporter, attempt).await;
+    assert_eq!(exporter.ledger().buffered(), 1);
+    assert!(exporter.due().unwrap() > attempt);
+    tick(&mut exporter, attempt);
+    assert!(exporter.in_flight.is_empty());
+}
+
+#[tokio::test]
 async fn documents_frozen_in_flight_are_sent_again_after_a_time_to_read_answers() {
     let now = Instant::now();
     let mut exporter = silent(4, now);
