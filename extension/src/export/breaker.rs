@@ -11,12 +11,15 @@ use std::time::{Duration, Instant};
 ///     └────────── an answer in time ◄─────────────┘
 /// ```
 ///
-/// If answers arrive, but later than a flush may wait, the breaker stays open without pauses.
+/// If a flush waited in vain, one answer in time shows little, because other requests may still
+/// hang: ten in a row forget the failure and close the breaker. If answers arrive, but later than a flush may wait, the breaker stays open without pauses.
 #[derive(Debug)]
 pub(super) struct Breaker {
     state: State,
     /// Failed flushes since the last answer in time.
     failures: u32,
+    /// The number of answers in time in a row that are missing until failed flushes are forgotten.
+    missing_answers: u32,
     failed: Option<Instant>,
     /// The longest time that a flush has waited; `None` before the first flush.
     patience: Option<Duration>,
@@ -38,6 +41,10 @@ enum State {
 /// again, because a single failure is common.
 const MAX_FAILURES: u32 = 2;
 
+/// The number of answers in time in a row after which a flush that waited in vain is forgotten. If
+/// every second request hangs, one answer must not make the next invocation wait.
+const ANSWERS_AFTER_MISS: u32 = 10;
+
 /// The first pause and the longest one, as in the AWS SDKs' standard retry mode (AWS SDKs and
 /// Tools Reference Guide, retry behavior: exponential back-off with jitter, 20 s at most).
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -52,6 +59,7 @@ impl Breaker {
         Self {
             state: State::Closed,
             failures: 0,
+            missing_answers: 0,
             failed: None,
             patience: None,
             jitter: Jitter(seed),
@@ -105,7 +113,19 @@ impl Breaker {
         };
     }
 
-    /// Counts a flush that waited for `limit` until `now` without any answer. Its requests go on.
+    /// The longest time that a flush has waited; `None` before the first flush.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        self.patience
+    }
+
+    /// Notes a request without an answer in time. The row of answers begins anew.
+    pub(super) fn interrupt(&mut self) {
+        if self.missing_answers > 0 {
+            self.missing_answers = ANSWERS_AFTER_MISS;
+        }
+    }
+
+    /// Counts a flush that waited for `limit` until `now` in vain. Its requests go on.
     pub(super) fn miss(&mut self, limit: Duration, now: Instant) {
         if self.patience.is_some_and(|patience| limit < patience / 2) {
             // The invocation's deadline was near, which shows nothing about the sink.
@@ -113,6 +133,7 @@ impl Breaker {
         }
         self.failures += 1;
         self.failed = Some(now);
+        self.missing_answers = ANSWERS_AFTER_MISS;
         if self.failures >= MAX_FAILURES {
             self.state = State::Open {
                 attempt_at: self.attempt_at(),
@@ -122,7 +143,13 @@ impl Breaker {
 
     /// Counts a batch that was accepted after `latency`.
     pub(super) fn succeed(&mut self, latency: Duration) {
-        if self.patience.is_some_and(|patience| latency > patience) {
+        let is_late = self.patience.is_some_and(|patience| latency > patience);
+        if is_late {
+            self.interrupt();
+        } else {
+            self.missing_answers = self.missing_answers.saturating_sub(1);
+        }
+        if is_late || self.missing_answers > 0 {
             if let State::Open { attempt_at } = &mut self.state {
                 *attempt_at = None;
             }
@@ -263,9 +290,35 @@ mod tests {
         assert!(breaker.is_closed());
         breaker.miss(LIMIT, now);
         assert!(!breaker.is_closed() && !breaker.is_probing() && breaker.may_send(now));
+        for _ in 1..ANSWERS_AFTER_MISS {
+            breaker.succeed(ms(20));
+        }
         breaker.succeed(LIMIT + ms(500));
         assert!(!breaker.is_closed());
+        for _ in 0..ANSWERS_AFTER_MISS {
+            assert!(!breaker.is_closed(), "not enough answers in a row");
+            breaker.succeed(ms(20));
+        }
+        assert!(breaker.is_closed());
+    }
+
+    #[test]
+    fn one_answer_between_two_failed_flushes_does_not_hide_the_first() {
+        let (mut breaker, now) = closed();
+        breaker.flush(LIMIT);
+        breaker.miss(LIMIT, now);
         breaker.succeed(ms(20));
+        breaker.miss(LIMIT, now);
+        assert!(!breaker.is_closed());
+    }
+
+    #[test]
+    fn ten_answers_in_a_row_forget_a_failed_flush() {
+        let (mut breaker, now) = closed();
+        breaker.flush(LIMIT);
+        breaker.miss(LIMIT, now);
+        (0..ANSWERS_AFTER_MISS).for_each(|_| breaker.succeed(ms(20)));
+        breaker.miss(LIMIT, now);
         assert!(breaker.is_closed());
     }
 

@@ -57,6 +57,8 @@ struct InFlight {
     /// The time when the batch is sent again, if there is a reason to think that its connection
     /// is dead.
     give_up_at: Option<Instant>,
+    /// True if it has had no answer for as long as a flush waits. No flush waits for it any more.
+    outlived: bool,
 }
 
 /// A flush that delays `/next`.
@@ -150,6 +152,9 @@ impl Exporter {
             self.held = Some(Held { begun: now, until });
         }
         self.send_buffered(now);
+        if self.is_idle() {
+            self.held = None;
+        }
     }
 
     /// Starts to send all documents buffered now, whatever the breaker says, because there is no
@@ -223,6 +228,7 @@ impl Exporter {
             batch,
             sent: now,
             give_up_at: None,
+            outlived: false,
         });
     }
 
@@ -297,9 +303,6 @@ impl Exporter {
         self.report_breaker(now, log);
         if self.is_idle() {
             self.held = None;
-        } else if let Some(held) = &mut self.held {
-            // The sink responds, so a flush of many batches has not failed.
-            held.begun = now;
         }
     }
 
@@ -360,6 +363,7 @@ impl Exporter {
     pub(super) fn tick(&mut self, now: Instant, wall: SystemTime, log: &mut Log) {
         self.observe(now, wall);
         self.end_held_flush(now, log);
+        self.mark_outlived(now);
         self.give_up(now, log);
         let attempt = self.breaker.attempt_at();
         if attempt.is_some_and(|at| at <= now) && self.in_flight.is_empty() && self.end.is_none() {
@@ -389,16 +393,32 @@ impl Exporter {
         let Some(held) = self.held.take_if(|held| held.until <= now) else {
             return;
         };
-        let limit = held.until.saturating_duration_since(held.begun);
-        if self
-            .in_flight
-            .iter()
-            .any(|in_flight| in_flight.sent <= held.begun)
-        {
-            let reason = no_response(self.name(), limit);
-            log.once(format_args!("not sent yet, still in flight: {reason}"));
-            self.breaker.miss(limit, now);
-            self.reason = reason;
+        let awaited = self.in_flight.iter().filter(|sent| !sent.outlived);
+        let Some(oldest) = awaited.map(|sent| sent.sent).min() else {
+            return;
+        };
+        // In a flush of many batches, the oldest one in flight may have been sent just now.
+        let limit = held.until.saturating_duration_since(oldest.max(held.begun));
+        let reason = no_response(self.name(), limit);
+        log.once(format_args!("not sent yet, still in flight: {reason}"));
+        self.breaker.miss(limit, now);
+        self.reason = reason;
+        for in_flight in &mut self.in_flight {
+            in_flight.outlived = true;
+        }
+    }
+
+    /// Marks batches that no flush waits for any more. After a freeze, an answer may have arrived.
+    fn mark_outlived(&mut self, now: Instant) {
+        let Some(patience) = self.breaker.patience().filter(|_| self.held.is_none()) else {
+            return;
+        };
+        for in_flight in &mut self.in_flight {
+            let age = now.saturating_duration_since(in_flight.sent);
+            if age > patience && in_flight.give_up_at.is_none() && !in_flight.outlived {
+                in_flight.outlived = true;
+                self.breaker.interrupt();
+            }
         }
     }
 
@@ -446,11 +466,15 @@ impl Exporter {
     }
 
     /// Returns whether a flush has nothing to wait for: nothing is in flight, and nothing will be
-    /// before the next call of `send`, `send_full` or `flush`, or the breaker is open. The final
-    /// flush waits whatever the breaker says.
+    /// before the next call of `send`, `send_full` or `flush`, or the breaker is open. Batches that
+    /// an earlier flush has waited for in vain do not count, nor do documents that wait for their
+    /// places. The final flush waits for everything, whatever the breaker says.
     pub(super) fn is_idle(&self) -> bool {
         if self.end.is_none() && !self.can_delay() {
             return true;
+        }
+        if self.end.is_none() && !self.in_flight.is_empty() {
+            return self.in_flight.iter().all(|sent| sent.outlived);
         }
         self.in_flight.is_empty() && (self.failing || self.wanted == 0 || self.buffer.is_empty())
     }

@@ -220,6 +220,92 @@ async fn a_request_lives_on_after_the_flush_that_waited_for_it() {
     assert_eq!(sent, [1, 1], "each document is sent once");
 }
 
+/// A sink whose requests hang for ever if their number, from 0, says so. It answers the others.
+#[derive(Debug)]
+struct Hanging(Mutex<u32>, fn(u32) -> bool);
+
+impl Sink for Hanging {
+    fn name(&self) -> &'static str {
+        "hanging"
+    }
+
+    fn limits(&self) -> BatchLimits {
+        LIMITS
+    }
+
+    fn batches_in_flight(&self) -> usize {
+        4
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
+    fn send<'a>(&'a self, _: &'a Batch, _: Instant) -> SendFuture<'a> {
+        let mut number = self.0.lock().unwrap();
+        let hangs = (self.1)(*number);
+        *number += 1;
+        Box::pin(async move {
+            if hangs {
+                pending::<()>().await;
+            }
+            Outcome::Accepted(Vec::new())
+        })
+    }
+}
+
+/// The indices of the invocations, one every 300 ms with one document each, that are held until
+/// the end of their flush.
+async fn held_invocations(hangs: fn(u32) -> bool, invocations: u64) -> Vec<u64> {
+    let mut exporter = Exporter::with_seed(Hanging(Mutex::new(0), hangs), 1 << 20, 7);
+    let (mut now, mut held) = (Instant::now(), Vec::new());
+    for n in 0..invocations {
+        push(&mut exporter, [n]);
+        exporter.flush(now + HOLD, now);
+        for _ in 0..4 {
+            yield_now().await;
+            let finished = poll_fn(|context| match exporter.poll_finished(context) {
+                Poll::Ready(finished) => Poll::Ready(Some(finished)),
+                Poll::Pending => Poll::Ready(None),
+            });
+            if let Some(finished) = finished.await {
+                exporter.complete(finished, now, &mut Log::default());
+            }
+        }
+        if !exporter.is_idle() {
+            held.push(n);
+        }
+        let until = now + HOLD;
+        while !exporter.is_idle() && now < until {
+            now = exporter.due().unwrap();
+            tick(&mut exporter, now);
+        }
+        for _ in 0..2 {
+            now += Duration::from_millis(150);
+            tick(&mut exporter, now);
+        }
+    }
+    held
+}
+
+#[tokio::test]
+async fn a_request_that_hangs_holds_one_invocation() {
+    assert_eq!(held_invocations(|request| request == 0, 60).await, [0]);
+}
+
+#[tokio::test]
+async fn if_every_second_request_hangs_two_invocations_are_held() {
+    let held = held_invocations(|request| request % 2 == 0, 60).await;
+    assert_eq!(held, [0, 2]);
+}
+
+#[tokio::test]
+async fn documents_that_have_no_place_in_flight_hold_no_invocation() {
+    let hangs = |request: u32| request % 12 == 0;
+    let held = held_invocations(hangs, 60).await;
+    assert_eq!(held, [0, 12, 24, 36], "and then all four places are taken");
+}
+
 #[tokio::test]
 async fn a_partial_answer_to_an_attempt_is_followed_by_a_pause() {
     let partial = Outcome::Accepted(vec![LeftOut {
