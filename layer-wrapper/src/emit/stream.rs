@@ -32,6 +32,10 @@ pub(super) struct Closed;
 /// The extension buffers as many bytes by default.
 const MAX_QUEUED_BYTES: usize = 4 * 1024 * 1024;
 
+/// Maximum number of bytes of signals beyond [`MAX_QUEUED_BYTES`]: some hundred signals. A later
+/// signal has the number of all documents, so it replaces those that were left out.
+const MAX_SIGNAL_BYTES: usize = 64 * 1024;
+
 /// Bytes of the stack of the thread, which calls nothing but `write`.
 const STACK_BYTES: usize = 64 * 1024;
 
@@ -43,6 +47,9 @@ struct Queue {
     /// Bytes that the thread has taken from `frames` and is writing.
     in_flight_bytes: usize,
     state: State,
+    /// True if the system has no thread left.
+    #[cfg(test)]
+    without_threads: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -84,15 +91,23 @@ impl Stream {
         if queue.state == State::Direct && !queue.frames.is_empty() {
             // The last call could not start the thread.
             start_thread(&self.socket, &self.queue, &mut queue);
+            if queue.state == State::Direct {
+                queue.write_to(&mut self.socket);
+            }
         }
         let sent = self.documents + documents.documents() as u64;
-        if queue.state == State::Queued {
+        let waits = queue.state == State::Queued || !queue.frames.is_empty();
+        if waits {
             let room = MAX_QUEUED_BYTES.saturating_sub(queue.bytes());
             stats::DROPPED.add(documents.shrink_to(room));
         }
         let end = documents.frames().len();
         if let Some(request_id) = done {
             documents.push_done(request_id, sent);
+            let bytes = queue.bytes() + documents.frames().len();
+            if waits && bytes > MAX_QUEUED_BYTES + MAX_SIGNAL_BYTES {
+                documents.truncate_to(end);
+            }
         }
         let written = match queue.state {
             State::Queued => Ok(0),
@@ -140,6 +155,10 @@ fn start_thread(socket: &UnixStream, shared: &Arc<Mutex<Queue>>, queue: &mut Que
         return;
     }
     // The copy shares the setting "not blocking" with the original, which nobody else uses now.
+    #[cfg(test)]
+    if queue.without_threads {
+        return;
+    }
     let Ok(copy) = socket.try_clone() else { return };
     if copy.set_nonblocking(false).is_err() {
         return;
@@ -187,6 +206,19 @@ impl Queue {
         self.frames.len() + self.in_flight_bytes
     }
 
+    /// Writes as much as the kernel's buffer can hold, because no thread could start.
+    fn write_to(&mut self, socket: &mut UnixStream) {
+        match write(socket, &self.frames) {
+            Ok(bytes) => {
+                self.frames.drain(..bytes);
+                if self.frames.is_empty() {
+                    stats::SENT.add(std::mem::take(&mut self.documents));
+                }
+            }
+            Err(Closed) => self.close(),
+        }
+    }
+
     /// Takes all frames, to write them. Returns them and their number of documents.
     fn take(&mut self) -> (Vec<u8>, usize) {
         let frames = std::mem::take(&mut self.frames);
@@ -206,4 +238,72 @@ impl Queue {
 fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
     // Nothing under the lock panics, and each step leaves the queue whole.
     queue.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use xray_document::{Datagram, first_frame, frame_bytes};
+
+    use super::*;
+
+    /// A stream of a system that has no thread left, and its other end.
+    fn without_threads() -> (Stream, UnixStream) {
+        let (socket, extension) = UnixStream::pair().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        extension.set_nonblocking(true).unwrap();
+        let queue = Queue {
+            without_threads: true,
+            ..Queue::default()
+        };
+        let stream = Stream {
+            socket,
+            queue: Arc::new(Mutex::new(queue)),
+            documents: 0,
+        };
+        (stream, extension)
+    }
+
+    fn documents(count: usize) -> Datagrams {
+        let mut datagrams = Datagrams::default();
+        for _ in 0..count {
+            datagrams.push_document(|out| out.extend_from_slice(&[b'x'; 60_000]));
+        }
+        datagrams
+    }
+
+    #[test]
+    fn without_a_thread_the_stream_queues_no_more_than_its_limit() {
+        let (mut stream, _extension) = without_threads();
+        for _ in 0..2_000 {
+            stream.send(&mut documents(1), Some("r-1")).unwrap();
+            let bytes = lock(&stream.queue).bytes();
+            assert!(bytes <= MAX_QUEUED_BYTES + MAX_SIGNAL_BYTES, "{bytes}");
+        }
+        assert_eq!(stream.documents, 2_000, "with dropped ones");
+    }
+
+    #[test]
+    fn without_a_thread_each_call_writes_what_the_stream_can_hold() {
+        let (mut stream, mut extension) = without_threads();
+        stream.send(&mut documents(20), Some("r-1")).unwrap();
+        assert!(!lock(&stream.queue).frames.is_empty());
+        let (mut bytes, mut calls) = (Vec::new(), 0);
+        while !lock(&stream.queue).frames.is_empty() {
+            let _ = extension.read_to_end(&mut bytes);
+            stream.send(&mut documents(0), None).unwrap();
+            calls += 1;
+            assert!(calls < 1_000);
+        }
+        let _ = extension.read_to_end(&mut bytes);
+        let (mut rest, mut signals, mut read) = (bytes.as_slice(), 0, 0);
+        while let Some(datagram) = first_frame(rest).unwrap() {
+            let is_signal = matches!(Datagram::parse(datagram), Ok(Datagram::Done { .. }));
+            signals += usize::from(is_signal);
+            read += usize::from(!is_signal);
+            rest = &rest[frame_bytes(datagram)..];
+        }
+        assert_eq!((read, signals, rest.len()), (20, 1, 0));
+    }
 }
