@@ -49,8 +49,8 @@ pub struct FlushControl {
     send_at: Option<Instant>,
     /// In dense traffic, the time until which the end of an invocation sends nothing.
     quiet_until: Option<Instant>,
-    /// The request id of the last INVOKE, until `platform.runtimeDone`. A retry of an
-    /// asynchronous invocation has the same id.
+    /// The request id of the last INVOKE, until `platform.runtimeDone`, or until the wrapper's
+    /// signal if there is no telemetry. A retry of an asynchronous invocation has the same id.
     last_invoke: Option<String>,
     /// The request ids of the last ends whose INVOKE has not arrived: it uses another connection.
     early_ends: VecDeque<String>,
@@ -145,7 +145,13 @@ impl FlushControl {
             Input::Shutdown { deadline } => self.shutdown(deadline, now),
             Input::Done { request_id } => {
                 self.wrapper_signals = true;
-                self.end(request_id, now)
+                let actions = self.end(request_id, now);
+                let is_last = self.last_invoke.as_deref() == Some(request_id);
+                if is_last && self.telemetry == TelemetryState::Unavailable {
+                    // No other source reports this end, so a later one is a retry's.
+                    self.last_invoke = None;
+                }
+                actions
             }
             Input::RuntimeDone { request_id } => self.runtime_done(request_id, now),
             Input::Report { request_id } => self.report(request_id, now),

@@ -673,3 +673,27 @@ fn a_shutdown_without_time_left_exits_at_once() {
         assert_eq!(fixture.on(0, Input::Shutdown { deadline }), [Action::Exit]);
     }
 }
+
+#[test]
+fn without_telemetry_the_early_end_of_a_retry_is_remembered() {
+    let mut fixture = Fixture::unsubscribed();
+    fixture.invoke(0, "r-0");
+    fixture.on(10, Input::Done { request_id: "r-0" });
+    fixture.invoke(100, "r-1");
+    assert_eq!(fixture.on(110, DONE), [fixture.flush(2_110)]);
+    fixture.on(120, IDLE);
+    // The retry has the same request id, and its signal is read before its INVOKE.
+    fixture.on(200, DONE);
+    assert_eq!(fixture.invoke(210, "r-1"), [fixture.flush(2_210)]);
+}
+
+#[test]
+fn with_telemetry_the_signal_and_the_report_of_one_end_are_one_end() {
+    let mut fixture = Fixture::with_telemetry();
+    fixture.invoke(0, "r-1");
+    assert_eq!(fixture.on(10, DONE), [fixture.flush(2_010)]);
+    fixture.on(20, IDLE);
+    fixture.on(30, RUNTIME_DONE);
+    fixture.invoke(200, "r-1");
+    assert!(matches!(fixture.control.state(), State::Held { .. }));
+}
