@@ -326,6 +326,8 @@ impl Extension {
     fn report_losses(&mut self) {
         while let Some(loss) = self.intake.take_loss() {
             self.log.once(loss);
+        }
+        if self.intake.has_lost() {
             self.count_losses();
         }
     }

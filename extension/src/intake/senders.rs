@@ -24,7 +24,8 @@ const MAX_SENDERS: usize = 64;
 impl Senders {
     /// Counts a document.
     pub(super) fn count(&mut self, address: SocketAddr) {
-        self.last(address).documents += 1;
+        let sender = self.last(address);
+        sender.documents = sender.documents.saturating_add(1);
     }
 
     /// Returns how many documents are missing, now that a signal says how many were `sent`. They

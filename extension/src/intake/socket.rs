@@ -9,7 +9,7 @@ use xray_daemon_socket::{dropped_datagrams, enlarge_receive_buffer};
 use xray_document::limits::DAEMON_RECEIVE_BUFFER_BYTES;
 
 use super::datagram::{self, Received, Rejection};
-use super::loss::Loss;
+use super::loss::{Loss, Total};
 use super::senders::Senders;
 use super::silence::Silence;
 use super::stream::Streams;
@@ -24,9 +24,11 @@ pub struct Intake {
     /// True if the last read failed for another reason than that no datagram waits.
     failed: bool,
     /// Documents that the kernel dropped, as far as signals show it.
-    missing_in_kernel: u64,
+    missing_in_kernel: Total,
     /// Documents that wrappers dropped.
-    missing_in_wrapper: u64,
+    missing_in_wrapper: Total,
+    /// True if documents were lost since [`has_lost`](Self::has_lost) was called.
+    has_lost: bool,
     /// The losses that [`take_loss`](Self::take_loss) has not returned yet.
     losses: Vec<Loss>,
     silence: Silence,
@@ -34,6 +36,9 @@ pub struct Intake {
 
 /// The pause after a read error. Without it, a permanent error would use all CPU time.
 const ERROR_PAUSE: Duration = Duration::from_millis(20);
+
+/// The largest plausible number of documents in a signal: a wrapper sends fewer in its life.
+const MAX_PLAUSIBLE_DOCUMENTS: u64 = 1 << 32;
 
 /// The size of the kernel's receive buffer, which holds a burst of documents while this
 /// process has no CPU time. Without privileges, the kernel limits it to `net.core.rmem_max`.
@@ -75,11 +80,17 @@ impl Intake {
             senders: Senders::default(),
             streams: None,
             failed: false,
-            missing_in_kernel: 0,
-            missing_in_wrapper: 0,
+            missing_in_kernel: Total::default(),
+            missing_in_wrapper: Total::default(),
+            has_lost: false,
             losses: Vec::new(),
             silence: Silence::default(),
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.socket.as_ref().unwrap().local_addr().unwrap()
     }
 
     /// Waits until a datagram may have arrived. Without a socket, waits forever.
@@ -135,13 +146,17 @@ impl Intake {
             let received = datagram::parse(&self.buffer[..length]);
             match received {
                 Received::Done {
+                    documents: Some(MAX_PLAUSIBLE_DOCUMENTS..),
+                    ..
+                } => self.losses.push(Loss::Implausible),
+                Received::Done {
                     documents: Some(sent),
                     ..
                 } => {
                     let missing = self.senders.missing(sender, sent);
-                    self.missing_in_kernel += missing;
-                    self.losses
-                        .extend((missing > 0).then_some(Loss::InKernel(missing)));
+                    self.has_lost |= missing > 0;
+                    let total = self.missing_in_kernel.add(missing);
+                    self.losses.extend(total.map(Loss::InKernel));
                 }
                 Received::Done { .. } => {}
                 Received::Document(_) | Received::OpenTelemetry(_) | Received::Rejected(_) => {
@@ -154,21 +169,26 @@ impl Intake {
 
     fn try_read_streams(&mut self) -> Option<Received> {
         let (missing_in_wrapper, losses) = (&mut self.missing_in_wrapper, &mut self.losses);
+        let has_lost = &mut self.has_lost;
         let read = self.streams.as_mut()?.try_read(|datagram, documents| {
             let received = datagram::parse(datagram);
             match received {
+                Received::Done {
+                    documents: Some(MAX_PLAUSIBLE_DOCUMENTS..),
+                    ..
+                } => losses.push(Loss::Implausible),
                 Received::Done {
                     documents: Some(sent),
                     ..
                 } => {
                     let missing = sent.saturating_sub(*documents);
                     *documents = sent;
-                    *missing_in_wrapper += missing;
-                    losses.extend((missing > 0).then_some(Loss::InWrapper(missing)));
+                    *has_lost |= missing > 0;
+                    losses.extend(missing_in_wrapper.add(missing).map(Loss::InWrapper));
                 }
                 Received::Done { .. } => {}
                 Received::Document(_) | Received::OpenTelemetry(_) | Received::Rejected(_) => {
-                    *documents += 1;
+                    *documents = documents.saturating_add(1);
                 }
             }
             received
@@ -188,7 +208,12 @@ impl Intake {
         self.streams.as_ref().is_some_and(Streams::awaits_rest)
     }
 
-    /// Returns a loss that a signal has shown, once.
+    /// Returns whether signals have shown new losses since the last call.
+    pub(crate) fn has_lost(&mut self) -> bool {
+        std::mem::take(&mut self.has_lost)
+    }
+
+    /// Returns a loss for the log, once.
     pub(crate) fn take_loss(&mut self) -> Option<Loss> {
         self.losses.pop()
     }
@@ -197,13 +222,15 @@ impl Intake {
     /// received. Signals show some of them if the kernel does not report the number.
     pub(crate) fn dropped_by_kernel(&self) -> u64 {
         let reported = self.socket.as_ref().and_then(dropped_datagrams);
-        reported.unwrap_or(0).max(self.missing_in_kernel)
+        reported
+            .unwrap_or(0)
+            .max(self.missing_in_kernel.documents())
     }
 
     /// The number of documents that wrappers have dropped. Never sent, so not counted as
     /// received.
     pub(crate) fn dropped_by_wrapper(&self) -> u64 {
-        self.missing_in_wrapper
+        self.missing_in_wrapper.documents()
     }
 }
 
@@ -234,5 +261,27 @@ mod tests {
             reads += 1;
         }
         assert!(reads <= 6, "{reads} reads");
+    }
+
+    #[tokio::test]
+    async fn an_implausible_number_of_documents_is_ignored() {
+        let mut intake = Intake::bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let address = intake.address();
+        let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        for documents in [u64::MAX, 1 << 32, 2, u64::MAX, 3] {
+            let signal = format!(
+                "{{\"format\":\"xray-lambda\",\"version\":1}}\n{{\"done\":\"r-1\",\"documents\":{documents}}}"
+            );
+            sender.send_to(signal.as_bytes(), address).unwrap();
+            sender.send_to(b"no document", address).unwrap();
+            for _ in 0..2 {
+                while intake.try_read().is_none() {
+                    intake.readable().await;
+                }
+            }
+        }
+        let losses: Vec<_> = std::iter::from_fn(|| intake.take_loss()).collect();
+        assert_eq!(losses, [Loss::Implausible; 3]);
+        assert!(!intake.has_lost());
     }
 }
