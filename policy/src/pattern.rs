@@ -44,7 +44,8 @@ impl Pattern {
         let mut rest = text;
         while !rest.is_empty() {
             let class;
-            (class, rest) = parse_class(rest)?;
+            let place = text.chars().count() - rest.chars().count() + 1;
+            (class, rest) = parse_class(rest, place)?;
             let (min, max);
             (min, max, rest) = parse_repeat(rest)?;
             parts.push(Part { class, min, max });
@@ -70,32 +71,67 @@ impl Pattern {
         Ok(Self { parts })
     }
 
-    /// The first match at or after the byte `from`.
-    pub(crate) fn find(&self, text: &str, from: usize) -> Option<Range<usize>> {
-        let starts = text.get(from..)?.char_indices();
-        starts.map(|(index, _)| from + index).find_map(|start| {
-            let end = self.match_at(&text[start..])?;
-            Some(start..start + end)
-        })
+    /// The matches in the text, in order and without overlap, as ranges of its bytes.
+    pub(crate) fn matches(&self, text: &[char]) -> Vec<Range<usize>> {
+        let mut search = Search {
+            text,
+            parts: self.parts.iter().map(|part| (part, 0)).collect(),
+            steps: 0,
+        };
+        search.matches()
+    }
+}
+
+/// One search through a text. A later start never brings a part to an earlier place, so each part
+/// reads each character once: the time is linear in the text.
+struct Search<'p, 't> {
+    text: &'t [char],
+    /// Each part, and the end of the characters of its class that it has read.
+    parts: Vec<(&'p Part, usize)>,
+    /// The characters read and parts tried so far.
+    steps: usize,
+}
+
+impl Search<'_, '_> {
+    fn matches(&mut self) -> Vec<Range<usize>> {
+        let mut matches = Vec::new();
+        let (mut start, mut byte) = (0, 0);
+        while let Some(c) = self.text.get(start) {
+            match self.match_at(start) {
+                Some(end) => {
+                    let found = self.text[start..end].iter();
+                    let length: usize = found.map(|c| c.len_utf8()).sum();
+                    matches.push(byte..byte + length);
+                    (start, byte) = (end, byte + length);
+                }
+                None => (start, byte) = (start + 1, byte + c.len_utf8()),
+            }
+        }
+        matches
     }
 
-    /// The length of a match at the start of the text.
-    fn match_at(&self, text: &str) -> Option<usize> {
-        let mut rest = text;
-        for part in &self.parts {
-            let mut taken = 0;
-            while taken < part.max
-                && let Some(c) = rest.chars().next()
-                && part.class.has(c)
+    /// The end of a match that begins at this character.
+    fn match_at(&mut self, start: usize) -> Option<usize> {
+        let mut at = start;
+        for (part, read) in &mut self.parts {
+            self.steps += 1;
+            *read = at.max(*read);
+            while *read - at < part.max
+                && let Some(c) = self.text.get(*read)
             {
-                rest = &rest[c.len_utf8()..];
-                taken += 1;
+                self.steps += 1;
+                if !part.class.has(*c) {
+                    break;
+                }
+                *read += 1;
             }
+            let taken = (*read - at).min(part.max);
             if taken < part.min {
                 return None;
             }
+            at += taken;
         }
-        Some(text.len() - rest.len())
+        Some(at)
     }
 }
 
@@ -143,7 +179,8 @@ const DIGIT: &[(char, char)] = &[('0', '9')];
 const WORD: &[(char, char)] = &[('0', '9'), ('A', 'Z'), ('_', '_'), ('a', 'z')];
 const SPACE: &[(char, char)] = &[('\t', '\r'), (' ', ' '), ('\u{a0}', '\u{a0}')];
 
-fn parse_class(text: &str) -> Result<(Class, &str), String> {
+/// Parses one character, escape or set. `place` is the number of its first character.
+fn parse_class(text: &str, place: usize) -> Result<(Class, &str), String> {
     let (c, rest) = split_first(text)?;
     match c {
         '.' => Ok((
@@ -157,7 +194,7 @@ fn parse_class(text: &str) -> Result<(Class, &str), String> {
             let (c, rest) = split_first(rest)?;
             Ok((Class::of(&escaped(c)?), rest))
         }
-        '[' => parse_set(rest),
+        '[' => parse_set(rest, place + 1),
         '(' | ')' | '|' | '^' | '$' => Err(format!(
             "has '{c}', which is not supported; write '\\{c}' for the character"
         )),
@@ -173,6 +210,9 @@ fn escaped(c: char) -> Result<Vec<(char, char)>, String> {
         'd' => DIGIT.to_vec(),
         'w' => WORD.to_vec(),
         's' => SPACE.to_vec(),
+        'n' => vec![('\n', '\n')],
+        'r' => vec![('\r', '\r')],
+        't' => vec![('\t', '\t')],
         c if c.is_ascii_alphanumeric() => {
             return Err(format!(
                 "has '\\{c}', which is not supported; use \\d, \\w, \\s or a set such as [A-F0-9]"
@@ -182,40 +222,63 @@ fn escaped(c: char) -> Result<Vec<(char, char)>, String> {
     })
 }
 
-/// Parses a set after its `[`.
-fn parse_set(text: &str) -> Result<(Class, &str), String> {
+/// Parses a set after its `[`. `place` is the number of its first character.
+fn parse_set(text: &str, place: usize) -> Result<(Class, &str), String> {
     let stripped = text.strip_prefix('^');
     let (negated, mut rest) = (stripped.is_some(), stripped.unwrap_or(text));
     let mut ranges = Vec::new();
     loop {
-        let (mut c, mut after) =
-            split_first(rest).map_err(|_| "has a '[' without its ']'".to_owned())?;
-        if c == ']' && !ranges.is_empty() {
-            return Ok((Class { negated, ranges }, after));
+        if rest.starts_with(']') && !ranges.is_empty() {
+            return Ok((Class { negated, ranges }, &rest[1..]));
         }
-        if c == '\\' {
-            (c, after) = split_first(after)?;
-            if matches!(c, 'd' | 'w' | 's') {
-                ranges.extend(escaped(c)?);
-                rest = after;
-                continue;
-            }
-        }
-        let mut last = c;
-        if let Some(range) = after.strip_prefix('-')
-            && let Some(end) = range.chars().next().filter(|end| *end != ']')
+        let place_of = |rest: &str| place + text.chars().count() - rest.chars().count();
+        let (members, mut after) = parse_set_member(rest, place_of(rest))?;
+        let &[(first, mut last)] = members.as_slice() else {
+            ranges.extend(members);
+            rest = after;
+            continue;
+        };
+        let is_digits = rest.starts_with("\\d");
+        if let Some(end) = after.strip_prefix('-')
+            && !is_digits
+            && !end.starts_with(']')
         {
-            last = end;
-            after = &range[end.len_utf8()..];
+            let (members, end_after) = parse_set_member(end, place_of(end))?;
+            match members.as_slice() {
+                &[(from, to)] if from == to => last = to,
+                _ => {
+                    return Err(format!(
+                        "has a set whose range ends with a class (character {}); write '\\-' for the character",
+                        place_of(end)
+                    ));
+                }
+            }
+            after = end_after;
         }
-        if last < c {
+        if last < first {
             return Err(format!(
-                "has the set '{c}-{last}', which is the wrong way round"
+                "has the set '{first}-{last}', which is the wrong way round"
             ));
         }
-        ranges.push((c, last));
+        ranges.push((first, last));
         rest = after;
     }
+}
+
+/// One character or escape of a set, as ranges, and the text after it.
+fn parse_set_member(text: &str, place: usize) -> Result<(Vec<(char, char)>, &str), String> {
+    let open = |_| "has a '[' without its ']'".to_owned();
+    let (c, rest) = split_first(text).map_err(open)?;
+    if c != '\\' {
+        return Ok((vec![(c, c)], rest));
+    }
+    let (c, rest) = split_first(rest).map_err(open)?;
+    let members = escaped(c).map_err(|_| {
+        format!(
+            "has '\\{c}' in a set (character {place}), which is not supported; use \\d, \\w, \\s, \\n, \\r or \\t, or leave the '\\' out"
+        )
+    })?;
+    Ok((members, rest))
 }
 
 fn parse_repeat(text: &str) -> Result<(usize, usize, &str), String> {
@@ -257,8 +320,9 @@ mod tests {
     use super::*;
 
     fn found<'t>(pattern: &str, text: &'t str) -> Option<&'t str> {
-        let range = Pattern::parse(pattern).unwrap().find(text, 0)?;
-        Some(&text[range])
+        let text_chars: Vec<char> = text.chars().collect();
+        let matches = Pattern::parse(pattern).unwrap().matches(&text_chars);
+        matches.into_iter().next().map(|range| &text[range])
     }
 
     #[test]
@@ -272,6 +336,13 @@ mod tests {
             (r"a\.b?c", "a.c", Some("a.c")),
             (r"[]x]+", "a]x", Some("]x")),
             (r".{2}", "é", None),
+            (r"x[^\n]+", "a x y\nz", Some("x y")),
+            (r"a[\t]b", "atb a\tb", Some("a\tb")),
+            (r"[\w\-]+@", "-a-b@", Some("-a-b@")),
+            (r"[+-\]]+", "n[\\]^", Some("[\\]")),
+            (r"[\d-f]+", "x1-f", Some("1-f")),
+            (r"[\^\]\\]+", r"a]\^", Some(r"]\^")),
+            (r"a\n", "a\n", Some("a\n")),
         ] {
             assert_eq!(found(pattern, text), expected, "{pattern}");
         }
@@ -292,12 +363,65 @@ mod tests {
             ("a{x}", "is not {3}"),
             ("a{300}", "from 1 to 256"),
             ("[abc", "without its ']'"),
+            ("[abc\\", "without its ']'"),
             ("[z-a]", "wrong way round"),
+            (r"x[^\D]", r"'\D' in a set (character 4)"),
+            (r"é[a\W]", r"'\W' in a set (character 4)"),
+            (r"[a-\d]", "ends with a class (character 4)"),
+            (r"[\x]", r"'\x' in a set (character 2)"),
             ("a\\", "ends in the middle"),
         ] {
             let error = Pattern::parse(pattern).unwrap_err();
             assert!(error.contains(reason), "{pattern}: {error}");
         }
+    }
+
+    #[test]
+    fn a_search_reads_each_character_about_once_for_each_part() {
+        let word: Vec<char> = "a1".repeat(28 * 1_024).chars().collect();
+        let digits: Vec<char> = "1".repeat(56 * 1_024).chars().collect();
+        for pattern in [
+            r"\w+@\d+",
+            "[A-Za-z0-9]{20,256}=",
+            r"\d+-\d+",
+            r"\w{256}@",
+            r"1\w*@",
+            r"-?\w{0,256}@",
+        ] {
+            for text in [&word, &digits] {
+                let pattern = Pattern::parse(pattern).unwrap();
+                let mut search = Search {
+                    text,
+                    parts: pattern.parts.iter().map(|part| (part, 0)).collect(),
+                    steps: 0,
+                };
+                assert!(search.matches().is_empty(), "{pattern:?}");
+                let limit = 3 * pattern.parts.len() * text.len();
+                assert!(search.steps <= limit, "{pattern:?}: {}", search.steps);
+            }
+        }
+    }
+
+    /// Tries each start by itself.
+    fn slow_matches(pattern: &Pattern, text: &str) -> Vec<Range<usize>> {
+        let match_at = |start: usize| {
+            let mut end = start;
+            for part in &pattern.parts {
+                let rest = text[end..].chars().take(part.max);
+                let taken: Vec<char> = rest.take_while(|c| part.class.has(*c)).collect();
+                (taken.len() >= part.min).then_some(())?;
+                end += taken.iter().map(|c| c.len_utf8()).sum::<usize>();
+            }
+            Some(end)
+        };
+        let mut matches: Vec<Range<usize>> = Vec::new();
+        for (start, _) in text.char_indices() {
+            let is_free = matches.last().is_none_or(|last| last.end <= start);
+            if is_free && let Some(end) = match_at(start) {
+                matches.push(start..end);
+            }
+        }
+        matches
     }
 
     proptest! {
@@ -307,9 +431,13 @@ mod tests {
             text in "[a-cé0-9 ]{0,40}",
         ) {
             if let Ok(pattern) = Pattern::parse(&pattern)
-                && let Some(range) = pattern.find(&text, 0)
             {
-                prop_assert!(text.get(range).is_some_and(|found| !found.is_empty()));
+                let chars: Vec<char> = text.chars().collect();
+                let matches = pattern.matches(&chars);
+                for range in &matches {
+                    prop_assert!(text.get(range.clone()).is_some_and(|found| !found.is_empty()));
+                }
+                prop_assert_eq!(matches, slow_matches(&pattern, &text));
             }
         }
     }

@@ -173,16 +173,17 @@ impl Policy {
                 })
             })
             .collect();
+        let chars: Vec<char> = match self.redact.patterns.is_empty() {
+            true => Vec::new(),
+            false => text.chars().collect(),
+        };
         for (index, (_, pattern)) in self.redact.patterns.iter().enumerate() {
-            let mut from = 0;
-            while let Some(range) = pattern.find(text, from) {
-                from = range.end;
-                matches.push(Match {
-                    start: range.start,
-                    end: range.end,
-                    rule: self.rules.patterns + index,
-                });
-            }
+            let found = pattern.matches(&chars).into_iter().map(|range| Match {
+                start: range.start,
+                end: range.end,
+                rule: self.rules.patterns + index,
+            });
+            matches.extend(found);
         }
         if matches.len() > 1 {
             // A longer match comes first, because it names the whole better than a part of it.
