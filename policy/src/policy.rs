@@ -52,6 +52,13 @@ pub(crate) struct AnnotationRules {
     pub(crate) max_distinct_values: Option<u32>,
 }
 
+impl AnnotationRules {
+    pub(crate) fn allows(&self, key: &str) -> bool {
+        let allowed = self.allowed.as_deref();
+        allowed.is_none_or(|allowed| allowed.iter().any(|pattern| matches_wildcard(pattern, key)))
+    }
+}
+
 /// Values that must not be sent.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct RedactRules {
@@ -124,8 +131,7 @@ impl Policy {
     }
 
     pub(crate) fn is_annotation_allowed(&self, key: &str) -> bool {
-        let allowed = self.annotations.allowed.as_deref();
-        allowed.is_none_or(|allowed| allowed.iter().any(|pattern| matches_wildcard(pattern, key)))
+        self.annotations.allows(key)
     }
 
     /// The rule that forbids the field, if one does.

@@ -17,7 +17,8 @@ const DISTINCT_VALUES: (u32, u32) = (1, 10_000);
 /// The reason why a policy cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyError {
-    /// The mode, if the file is JSON and states it. It tells whether documents may be sent
+    /// The mode, if the file is JSON and states it; [`Mode::Enforce`] if it states it twice and
+    /// not both times as `audit`. It tells whether documents may be sent
     /// although the policy cannot be applied.
     pub mode: Option<Mode>,
     /// The mistakes, in the order of the text; at least one.
@@ -53,13 +54,29 @@ impl Policy {
             return Ok(policy);
         }
         Err(PolicyError {
-            mode: node.get("mode").and_then(mode),
+            mode: stated_mode(&node),
             problems: problems.into_sorted(),
         })
     }
 }
 
 const MODES: [Mode; 2] = [Mode::Audit, Mode::Enforce];
+
+/// The mode of a file with mistakes.
+fn stated_mode(node: &Node) -> Option<Mode> {
+    let Value::Object(members) = &node.value else {
+        return None;
+    };
+    let is_mode = |name: &str| name.eq_ignore_ascii_case("mode");
+    let mut modes = members.iter().filter(|member| is_mode(&member.name));
+    let first = mode(node.get("mode")?);
+    match modes.clone().count() {
+        1 => first,
+        _ if modes.all(|member| mode(&member.node) == Some(Mode::Audit)) => first,
+        // One of them may be the one that the author means.
+        _ => Some(Mode::Enforce),
+    }
+}
 
 fn mode(node: &Node) -> Option<Mode> {
     let Value::String(text) = &node.value else {
@@ -131,6 +148,13 @@ fn read_annotations(node: &Node, problems: &mut Problems<'_>) -> AnnotationRules
                 format_args!(
                     "required: \"{}\" is not an annotation's key: letters, digits and _ . :",
                     key.escape_debug()
+                ),
+            );
+        } else if !rules.allows(key) {
+            problems.add(
+                at,
+                format_args!(
+                    "required: \"{key}\" is not in allowed, so it would be removed; add it to allowed"
                 ),
             );
         }

@@ -58,6 +58,31 @@ fn the_mode_is_known_although_the_rest_is_wrong() {
 }
 
 #[test]
+fn an_ambiguous_mode_counts_as_enforce() {
+    let mode = |text: &str| Policy::parse(text).unwrap_err().mode;
+    for text in [
+        r#"{"mode":"audit","mode":"enforce"}"#,
+        r#"{"mode":"enforce","mode":"audit"}"#,
+        r#"{"mode":"audit","mode":"enforec"}"#,
+        r#"{"mode":"audit","Mode":"enforce"}"#,
+    ] {
+        assert_eq!(mode(text), Some(Mode::Enforce), "{text}");
+    }
+    assert_eq!(
+        mode(r#"{"mode":"audit","mode":"audit"}"#),
+        Some(Mode::Audit)
+    );
+}
+
+#[test]
+fn a_required_key_must_be_allowed() {
+    assert_eq!(
+        problems(r#"{"mode":"audit","annotations":{"allowed":["a*"],"required":["ab","b"]}}"#),
+        [r#"1:66: required: "b" is not in allowed, so it would be removed; add it to allowed"#]
+    );
+}
+
+#[test]
 fn a_policy_without_a_mode_is_an_error() {
     let [problem] = &problems("{}")[..] else {
         panic!()
