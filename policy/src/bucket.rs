@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use crate::detect::user_info_end;
+
 /// The form of a path, such as `/users/{name}/orders/{id}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Template {
@@ -55,18 +57,29 @@ impl Urls {
     /// Returns the URL without user, password and, by the rule, query and ids; `None` if nothing
     /// changes. `id` replaces each id.
     pub(crate) fn clean(&self, url: &str, id: &str) -> Option<String> {
-        let end = url.find(['?', '#']).unwrap_or(url.len());
-        let (before_query, query) = url.split_at(end);
-        let (scheme, rest) = match before_query.find("://") {
-            Some(colon) => before_query.split_at(colon + 3),
-            None => ("", before_query),
+        let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.:".contains(&byte);
+        let (scheme, rest) = match url.find("://") {
+            Some(colon) if url[..colon].bytes().all(is_scheme) => url.split_at(colon + 3),
+            _ if url.starts_with("//") => url.split_at(2),
+            _ => ("", url),
         };
+        let user_info = match scheme {
+            "" if rest.starts_with('/') => None,
+            // An `@` in a path without a host before it is a user's, in doubt.
+            "" => user_info_end(rest, false).or_else(|| {
+                let path_end = rest.find(['?', '#']).unwrap_or(rest.len());
+                rest[..path_end].rfind('@')
+            }),
+            _ => user_info_end(rest, matches!(scheme, "http://" | "https://" | "//")),
+        };
+        let rest = user_info.map_or(rest, |sign| &rest[sign + 1..]);
+        let end = rest.find(['?', '#']).unwrap_or(rest.len());
+        let (before_query, query) = rest.split_at(end);
         let path_start = match scheme {
-            "" => 0,
-            _ => rest.find('/').unwrap_or(rest.len()),
+            "" if user_info.is_none() => 0,
+            _ => before_query.find('/').unwrap_or(before_query.len()),
         };
-        let (authority, path) = rest.split_at(path_start);
-        let host = authority.rsplit('@').next().unwrap_or(authority);
+        let (host, path) = before_query.split_at(path_start);
         let path = self.clean_path(path, id);
         let query = if self.keep_query { query } else { "" };
         let clean = [scheme, host, &path, query].concat();
@@ -163,6 +176,18 @@ mod tests {
             ("/v1/oauth2/facade/s3", None),
             ("https://h/a?x=1#y", Some("https://h/a")),
             ("https://u:p@h/a", Some("https://h/a")),
+            ("https://u:p?w@h/a", Some("https://h/a")),
+            ("https://u:p@w@h/a", Some("https://h/a")),
+            ("https://u:p#w@h/a", Some("https://h/a")),
+            ("postgres://u:p/w@h/db", Some("postgres://h/db")),
+            ("postgres://u:1/w@h/db", Some("postgres://h/db")),
+            ("mongodb://u:p@h/?appName=@u@", Some("mongodb://h/")),
+            ("user:pw@host:5432/db", Some("host:5432/db")),
+            ("u/p@host:1521/db", Some("host:1521/db")),
+            ("//u:p@h/a", Some("//h/a")),
+            ("https://h:8080/@scope/a", None),
+            ("https://[::1]:80/@scope", None),
+            ("/a@b", None),
             ("https://10.0.0.1", None),
             ("", None),
         ] {

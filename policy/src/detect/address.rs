@@ -74,13 +74,43 @@ pub(super) fn url_credentials(text: &str, from: usize) -> Option<Range<usize>> {
     loop {
         let start = rest + text.get(rest..)?.find("://")? + 3;
         let authority = &text[start..];
-        let end = authority.find(|c: char| "/?#\"' <>".contains(c) || c.is_whitespace());
-        let authority = &authority[..end.unwrap_or(authority.len())];
-        if let Some(sign) = authority.rfind('@')
-            && authority[..sign].contains(':')
+        // Up to the next URL, so that each byte is read once.
+        let authority = &authority[..authority.find("://").unwrap_or(authority.len())];
+        let end = authority.find(|c: char| "\"' <>".contains(c) || c.is_whitespace());
+        let url = &authority[..end.unwrap_or(authority.len())];
+        let is_http = ["http://", "https://"]
+            .iter()
+            .any(|scheme| text[..start].ends_with(scheme));
+        if let Some(sign) = user_info_end(url, is_http)
+            && url[..sign].contains(':')
         {
             return Some(start..start + sign);
         }
         rest = start;
     }
+}
+
+/// The place of the `@` after user and password, in a URL without its scheme. RFC 3986 does not
+/// allow `/`, `?` and `#` in a password, but people write them: in doubt more is removed.
+pub(crate) fn user_info_end(url: &str, is_http: bool) -> Option<usize> {
+    let authority_end = url.find(['/', '?', '#']).unwrap_or(url.len());
+    let authority = &url[..authority_end];
+    let path_end = url.find(['?', '#']).unwrap_or(url.len());
+    // The colons of an IPv6 address are no sign of a password.
+    let after_host = match authority.starts_with('[') {
+        true => authority.rsplit(']').next().unwrap_or(authority),
+        false => authority,
+    };
+    let port = after_host.split_once(':').map(|(_, port)| port);
+    let is_port = port.is_none_or(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
+    let within = if authority.contains('@') && path_end > authority_end {
+        &url[..path_end]
+    } else if authority.contains('@') || !is_port {
+        url
+    } else if !is_http && port.is_some() {
+        &url[..path_end]
+    } else {
+        return None;
+    };
+    within.rfind('@')
 }

@@ -8,6 +8,7 @@ mod token;
 
 use std::ops::Range;
 
+pub(crate) use address::user_info_end;
 pub(crate) use secret::is_secret_key;
 
 /// A built-in detector.
@@ -93,7 +94,20 @@ impl Detector {
 fn is_whole(bytes: &[u8], range: &Range<usize>, more: &[u8]) -> bool {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || more.contains(byte);
     let before = range.start.checked_sub(1).and_then(|at| bytes.get(at));
-    !before.is_some_and(is_part) && !bytes.get(range.end).is_some_and(is_part)
+    let is_inside = before.is_some_and(is_part) && !follows_escape(bytes, range.start);
+    !is_inside && !bytes.get(range.end).is_some_and(is_part)
+}
+
+/// Returns whether an escape ends at `at`: `\\n` in JSON inside of a string, `%20` in a URL. Its
+/// letters are no part of the word after it.
+fn follows_escape(bytes: &[u8], at: usize) -> bool {
+    let is_hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+    match &bytes[..at] {
+        [.., b'\\', b'b' | b'f' | b'n' | b'r' | b't'] => true,
+        [.., b'%', high, low] => is_hex(&[*high, *low]),
+        [.., b'\\', b'u', a, b, c, d] => is_hex(&[*a, *b, *c, *d]),
+        _ => false,
+    }
 }
 
 /// The number of bytes from `at` on for which `is_part` is true.
@@ -198,6 +212,11 @@ mod tests {
                     &["AKIAIOSFODNN7EXAMPLE", "ASIAIOSFODNN7EXAMPLE"],
                 ),
                 ("AKIAIOSFODNN7EXAMPLEX AKIAshort", &[]),
+                (
+                    r"x\nAKIAIOSFODNN7EXAMPLE k%3DASIAIOSFODNN7EXAMPLE",
+                    &["AKIAIOSFODNN7EXAMPLE", "ASIAIOSFODNN7EXAMPLE"],
+                ),
+                ("nAKIAIOSFODNN7EXAMPLE", &[]),
             ],
         );
         let token = format!("IQoJb3JpZ2lu{}==", "aB3/".repeat(40));
@@ -212,6 +231,8 @@ mod tests {
                     "Authorization: Bearer abc.DEF-123=, basic dXNlcjpwYXNz",
                     &["abc.DEF-123=", "dXNlcjpwYXNz"],
                 ),
+                ("Bearer\tabc.DEF-123", &["abc.DEF-123"]),
+                (r"x\nBearer abc.DEF-123", &["abc.DEF-123"]),
                 ("Basic understanding of bearer authentication", &[]),
             ],
         );
@@ -222,6 +243,7 @@ mod tests {
                     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln_x!",
                     &["eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln_x"],
                 ),
+                (r"\teyJhbGciOi.eyJz.c2l", &["eyJhbGciOi.eyJz.c2l"]),
                 ("eyJhbGciOi.", &[]),
             ],
         );
@@ -235,6 +257,10 @@ mod tests {
                 (
                     "-----BEGIN PRIVATE KEY-----\nMII",
                     &["-----BEGIN PRIVATE KEY-----\nMII"],
+                ),
+                (
+                    r"x\n-----BEGIN PRIVATE KEY-----\nMII",
+                    &[r"-----BEGIN PRIVATE KEY-----\nMII"],
                 ),
                 ("-----BEGIN CERTIFICATE-----", &[]),
             ],
@@ -274,12 +300,67 @@ mod tests {
     }
 
     #[test]
+    fn an_assigned_secret_is_found_with_its_constructor_and_escapes() {
+        check(
+            "secret",
+            &[
+                (
+                    r#"Db { user: "a", password: Some("hunter2"), x: 1 }"#,
+                    &[r#"Some("hunter2")"#],
+                ),
+                (
+                    r#"secret: Some(Secret("a, b)")) }"#,
+                    &[r#"Some(Secret("a, b)"))"#],
+                ),
+                (r#"password: b"hunt er2", x"#, &[r#"b"hunt er2""#]),
+                ("{'password': u'hunt er2', 'x': 1}", &["u'hunt er2'"]),
+                (r#"{"password": ["a", "b"], "x": 1}"#, &[r#"["a", "b"]"#]),
+                (r#"{"password": {"v": "a}"}, "x": 1}"#, &[r#"{"v": "a}"}"#]),
+                (r#"{\"password\": {\"v\": \"a\"}}"#, &[r#"{\"v\": \"a\"}"#]),
+                (r#"{"password":"ab\\cd"}"#, &[r"ab\\cd"]),
+                (r#"{"password": "a\"REST", "x": 1}"#, &[r#"a\"REST"#]),
+                (r#"{\"password\": \"a\\\"b\", \"x\": 1}"#, &[r#"a\\\"b"#]),
+                (r#""msg":"password=hunter2","x":1"#, &["hunter2"]),
+                (r#"\"password=hunter2\""#, &["hunter2"]),
+                (r"password=ab\cd x", &[r"ab\cd"]),
+                (r#"password => "a b""#, &["a b"]),
+                (r#"password := "a b""#, &["a b"]),
+                (r#"env["password"] = "a b""#, &["a b"]),
+                ("password\t=\thunter2", &["hunter2"]),
+                ("q=password%3Dhunter2&x", &["hunter2"]),
+                ("secret=[hunter]", &["[hunter]"]),
+                ("secret=[secret]", &[]),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_token_is_a_secret_if_its_name_or_value_has_quotes() {
+        check(
+            "secret",
+            &[
+                (r#"{"access_token": "a b"}"#, &["a b"]),
+                (r#"{"token":"a", "session_id": "b"}"#, &["a", "b"]),
+                (r#"{"signature": "a", "SessionToken": "b"}"#, &["a", "b"]),
+                (r#"Login { token: Some("a") }"#, &[r#"Some("a")"#]),
+                ("x-amz-security-token: IQoJ", &["IQoJ"]),
+                ("invalid token: expected a string", &[]),
+                ("InvalidToken: it is old", &[]),
+            ],
+        );
+    }
+
+    #[test]
     fn credentials_in_a_url_are_found() {
         check(
             "url_credentials",
             &[
                 ("postgres://u:p@w@db/x?y=a@b", &["u:p@w"]),
                 ("https://host:8080/a@b https://host/", &[]),
+                (
+                    "postgres://u:p/w@h/db https://u:p?w@h/a",
+                    &["u:p/w", "u:p?w"],
+                ),
             ],
         );
     }

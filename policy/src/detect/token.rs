@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use super::{is_whole, run};
+use super::{follows_escape, is_whole, run};
 
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_-".contains(&byte)
@@ -20,7 +20,8 @@ fn find_prefixed(
 ) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
     (from..bytes.len()).find_map(|start| {
-        let is_inside = start > 0 && bytes[start - 1].is_ascii_alphanumeric();
+        let is_inside =
+            start > 0 && bytes[start - 1].is_ascii_alphanumeric() && !follows_escape(bytes, start);
         let begins = |prefix: &&str| bytes[start..].starts_with(prefix.as_bytes());
         if is_inside || !prefixes.iter().any(begins) {
             return None;
@@ -106,11 +107,14 @@ pub(super) fn bearer_token(text: &str, from: usize) -> Option<Range<usize>> {
             let found = bytes
                 .get(at..end)
                 .filter(|found| found.eq_ignore_ascii_case(word));
-            let is_word = at == 0 || !bytes[at - 1].is_ascii_alphanumeric();
+            let is_word =
+                at == 0 || !bytes[at - 1].is_ascii_alphanumeric() || follows_escape(bytes, at);
             found.filter(|_| is_word).map(|_| end)
         };
-        let start = is(b"bearer ").or_else(|| is(b"basic "))?;
-        let start = start + run(bytes, start, |byte| byte == b' ');
+        let word_end = is(b"bearer").or_else(|| is(b"basic"))?;
+        let spaces = run(bytes, word_end, |byte| matches!(byte, b' ' | b'\t'));
+        (spaces > 0).then_some(())?;
+        let start = word_end + spaces;
         let length = run(bytes, start, |byte| {
             is_base64(byte) || b"._~".contains(&byte)
         });
