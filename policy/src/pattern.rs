@@ -265,8 +265,11 @@ fn parse_set(text: &str, place: usize) -> Result<(Class, &str), String> {
     }
 }
 
+/// Ranges of characters, each with its first and its last.
+type Ranges = Vec<(char, char)>;
+
 /// One character or escape of a set, as ranges, and the text after it.
-fn parse_set_member(text: &str, place: usize) -> Result<(Vec<(char, char)>, &str), String> {
+fn parse_set_member(text: &str, place: usize) -> Result<(Ranges, &str), String> {
     let open = |_| "has a '[' without its ']'".to_owned();
     let (c, rest) = split_first(text).map_err(open)?;
     if c != '\\' {
