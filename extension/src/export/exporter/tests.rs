@@ -301,7 +301,7 @@ async fn if_every_second_request_hangs_two_invocations_are_held() {
 
 #[tokio::test]
 async fn documents_that_have_no_place_in_flight_hold_no_invocation() {
-    let hangs = |request: u32| request % 12 == 0;
+    let hangs = |request: u32| request.is_multiple_of(12);
     let held = held_invocations(hangs, 60).await;
     assert_eq!(held, [0, 12, 24, 36], "and then all four places are taken");
 }
