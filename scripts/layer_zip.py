@@ -34,7 +34,7 @@ class Elf:
     def interpreter(self):
         """Returns the dynamic linker that starts the program; None for a static program."""
         start, size, count = self.number("Q", 32), self.number("H", 54), self.number("H", 56)
-        for at in range(start, start + size * count, size):
+        for at in (start + size * number for number in range(count)):
             if self.number("I", at) == PROGRAM_INTERPRETER:
                 path = self.number("Q", at + 8)
                 return self.data[path : self.data.index(b"\0", path)].decode()
